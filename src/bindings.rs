@@ -1,0 +1,30 @@
+//! The only door to generated code. Imports that `spin_sdk` and its `wasip3` bind already are taken from there, and so
+//! is the runtime: two versions of it would lose spawned tasks.
+
+#![allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "generated code")]
+#![allow(missing_debug_implementations, unused_lifetimes, reason = "generated code")]
+
+spin_sdk::wit_bindgen::generate!({
+    path: "wit",
+    world: "burrow",
+    runtime_path: "spin_sdk::wit_bindgen::rt",
+    pub_export_macro: true,
+    with: {
+        "spin:key-value/key-value@3.0.0": spin_sdk::key_value::wit::key_value,
+        "spin:variables/variables@3.0.0": spin_sdk::variables::wit::variables,
+        "wasi:cli/stderr@0.3.0": spin_sdk::wasip3::cli::stderr,
+        "wasi:cli/stdin@0.3.0": spin_sdk::wasip3::cli::stdin,
+        "wasi:cli/stdout@0.3.0": spin_sdk::wasip3::cli::stdout,
+        "wasi:cli/types@0.3.0": spin_sdk::wasip3::cli::types,
+        "wasi:clocks/monotonic-clock@0.3.0": spin_sdk::wasip3::clocks::monotonic_clock,
+        "wasi:clocks/system-clock@0.3.0": spin_sdk::wasip3::clocks::system_clock,
+        "wasi:clocks/types@0.3.0": spin_sdk::wasip3::clocks::types,
+        "wasi:http/client@0.3.0": spin_sdk::wasip3::http::client,
+        "wasi:http/types@0.3.0": spin_sdk::wasip3::http::types,
+        "wasi:random/insecure@0.3.0": spin_sdk::wasip3::random::insecure,
+        "wasi:random/insecure-seed@0.3.0": spin_sdk::wasip3::random::insecure_seed,
+        "wasi:random/random@0.3.0": spin_sdk::wasip3::random::random,
+    },
+    generate_all,
+});

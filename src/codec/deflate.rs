@@ -1,0 +1,142 @@
+//! Deflate (RFC 1951) in blocks that each inflate alone, by `miniz_oxide`.
+
+use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+
+use crate::error::Error;
+
+/// zlib's default level: the best ratio that still keeps up with a download.
+const LEVEL: i32 = 6;
+
+/// Window bits, negative for raw deflate without a zlib header.
+const RAW_WINDOW: i32 = -15;
+
+/// Default matching strategy.
+const STRATEGY: i32 = 0;
+
+/// Packs blocks one after the other. About 300 KiB; make one a job and keep it.
+pub struct Deflater {
+    compressor: Box<CompressorOxide>,
+    packed: Vec<u8>,
+}
+
+impl std::fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deflater").field("packed", &self.packed.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Deflater {
+    fn default() -> Self {
+        let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW, STRATEGY);
+        Self { compressor: Box::new(CompressorOxide::new(flags)), packed: Vec::new() }
+    }
+}
+
+impl Deflater {
+    /// Packs a part of the current block; the parts' size decides how long one call computes.
+    pub fn push(&mut self, part: &[u8]) -> Result<(), Error> {
+        self.run(part, TDEFLFlush::None)
+    }
+
+    /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form.
+    pub fn finish_block(&mut self) -> Result<Vec<u8>, Error> {
+        self.run(&[], TDEFLFlush::Full)?;
+        Ok(std::mem::take(&mut self.packed))
+    }
+
+    fn run(&mut self, mut part: &[u8], flush: TDEFLFlush) -> Result<(), Error> {
+        const ROOM: usize = 32 * 1024;
+        loop {
+            let start = self.packed.len();
+            self.packed.resize(start + ROOM, 0);
+            let out = self.packed.get_mut(start..).unwrap_or_default();
+            let (status, read, written) = compress(&mut self.compressor, part, out, flush);
+            self.packed.truncate(start + written);
+            part = part.get(read..).unwrap_or_default();
+            if status != TDEFLStatus::Okay {
+                return Err(Error::Corrupt(format!("the deflate compressor stopped: {status:?}")));
+            }
+            // A call that leaves room in the output has nothing more to give.
+            if part.is_empty() && written < ROOM {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Inflates one block made by [`Deflater`], of exactly `size` bytes.
+pub fn inflate_block(packed: &[u8], size: usize) -> Result<Vec<u8>, Error> {
+    const FLAGS: u32 = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_HAS_MORE_INPUT;
+    let mut block = vec![0; size];
+    let mut state = Box::<DecompressorOxide>::default();
+    let (status, read, written) = decompress(&mut state, packed, &mut block, 0, FLAGS);
+    // A block ends on a flush, not on the end of a deflate stream, so the decompressor asks for more. If the output
+    // filled up before the empty block of the flush was read, it says so instead.
+    let whole = match status {
+        TINFLStatus::NeedsMoreInput => read == packed.len(),
+        TINFLStatus::HasMoreOutput => true,
+        _ => false,
+    };
+    if whole && written == size {
+        Ok(block)
+    } else {
+        Err(Error::Corrupt(format!("a deflate block of {size} bytes did not unpack: {status:?} after {written}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::BLOCK;
+
+    fn pack(bytes: &[u8]) -> Vec<u8> {
+        let mut deflater = Deflater::default();
+        for part in bytes.chunks(10_000) {
+            deflater.push(part).unwrap();
+        }
+        deflater.finish_block().unwrap()
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        (0..len)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            })
+            .collect()
+    }
+
+    #[test]
+    fn blocks_of_every_kind_come_back() {
+        let text: Vec<u8> = b"a burrow of many rooms ".iter().copied().cycle().take(BLOCK).collect();
+        for block in [vec![], vec![7], vec![0; BLOCK], noise(BLOCK), text] {
+            let packed = pack(&block);
+            assert!(packed.len() <= 252 * 1024, "{} bytes became {}", block.len(), packed.len());
+            assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+        }
+    }
+
+    #[test]
+    fn a_wrong_size_or_a_cut_is_an_error() {
+        let packed = pack(&noise(1000));
+        assert!(inflate_block(&packed, 1001).is_err());
+        assert!(inflate_block(&packed[..500], 1000).is_err());
+    }
+
+    #[test]
+    fn blocks_do_not_refer_to_each_other() {
+        let block = noise(5000);
+        let mut deflater = Deflater::default();
+        for _ in 0..2 {
+            deflater.push(&block).unwrap();
+            let packed = deflater.finish_block().unwrap();
+            assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The one error type of the core. `http/problem.rs` turns it into an HTTP answer, `exports.rs` into the WIT's error.
+
+use crate::download::FetchError;
+use crate::record::Status;
+
+/// What the key-value store said when it failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct KvError(pub String);
+
+/// Why an operation of the vault failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument breaks a rule.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// The argument: `url`, `name`, `tags`, `id`, `cursor`, `limit`.
+        field: &'static str,
+        /// The rule, and what was seen.
+        reason: String,
+    },
+    /// No image has that id or name.
+    #[error("no such image")]
+    NotFound,
+    /// The image has no content yet.
+    #[error("the image is {}, not ready", .0.as_str())]
+    NotReady(Status),
+    /// The range lies outside the content.
+    #[error("the range lies outside the content of {size} bytes")]
+    RangeNotSatisfiable {
+        /// The content's size in bytes.
+        size: u64,
+    },
+    /// More than a limit allows.
+    #[error("more than the limit {limit} = {allowed} allows: at least {seen}")]
+    Limit {
+        /// The setting that holds the limit.
+        limit: &'static str,
+        /// Its value.
+        allowed: u64,
+        /// The value seen, at least.
+        seen: u64,
+    },
+    /// The bytes are no image that Burrow knows.
+    #[error("not an image: {0}")]
+    NotAnImage(String),
+    /// The origin did not give the image.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Stored bytes are damaged.
+    #[error("damaged in the store: {0}")]
+    Corrupt(String),
+    /// The key-value store failed.
+    #[error("the key-value store failed: {0}")]
+    Store(#[from] KvError),
+    /// Somebody removed the image while it was worked on.
+    #[error("the image was removed while it was being stored")]
+    Removed,
+    /// Whoever sent the bytes stopped in the middle.
+    #[error("the body ended before it was whole: {0}")]
+    Interrupted(String),
+}
+
+impl Error {
+    /// Whether trying the same again, later, could end differently.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Fetch(error) => error.is_transient(),
+            Self::Store(_) | Self::Interrupted(_) => true,
+            _ => false,
+        }
+    }
+}

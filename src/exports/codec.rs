@@ -1,0 +1,67 @@
+//! `burrow:vault/codec`: the lossless codec over streams.
+
+use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamWriter, spawn};
+
+use super::Component;
+use crate::bindings::exports::burrow::vault::codec::Guest;
+use crate::bindings::burrow::vault::types as wit;
+use crate::bindings::{wit_future, wit_stream};
+use crate::codec::gzip::{Pack, Unpack};
+use crate::error::Error;
+use crate::ports::{ByteSource as _, Clock as _};
+use crate::wasi::Wasi;
+use crate::wasi::streams::{Bytes, write};
+
+type Outcome = (StreamReader<u8>, FutureReader<Result<(), wit::Error>>);
+
+impl Guest for Component {
+    async fn pack(content: StreamReader<u8>) -> Outcome {
+        run(async |mut out| {
+            let (mut source, mut pack, clock) = (Bytes(content), Pack::default(), Wasi::default());
+            while let Some(piece) = source.next().await? {
+                let mut rest = piece.as_slice();
+                while !rest.is_empty() {
+                    rest = pack.push(rest)?;
+                    // Enough to send, or only computed so far: either way others may run.
+                    let packed = pack.take();
+                    if !packed.is_empty() && !write(&mut out, packed).await {
+                        return Ok(());
+                    }
+                    clock.yield_now().await;
+                }
+            }
+            write(&mut out, pack.finish()?).await;
+            Ok(())
+        })
+    }
+
+    async fn unpack(packed: StreamReader<u8>) -> Outcome {
+        run(async |mut out| {
+            let (mut source, mut unpack, clock) = (Bytes(packed), Unpack::default(), Wasi::default());
+            while let Some(piece) = source.next().await? {
+                let mut rest = piece.as_slice();
+                while !rest.is_empty() {
+                    let unpacked;
+                    (unpacked, rest) = unpack.push(rest)?;
+                    if !unpacked.is_empty() && !write(&mut out, unpacked).await {
+                        return Ok(());
+                    }
+                    clock.yield_now().await;
+                }
+            }
+            unpack.finish()
+        })
+    }
+}
+
+/// Runs a codec in the background: what it writes is the stream, what it returns the future.
+fn run(codec: impl AsyncFnOnce(StreamWriter<u8>) -> Result<(), Error> + 'static) -> Outcome {
+    let (out, stream) = wit_stream::new();
+    let (result, completion) = wit_future::new(|| Err(wit::Error::Corrupt("the codec was given up".into())));
+    spawn(async move {
+        let outcome = codec(out).await.map_err(Into::into);
+        // The reader may be gone; then nobody wants to know.
+        let _ = result.write(outcome).await;
+    });
+    (stream, completion)
+}

@@ -1,0 +1,98 @@
+//! `wasi:http/handler`: the service of `crate::http`.
+
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter, spawn};
+
+use super::Component;
+use crate::bindings::exports::wasi::http::handler::Guest;
+use crate::error::Error;
+use crate::http::{self as service, Answer, Body};
+use crate::wasi::streams::{Completion, HttpBody, Message, write};
+use crate::wasi::{Wasi, vault};
+
+impl Message for Request {
+    fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion) {
+        Request::consume_body(self, result)
+    }
+}
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let vault = vault().await;
+        let Answer { response, job } = service::handle(&vault, incoming(request)?).await;
+        let response = outgoing(response)?;
+        if let Some(job) = job {
+            // Goes on after the answer. Should this instance die, the job's record says what is left to do.
+            spawn(async move {
+                if let Err(error) = vault.work(job).await {
+                    log(&error);
+                }
+            });
+        }
+        Ok(response)
+    }
+}
+
+fn incoming(request: Request) -> Result<service::Request<HttpBody>, ErrorCode> {
+    let mut headers = ::http::HeaderMap::new();
+    for (name, value) in request.get_headers().copy_all() {
+        let name = ::http::HeaderName::try_from(name).map_err(|_| ErrorCode::HttpProtocolError)?;
+        headers.append(name, value.try_into().map_err(|_| ErrorCode::HttpProtocolError)?);
+    }
+    Ok(service::Request {
+        method: request.get_method().try_into().map_err(|_| ErrorCode::HttpRequestMethodInvalid)?,
+        path_and_query: request.get_path_with_query().unwrap_or_else(|| "/".into()),
+        headers,
+        body: HttpBody::new(request, |code| Error::Interrupted(format!("{code:?}"))),
+    })
+}
+
+fn outgoing(response: ::http::Response<Body<Wasi>>) -> Result<Response, ErrorCode> {
+    let (parts, body) = response.into_parts();
+    let headers: Vec<_> =
+        parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    let headers = Fields::from_list(&headers).map_err(|error| ErrorCode::InternalError(Some(format!("{error:?}"))))?;
+    let (stream, reader) = wit_stream::new();
+    let (result, result_reader) =
+        wit_future::new(|| Err(ErrorCode::InternalError(Some("the content broke off".into()))));
+    let (response, _sent) = Response::new(headers, Some(reader), result_reader);
+    response.set_status_code(parts.status.as_u16()).map_err(|()| ErrorCode::HttpProtocolError)?;
+    spawn(send(body, stream, result));
+    Ok(response)
+}
+
+/// Sends a body. If it breaks off, so must the response: the writer of its result is dropped unfinished.
+async fn send(
+    body: Body<Wasi>,
+    mut stream: StreamWriter<u8>,
+    result: FutureWriter<Result<Option<Fields>, ErrorCode>>,
+) {
+    match body {
+        Body::Bytes(bytes) if bytes.is_empty() => {}
+        Body::Bytes(bytes) => {
+            if !write(&mut stream, bytes).await {
+                return;
+            }
+        }
+        Body::Content(mut reader) => loop {
+            match reader.next().await {
+                Ok(Some(bytes)) => {
+                    if !write(&mut stream, bytes).await {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return log(&error),
+            }
+        },
+    }
+    drop(stream);
+    // The client may be gone; then nobody wants to know.
+    let _ = result.write(Ok(None)).await;
+}
+
+#[expect(clippy::print_stderr, reason = "a component's log is its standard error")]
+fn log(error: &Error) {
+    eprintln!("{error}");
+}

@@ -1,0 +1,192 @@
+//! `burrow:vault/vault`: the vault for programs.
+
+use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
+
+use super::Component;
+use crate::bindings::burrow::vault::types as wit;
+use crate::bindings::exports::burrow::vault::vault::{Guest, Page, Resumed, Statistics};
+use crate::bindings::{wit_future, wit_stream};
+use crate::codec::Codec;
+use crate::error::Error;
+use crate::key::ImageId;
+use crate::record::{ImageRecord, State, Status};
+use crate::vault::Label;
+use crate::wasi::streams::{Bytes, write};
+use crate::wasi::vault;
+
+impl Guest for Component {
+    async fn ingest(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await.ingest(&url, &label.try_into()?).await?.into())
+    }
+
+    async fn submit(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await.submit(&url, &label.try_into()?).await?.into())
+    }
+
+    async fn put(content: StreamReader<u8>, label: wit::Label) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await.put(&mut Bytes(content), &label.try_into()?).await?.into())
+    }
+
+    async fn get(id: String) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await.get(parse(&id)?).await?.into())
+    }
+
+    async fn get_by_name(name: String) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await.get_by_name(&name).await?.into())
+    }
+
+    async fn open(
+        id: String,
+        range: Option<wit::ByteRange>,
+    ) -> Result<(wit::Image, StreamReader<u8>, FutureReader<Result<(), wit::Error>>), wit::Error> {
+        let vault = vault().await;
+        let record = vault.get(parse(&id)?).await?;
+        let size = record.content()?.size;
+        let range = match range {
+            None => 0..size,
+            Some(wit::ByteRange { first, last }) => {
+                if first >= size || last.is_some_and(|last| last < first) {
+                    return Err(Error::RangeNotSatisfiable { size }.into());
+                }
+                first..last.map_or(size, |last| last.saturating_add(1)).min(size)
+            }
+        };
+        let mut reader = vault.open(&record, range).await?;
+        let (mut stream, content) = wit_stream::new();
+        let (result, completion) =
+            wit_future::new(|| Err(wit::Error::StoreFailed("reading was given up".into())));
+        spawn(async move {
+            let outcome = loop {
+                match reader.next().await {
+                    Ok(Some(bytes)) => {
+                        if !write(&mut stream, bytes).await {
+                            return;
+                        }
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error.into()),
+                }
+            };
+            drop(stream);
+            // The reader may be gone; then nobody wants to know.
+            let _ = result.write(outcome).await;
+        });
+        Ok((record.into(), content, completion))
+    }
+
+    async fn list_images(cursor: Option<String>, limit: u32) -> Result<Page, wit::Error> {
+        let cursor = match cursor {
+            None => None,
+            Some(cursor) => Some(cursor.parse().map_err(|_| Error::Invalid {
+                field: "cursor",
+                reason: format!("{cursor:?} is not one that a page gave"),
+            })?),
+        };
+        let page = vault().await.list(cursor, limit as usize).await?;
+        Ok(Page {
+            images: page.images.into_iter().map(Into::into).collect(),
+            next: page.next.map(|next| next.to_string()),
+        })
+    }
+
+    async fn remove(id: String) -> Result<bool, wit::Error> {
+        Ok(vault().await.remove(parse(&id)?).await?)
+    }
+
+    async fn stats() -> Result<Statistics, wit::Error> {
+        let statistics = vault().await.statistics().await?;
+        Ok(Statistics {
+            images: statistics.images,
+            pending: statistics.pending,
+            failed: statistics.failed,
+            original_bytes: statistics.original_bytes,
+            stored_bytes: statistics.stored_bytes,
+            last_uploaded: statistics.last_uploaded,
+        })
+    }
+
+    async fn resume(takeover: bool) -> Result<Resumed, wit::Error> {
+        let resumed = vault().await.resume(takeover).await?;
+        Ok(Resumed { ready: resumed.ready, failed: resumed.failed, busy: resumed.busy })
+    }
+}
+
+fn parse(id: &str) -> Result<ImageId, Error> {
+    let invalid = || Error::Invalid { field: "id", reason: format!("{id:?} is not the id of an image") };
+    ImageId::parse(id).ok_or_else(invalid)
+}
+
+impl TryFrom<wit::Label> for Label {
+    type Error = Error;
+
+    fn try_from(label: wit::Label) -> Result<Self, Error> {
+        Self::new(label.name, label.tags)
+    }
+}
+
+impl From<Status> for wit::Status {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Storing => Self::Storing,
+            Status::Ready => Self::Ready,
+            Status::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<ImageRecord> for wit::Image {
+    fn from(record: ImageRecord) -> Self {
+        let status = record.status().into();
+        let (content, error) = match record.state {
+            State::Ready(content) => {
+                let content = wit::Content {
+                    media_type: content.media_type,
+                    width: content.dimensions.map(|(width, _)| width),
+                    height: content.dimensions.map(|(_, height)| height),
+                    size: content.size,
+                    stored_size: content.stored_size,
+                    sha256: content.sha256.to_string(),
+                    packing: match content.codec {
+                        Codec::Raw => wit::Packing::Raw,
+                        Codec::Deflate => wit::Packing::Deflate,
+                    },
+                };
+                (Some(content), None)
+            }
+            State::Failed { error } => (None, Some(error)),
+            State::Pending { .. } | State::Storing { .. } => (None, None),
+        };
+        Self {
+            id: record.id.to_string(),
+            name: record.name,
+            tags: record.tags,
+            source: record.source,
+            status,
+            attempts: record.attempts,
+            error,
+            created: record.created,
+            updated: record.updated,
+            content,
+        }
+    }
+}
+
+impl From<Error> for wit::Error {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::Invalid { .. } | Error::Interrupted(_) => Self::InvalidInput(text),
+            Error::NotFound | Error::Removed => Self::NotFound,
+            Error::NotReady(status) => Self::NotReady(status.into()),
+            Error::RangeNotSatisfiable { size } => Self::RangeNotSatisfiable(size),
+            Error::Limit { limit, allowed, seen } => {
+                Self::LimitExceeded(wit::LimitExceeded { limit: limit.into(), allowed, seen })
+            }
+            Error::NotAnImage(_) => Self::NotAnImage(text),
+            Error::Fetch(_) => Self::FetchFailed(text),
+            Error::Corrupt(_) => Self::Corrupt(text),
+            Error::Store(_) => Self::StoreFailed(text),
+        }
+    }
+}

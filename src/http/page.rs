@@ -1,0 +1,161 @@
+//! The pages for people.
+
+use askama::Template;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use super::json::{Image, Stats, response, timestamp};
+use super::problem::Problem;
+use super::{Answer, Body, images, respond, wants_html};
+use crate::ports::Ports;
+use crate::record::{ImageRecord, State};
+use crate::vault::{Statistics, Vault};
+
+/// Everything comes from us, nothing is inline, nobody may frame us.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// Seconds until a page with unfinished jobs is loaded again.
+const REFRESH: u32 = 2;
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    statistics: Statistics,
+    last_uploaded: Option<String>,
+    images: Vec<Card>,
+    next: Option<u64>,
+    refresh: Option<u32>,
+}
+
+#[derive(Template)]
+#[template(path = "image.html")]
+struct One {
+    image: Card,
+}
+
+/// One image as a page shows it.
+struct Card {
+    id: String,
+    name: String,
+    tags: Vec<String>,
+    source: Option<String>,
+    created: String,
+    status: &'static str,
+    error: Option<String>,
+    content: Option<CardContent>,
+}
+
+struct CardContent {
+    media_type: String,
+    dimensions: Option<(u32, u32)>,
+    size: String,
+    stored: String,
+    sha256: String,
+}
+
+impl From<&ImageRecord> for Card {
+    fn from(record: &ImageRecord) -> Self {
+        let error = match &record.state {
+            State::Failed { error } => Some(error.clone()),
+            _ => None,
+        };
+        let content = record.content().ok().map(|content| CardContent {
+            media_type: content.media_type.clone(),
+            dimensions: content.dimensions,
+            size: bytes(content.size),
+            stored: bytes(content.stored_size),
+            sha256: content.sha256.to_string(),
+        });
+        Self {
+            id: record.id.to_string(),
+            name: record.name.clone(),
+            tags: record.tags.clone(),
+            source: record.source.clone(),
+            created: timestamp(record.created),
+            status: record.status().as_str(),
+            error,
+            content,
+        }
+    }
+}
+
+/// `GET /`: the gallery, or for programs the same as JSON.
+pub(super) async fn home<P: Ports>(
+    vault: &Vault<P>,
+    query: &str,
+    headers: &HeaderMap,
+) -> Result<Answer<P>, Problem> {
+    let (cursor, limit) = images::page_of(query)?;
+    let statistics = vault.statistics().await?;
+    let page = vault.list(cursor, limit).await?;
+    let accepts_json = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("application/json")));
+    if accepts_json && !wants_html(headers) {
+        let images: Vec<Image<'_>> = page.images.iter().map(Image::from).collect();
+        let next = page.next.map(|next| next.to_string());
+        let body = json!({ "stats": Stats::from(statistics), "images": images, "next": next });
+        return Ok(response(StatusCode::OK, &body).into());
+    }
+    let images: Vec<Card> = page.images.iter().map(Card::from).collect();
+    let unfinished = images.iter().any(|card| matches!(card.status, "pending" | "storing"));
+    html(&Home {
+        statistics,
+        last_uploaded: statistics.last_uploaded.map(timestamp),
+        images,
+        next: page.next,
+        refresh: unfinished.then_some(REFRESH),
+    })
+}
+
+/// The page of one image.
+pub(super) fn image<P>(record: &ImageRecord) -> Result<Answer<P>, Problem> {
+    html(&One { image: Card::from(record) })
+}
+
+/// `GET /style.css`.
+pub(super) fn style<P>() -> Response<Body<P>> {
+    let style = include_bytes!("pages/style.css");
+    let mut response = respond(StatusCode::OK, "text/css; charset=utf-8", style.to_vec());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}
+
+fn html<P>(page: &impl Template) -> Result<Answer<P>, Problem> {
+    let body = page.render().map_err(|error| Problem::internal(&error))?;
+    let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", body.into_bytes());
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response.into())
+}
+
+/// A number of bytes for people: `999 B`, `12.3 kB`, `4.5 MB`.
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut tenths = count / 100;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while tenths >= 10_000 {
+        tenths /= 1000;
+        unit = units.next().or(unit);
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, unit.unwrap_or(&""))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bytes_read_well() {
+        for (count, text) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_999, "999.9 kB"), (1_500_000, "1.5 MB")]
+        {
+            assert_eq!(super::bytes(count), text);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Keys of the store: typed names, written `b1:...`, of `[a-z0-9:._-]` and at most 200 bytes, which every provider
+//! takes.
+//!
+//! | key | value |
+//! |---|---|
+//! | `b1:i:{image}` | image record |
+//! | `b1:m:{blob}` | manifest of a blob |
+//! | `b1:c:{blob}:{n}` | chunk `n` of a blob, from 0 |
+//! | `b1:d:{sha256}` | the blob that holds this content |
+//! | `b1:u:{blob}` | counter: images that share the blob beyond the first |
+//! | `b1:u:{blob}:end` | counter: above 0, nobody may come to share the blob any more |
+//! | `b1:n:{sha256 of name}` | images of that name |
+//! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
+//! | `b1:a:{image}:{window}` | counter: who makes it 1 may take the job over in that window of time |
+//! | `b1:x:{image}` | counter: who makes it 1 removes the image |
+//! | `b1:x:{image}:left` | counter: who makes it 1 leaves the image's blob |
+//! | `b1:t:{seq}` | trash: what may be deleted, and from when |
+//! | `b1:s:{counter}` | counters and marks of the whole vault |
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+/// One key of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(String);
+
+/// An image's id: a UUIDv7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ImageId(Uuid);
+
+/// A blob's id: a UUIDv7, new for every packing, so that no two writers ever write the same chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct BlobId(Uuid);
+
+impl ImageId {
+    /// Makes an id from the time in milliseconds since 1970 and ten random bytes (RFC 9562 section 5.7).
+    pub fn new(now: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
+    }
+
+    /// Reads the hyphenated form; any other form, or another UUID version, is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uuid = Uuid::try_parse(text).ok()?;
+        let id = Self(uuid);
+        (uuid.get_version_num() == 7 && text.eq_ignore_ascii_case(&id.to_string())).then_some(id)
+    }
+}
+
+impl BlobId {
+    /// Makes an id; see [`ImageId::new`].
+    pub fn new(now: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
+    }
+}
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+/// A counter or mark of the whole vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vaultwide {
+    /// The number of the newest feed entry.
+    Feed,
+    /// The number of the newest trash entry.
+    Trash,
+    /// Ready images.
+    Ready,
+    /// Pending and storing images.
+    Pending,
+    /// Failed images.
+    Failed,
+    /// Bytes of the originals of ready images.
+    OriginalBytes,
+    /// Bytes of packed forms.
+    StoredBytes,
+    /// Mark: when an image last became ready.
+    LastUploaded,
+    /// Mark: every feed entry up to this number is settled.
+    Settled,
+    /// Mark: every trash entry up to this number is gone.
+    Emptied,
+}
+
+impl Key {
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `b1:i:{image}`.
+    pub fn image(id: ImageId) -> Self {
+        Self(format!("b1:i:{id}"))
+    }
+
+    /// `b1:m:{blob}`.
+    pub fn manifest(blob: BlobId) -> Self {
+        Self(format!("b1:m:{blob}"))
+    }
+
+    /// `b1:c:{blob}:{n}`.
+    pub fn chunk(blob: BlobId, n: u32) -> Self {
+        Self(format!("b1:c:{blob}:{n}"))
+    }
+
+    /// `b1:d:{sha256}`.
+    pub fn digest(sha256: &Sha256Hex) -> Self {
+        Self(format!("b1:d:{sha256}"))
+    }
+
+    /// `b1:u:{blob}`.
+    pub fn sharers(blob: BlobId) -> Self {
+        Self(format!("b1:u:{blob}"))
+    }
+
+    /// `b1:u:{blob}:end`.
+    pub fn sharing_ended(blob: BlobId) -> Self {
+        Self(format!("b1:u:{blob}:end"))
+    }
+
+    /// `b1:n:{sha256 of name}`.
+    pub fn name(name: &str) -> Self {
+        Self(format!("b1:n:{}", Sha256Hex::of(name.as_bytes())))
+    }
+
+    /// `b1:f:{seq}`.
+    pub fn feed(seq: u64) -> Self {
+        Self(format!("b1:f:{seq}"))
+    }
+
+    /// `b1:a:{image}:{window}`.
+    pub fn takeover(id: ImageId, window: u64) -> Self {
+        Self(format!("b1:a:{id}:{window}"))
+    }
+
+    /// `b1:x:{image}`.
+    pub fn removal(id: ImageId) -> Self {
+        Self(format!("b1:x:{id}"))
+    }
+
+    /// `b1:x:{image}:left`.
+    pub fn blob_left(id: ImageId) -> Self {
+        Self(format!("b1:x:{id}:left"))
+    }
+
+    /// `b1:t:{seq}`.
+    pub fn trash(seq: u64) -> Self {
+        Self(format!("b1:t:{seq}"))
+    }
+
+    /// `b1:s:{counter}`.
+    pub fn vaultwide(what: Vaultwide) -> Self {
+        let name = match what {
+            Vaultwide::Feed => "feed",
+            Vaultwide::Trash => "trash",
+            Vaultwide::Ready => "ready",
+            Vaultwide::Pending => "pending",
+            Vaultwide::Failed => "failed",
+            Vaultwide::OriginalBytes => "original-bytes",
+            Vaultwide::StoredBytes => "stored-bytes",
+            Vaultwide::LastUploaded => "last-uploaded",
+            Vaultwide::Settled => "settled",
+            Vaultwide::Emptied => "emptied",
+        };
+        Self(format!("b1:s:{name}"))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A SHA-256 as 64 lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Sha256Hex(String);
+
+impl Sha256Hex {
+    /// Hashes the bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::from_digest(&Sha256::digest(bytes))
+    }
+
+    /// Writes a finished digest.
+    pub fn from_digest(digest: &[u8]) -> Self {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

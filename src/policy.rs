@@ -1,0 +1,106 @@
+//! Which URLs Burrow asks for: closed by default. Every hop of a redirect is checked by the same function.
+//!
+//! A component cannot see what address a name resolves to; the host checks that when it connects (the native host
+//! always, Spin with the shipped `runtime-config.toml`).
+
+use url::{Host, Url};
+
+use crate::error::Error;
+
+/// The longest URL taken, in bytes.
+pub const MAX_URL_BYTES: usize = 8192;
+
+/// What is allowed beyond public web servers on their usual ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginPolicy {
+    /// Allows IP addresses, private names and any port: for tests and private networks.
+    pub allow_private_network: bool,
+}
+
+impl OriginPolicy {
+    /// Reads a URL given by a user.
+    pub fn parse(self, text: &str) -> Result<Url, Error> {
+        let invalid = |reason: String| Error::Invalid { field: "url", reason };
+        if text.len() > MAX_URL_BYTES {
+            return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
+        }
+        let url = Url::parse(text.trim()).map_err(|error| invalid(format!("not a URL: {error}")))?;
+        self.check(&url).map_err(invalid)?;
+        Ok(url)
+    }
+
+    /// Says why a URL is refused, if it is.
+    pub fn check(self, url: &Url) -> Result<(), String> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("only http and https are fetched, not {}", url.scheme()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("a URL with a user name or password is not fetched".into());
+        }
+        let Some(host) = url.host() else { return Err("the URL has no host".into()) };
+        if self.allow_private_network {
+            return Ok(());
+        }
+        let because = "; allow_private_network would allow it";
+        if let Some(port) = url.port().filter(|port| !matches!(port, 80 | 443)) {
+            return Err(format!("only ports 80 and 443 are asked, not {port}{because}"));
+        }
+        match host {
+            Host::Ipv4(address) => Err(format!("the host is an IP address ({address}), not a name{because}")),
+            Host::Ipv6(address) => Err(format!("the host is an IP address ({address}), not a name{because}")),
+            Host::Domain(name) if is_private_name(name) => Err(format!("{name} is not a public name{because}")),
+            Host::Domain(_) => Ok(()),
+        }
+    }
+}
+
+/// Names that mean this machine, this network, or the platform (research list B4; RFC 6761, RFC 6762, RFC 8375).
+fn is_private_name(name: &str) -> bool {
+    const TOP: [&str; 12] = [
+        "alt", "arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost",
+        "test",
+    ];
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    match name.rsplit_once('.') {
+        None => true,
+        Some((_, top)) => TOP.contains(&top),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOSED: OriginPolicy = OriginPolicy { allow_private_network: false };
+    const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true };
+
+    #[test]
+    fn public_web_servers_are_asked() {
+        for url in ["http://example.com/a.png", "https://example.com:443/", "http://xn--bcher-kva.example:80/?q=1#f"] {
+            assert!(CLOSED.parse(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_private_place_is_refused() {
+        for url in [
+            "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/",
+            "http://0/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[fe80::1]/", "http://10.0.0.1/",
+            "http://169.254.169.254/latest/meta-data", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/",
+            "http://printer.local/", "http://metadata.google.internal/", "http://self.alt/",
+            "http://burrow.spin.internal/", "http://intranet/", "http://example.com:22/", "http://u:p@example.com/",
+            "http://u@example.com/", "file:///etc/passwd", "ftp://example.com/", "data:image/png;base64,AA==",
+            "http:///", "example.com/a.png", "", "http://１２７.0.0.1/", "http://127。0。0。1/",
+        ] {
+            assert!(CLOSED.parse(url).is_err(), "{url}");
+        }
+        assert!(CLOSED.parse(&format!("http://example.com/{}", "a".repeat(MAX_URL_BYTES))).is_err());
+    }
+
+    #[test]
+    fn a_private_network_is_asked_only_when_told() {
+        assert!(OPEN.parse("http://127.0.0.1:8080/a.png").is_ok());
+        assert!(OPEN.parse("http://u:p@127.0.0.1/").is_err());
+        assert!(OPEN.parse("file:///etc/passwd").is_err());
+    }
+}

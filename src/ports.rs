@@ -1,0 +1,85 @@
+//! What the core asks of the world outside, as small traits. `wasi.rs` implements them in the component; tests
+//! implement them natively.
+//!
+//! Futures are not `Send`: an instance of the component has one thread.
+
+use std::time::Duration;
+
+use crate::download::FetchError;
+use crate::error::{Error, KvError};
+use crate::key::Key;
+
+/// The key-value store: the part that every provider has and does right (no batch, no compare-and-swap, no listing).
+#[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
+pub trait Kv {
+    /// Returns the value, or none if the key is absent.
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError>;
+    /// Sets the value, whole or not at all.
+    async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError>;
+    /// Removes the key; absent keys are no error.
+    async fn delete(&self, key: &Key) -> Result<(), KvError>;
+    /// Adds `delta` to a counter (absent counts as 0) in one atomic step and returns the sum.
+    async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError>;
+}
+
+/// A body that arrives piece by piece.
+#[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
+pub trait ByteSource {
+    /// Returns the next piece (never empty), or none at an end that is known to be the true end.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error>;
+}
+
+/// One answer to one outgoing request.
+#[derive(Debug)]
+pub struct Fetched<B> {
+    /// HTTP status code.
+    pub status: u16,
+    /// The `Location` header, if there is one.
+    pub location: Option<String>,
+    /// The `Content-Encoding` header, if there is one.
+    pub content_encoding: Option<String>,
+    /// The body, unread.
+    pub body: B,
+}
+
+/// Time limits of one outgoing request.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchTimeouts {
+    /// To connect, with TLS.
+    pub connect: Duration,
+    /// From the request sent to the first byte of the answer.
+    pub first_byte: Duration,
+    /// Between two bytes of the answer.
+    pub between_bytes: Duration,
+}
+
+/// Outgoing HTTP.
+#[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
+pub trait Fetch {
+    /// A response's body.
+    type Body: ByteSource;
+    /// Sends one `GET` and follows no redirect.
+    async fn fetch(&self, url: &url::Url, timeouts: FetchTimeouts) -> Result<Fetched<Self::Body>, FetchError>;
+}
+
+/// Time.
+#[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
+pub trait Clock {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> u64;
+    /// Waits.
+    async fn sleep(&self, time: Duration);
+    /// Lets other tasks of this instance run; called between steps of long computation.
+    async fn yield_now(&self);
+}
+
+/// Randomness good enough for ids that nobody can guess.
+pub trait Random {
+    /// Returns ten random bytes, what a UUIDv7 holds beside its time.
+    fn ten_bytes(&self) -> [u8; 10];
+}
+
+/// All of them, behind one cheap handle.
+pub trait Ports: Kv + Fetch + Clock + Random + Clone + 'static {}
+
+impl<T: Kv + Fetch + Clock + Random + Clone + 'static> Ports for T {}

@@ -1,0 +1,118 @@
+//! Finds out what bytes are by looking at them, never by what somebody says they are.
+
+use imagesize::{Compression, ImageType};
+
+/// What the first bytes of an image tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sniffed {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Width and height in pixels, if they were found.
+    pub dimensions: Option<(u32, u32)>,
+}
+
+/// Looks at the start of a file (all of it if it is short); none if it is no image that browsers or photographers use.
+pub fn sniff(start: &[u8]) -> Option<Sniffed> {
+    if let Ok(kind) = imagesize::image_type(start)
+        && let Some(media_type) = media_type(kind)
+    {
+        return Some(Sniffed { media_type, dimensions: dimensions(start) });
+    }
+    is_svg(start).then_some(Sniffed { media_type: "image/svg+xml", dimensions: None })
+}
+
+/// Describes bytes that are no image, for people.
+pub fn describe(start: &[u8]) -> String {
+    if start.is_empty() {
+        return "0 bytes".into();
+    }
+    let shown: String =
+        start.iter().take(16).flat_map(|&byte| std::ascii::escape_default(byte)).map(char::from).collect();
+    let more = if start.len() > 16 { "..." } else { "" };
+    format!("starts with \"{shown}{more}\"")
+}
+
+fn media_type(kind: ImageType) -> Option<&'static str> {
+    Some(match kind {
+        ImageType::Bmp => "image/bmp",
+        ImageType::Gif => "image/gif",
+        ImageType::Heif(Compression::Av1) => "image/avif",
+        ImageType::Heif(_) => "image/heif",
+        ImageType::Ico => "image/vnd.microsoft.icon",
+        ImageType::Jpeg => "image/jpeg",
+        ImageType::Jxl => "image/jxl",
+        ImageType::Png => "image/png",
+        ImageType::Qoi => "image/x-qoi",
+        ImageType::Tiff => "image/tiff",
+        ImageType::Webp => "image/webp",
+        _ => return None,
+    })
+}
+
+fn dimensions(start: &[u8]) -> Option<(u32, u32)> {
+    let size = imagesize::blob_size(start).ok()?;
+    Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
+}
+
+/// XML, or an `<svg` root at once, whose first element is `svg`: looks past a byte order mark, declarations, comments
+/// and the document type, as far as `start` goes.
+fn is_svg(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let mut rest = start.trim_ascii_start();
+    loop {
+        let skipped = if let Some(comment) = rest.strip_prefix(b"<!--") {
+            after(comment, b"-->")
+        } else if let Some(instruction) = rest.strip_prefix(b"<?") {
+            after(instruction, b"?>")
+        } else if rest.starts_with(b"<!DOCTYPE svg") {
+            let end = if rest.iter().position(|&byte| byte == b'[') < rest.iter().position(|&byte| byte == b'>') {
+                after(rest, b"]>").or_else(|| after(rest, b">"))
+            } else {
+                after(rest, b">")
+            };
+            end
+        } else {
+            break;
+        };
+        let Some(skipped) = skipped else { return false };
+        rest = skipped.trim_ascii_start();
+    }
+    let Some(name) = rest.strip_prefix(b"<") else { return false };
+    // A prefixed root, as in `<svg:svg`, is rare but valid.
+    let name = name.strip_prefix(b"svg:").unwrap_or(name);
+    name.strip_prefix(b"svg")
+        .is_some_and(|rest| rest.first().is_some_and(|&byte| byte.is_ascii_whitespace() || byte == b'>' || byte == b'/'))
+}
+
+fn after<'a>(text: &'a [u8], end: &[u8]) -> Option<&'a [u8]> {
+    let at = text.windows(end.len()).position(|window| window == end)?;
+    text.get(at + end.len()..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn svg_is_found_behind_what_xml_allows() {
+        for svg in [
+            "<svg>",
+            "<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "\u{feff}<?xml version='1.0'?>\n<!-- a > b -->\n<svg\n>",
+            "<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"x\"><svg />",
+            "<!DOCTYPE svg [ <!ENTITY a \"b\"> ]><svg />",
+            "<svg:svg xmlns:svg='http://www.w3.org/2000/svg'/>",
+        ] {
+            assert_eq!(sniff(svg.as_bytes()).map(|s| s.media_type), Some("image/svg+xml"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        for text in ["", "G", "<html><svg></svg></html>", "<svgfoo>", "hello", "<!-- <svg>", "%PDF-1.7"] {
+            assert_eq!(sniff(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(describe(b""), "0 bytes");
+        assert_eq!(describe(b"<html>\n"), "starts with \"<html>\\n\"");
+    }
+}

@@ -1,0 +1,185 @@
+//! The pipeline: download -> hash, count, sniff, cut, pack, verify -> chunks -> manifest -> record -> name.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::Vault;
+use super::accept::Label;
+use crate::download;
+use crate::error::Error;
+use crate::key::{BlobId, Vaultwide};
+use crate::packer::Packer;
+use crate::ports::{ByteSource, Clock as _, Ports, Random as _};
+use crate::record::{Content, ImageRecord, Manifest, State};
+use crate::store::LEASE;
+
+/// The waits between the attempts at a job; after one more it is given up.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+impl<P: Ports> Vault<P> {
+    /// Records a job and does it. Returns its record, ready or failed.
+    pub async fn ingest(&self, url: &str, label: &Label) -> Result<ImageRecord, Error> {
+        let record = self.accept(url, label).await?;
+        self.work(record).await
+    }
+
+    /// Does a job that the caller holds: downloads, packs and stores, and tries again what may go better later.
+    /// Returns the record as it was left: ready, or failed with the reason.
+    pub async fn work(&self, mut record: ImageRecord) -> Result<ImageRecord, Error> {
+        loop {
+            if record.attempts as usize > BACKOFF.len() {
+                let reason = format!("{} workers died at it", record.attempts);
+                return self.give_up(record, &Error::Interrupted(reason)).await;
+            }
+            record.attempts += 1;
+            self.update(&mut record, State::Storing { lease: self.ports.now() + LEASE }).await?;
+            let error = match self.attempt(&record).await {
+                Ok(content) => return self.complete(record, content).await,
+                Err(error) => error,
+            };
+            match BACKOFF.get(record.attempts as usize - 1) {
+                Some(&wait) if error.is_transient() => self.ports.sleep(wait).await,
+                _ => return self.give_up(record, &error).await,
+            }
+        }
+    }
+
+    /// Stores bytes that are given as a new image. Nothing is kept if they are not whole or no image.
+    pub async fn put(&self, source: &mut impl ByteSource, label: &Label) -> Result<ImageRecord, Error> {
+        let content = self.pack(source).await?;
+        let record = self.new_record(label, None, State::Ready(content)).await?;
+        self.store.list_image(&record).await?;
+        self.publish(&record).await?;
+        Ok(record)
+    }
+
+    async fn attempt(&self, record: &ImageRecord) -> Result<Content, Error> {
+        let source = record.source.as_deref().unwrap_or_default();
+        let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
+        let mut body = download::open(&self.ports, self.settings.origins, url).await?;
+        self.pack(&mut body).await
+    }
+
+    /// Packs all of `source` into a blob of its own, or finds the blob that holds the same already.
+    async fn pack(&self, source: &mut impl ByteSource) -> Result<Content, Error> {
+        let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
+        let mut stored = 0;
+        let packed = match self.pack_chunks(blob, source, &mut stored).await {
+            Ok((manifest, content)) => match self.twin(&manifest).await {
+                Ok(None) => return self.complete_blob(blob, manifest, content).await,
+                Ok(Some(twin)) => Ok(Content { blob: twin, ..content }),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        // No manifest names these chunks. Should deleting them fail too, `verify` finds them.
+        let deleted = self.store.delete_chunks(blob, stored).await;
+        packed.and_then(|content| deleted.map(|()| content))
+    }
+
+    async fn pack_chunks(
+        &self,
+        blob: BlobId,
+        source: &mut impl ByteSource,
+        stored: &mut u32,
+    ) -> Result<(Manifest, Content), Error> {
+        let mut packer = Packer::new(self.settings.max_image_bytes);
+        while let Some(piece) = source.next().await? {
+            let mut rest = piece.as_slice();
+            while !rest.is_empty() {
+                rest = packer.take(rest)?;
+                if packer.is_full() {
+                    let (n, chunk) = packer.pack_block(&self.ports).await?;
+                    self.store.put_chunk(blob, n, chunk).await?;
+                    *stored = n + 1;
+                }
+            }
+        }
+        if packer.has_rest() {
+            let (n, chunk) = packer.pack_block(&self.ports).await?;
+            self.store.put_chunk(blob, n, chunk).await?;
+            *stored = n + 1;
+        }
+        let (manifest, sniffed) = packer.finish()?;
+        let content = Content {
+            blob,
+            sha256: manifest.sha256.clone(),
+            size: manifest.size,
+            stored_size: manifest.stored_size(),
+            codec: manifest.codec,
+            media_type: sniffed.media_type.to_owned(),
+            dimensions: sniffed.dimensions,
+        };
+        Ok((manifest, content))
+    }
+
+    /// Comes to share a blob that holds the same, packed the same, if there is one.
+    async fn twin(&self, manifest: &Manifest) -> Result<Option<BlobId>, Error> {
+        let Some(twin) = self.store.blob_of(&manifest.sha256).await? else { return Ok(None) };
+        let same = self.store.manifest(twin).await?.as_ref() == Some(manifest);
+        Ok(if same && self.store.share(twin).await? { Some(twin) } else { None })
+    }
+
+    /// Completes a blob. From the first write on its chunks stay, even if an error is reported: it may have landed.
+    async fn complete_blob(&self, blob: BlobId, manifest: Manifest, content: Content) -> Result<Content, Error> {
+        self.store.save_manifest(blob, &manifest).await?;
+        self.store.remember_blob(&content.sha256, blob).await?;
+        self.store.add(Vaultwide::StoredBytes, signed(content.stored_size)).await?;
+        Ok(content)
+    }
+
+    async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
+        let blob = content.blob;
+        let updated = self.update(&mut record, State::Ready(content)).await;
+        if let Err(Error::Removed) = updated {
+            self.store.leave_blob_of(record.id, blob).await?;
+        }
+        updated?;
+        self.store.add(Vaultwide::Pending, -1).await?;
+        self.publish(&record).await?;
+        Ok(record)
+    }
+
+    async fn give_up(&self, mut record: ImageRecord, error: &Error) -> Result<ImageRecord, Error> {
+        self.update(&mut record, State::Failed { error: error.to_string() }).await?;
+        self.store.add(Vaultwide::Pending, -1).await?;
+        self.store.add(Vaultwide::Failed, 1).await?;
+        Ok(record)
+    }
+
+    /// Makes a ready image findable by name and counts it.
+    async fn publish(&self, record: &ImageRecord) -> Result<(), Error> {
+        self.store.enter_name(record).await?;
+        self.store.add(Vaultwide::Ready, 1).await?;
+        self.store.add(Vaultwide::OriginalBytes, signed(record.content()?.size)).await?;
+        self.store.set_mark(Vaultwide::LastUploaded, record.updated).await
+    }
+
+    /// Writes a new state, unless the image was removed meanwhile. A removal claims first and deletes the record after;
+    /// here the record is written first and the claim looked for after; so one of the two deletes it.
+    async fn update(&self, record: &mut ImageRecord, state: State) -> Result<(), Error> {
+        record.state = state;
+        record.updated = self.ports.now();
+        self.store.save_image(record).await?;
+        if self.store.is_removed(record.id).await? {
+            self.store.delete_image(record.id).await?;
+            return Err(Error::Removed);
+        }
+        Ok(())
+    }
+
+    /// Takes over an unfinished job whose worker is taken to be dead. None if it is settled, or somebody else has it.
+    pub(super) async fn take_over(&self, record: ImageRecord, takeover: bool) -> Result<Option<ImageRecord>, Error> {
+        let lease = match record.state {
+            State::Pending { lease } | State::Storing { lease } => lease,
+            _ => return Ok(None),
+        };
+        let mine = takeover || (lease <= self.ports.now() && self.store.claim_job(record.id).await?);
+        Ok(mine.then_some(record))
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,125 @@
+//! The ports over WASI and Spin.
+
+mod fetch;
+pub(crate) mod streams;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
+use spin_sdk::wasip3::random::random::get_random_bytes;
+use spin_sdk::wit_bindgen::yield_async;
+use spin_sdk::{key_value, variables};
+
+use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
+use crate::error::KvError;
+use crate::key::Key;
+use crate::policy::OriginPolicy;
+use crate::ports::{Clock, Kv, Random};
+use crate::vault::{Settings, Vault};
+
+/// The store label that `spin.toml` grants.
+const LABEL: &str = "default";
+
+/// Everything outside, for one call of one export. The store is opened when it is first needed.
+#[derive(Clone, Default)]
+pub(crate) struct Wasi {
+    open: Rc<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    store: RefCell<Option<Rc<key_value::Store>>>,
+    bucket: RefCell<Option<Rc<buckets::Bucket>>>,
+}
+
+/// Opens the vault for one call of one export, with the settings as they are now.
+pub(crate) async fn vault() -> Vault<Wasi> {
+    let defaults = Settings::default();
+    let settings = Settings {
+        max_image_bytes: variable("max_image_bytes").await.unwrap_or(defaults.max_image_bytes),
+        origins: OriginPolicy { allow_private_network: variable("allow_private_network").await.unwrap_or(false) },
+    };
+    Vault::new(Wasi::default(), settings)
+}
+
+/// A variable, if the host has it and it can be read.
+async fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+    variables::get(name).await.ok()?.trim().parse().ok()
+}
+
+impl Wasi {
+    async fn store(&self) -> Result<Rc<key_value::Store>, KvError> {
+        if let Some(store) = self.open.store.borrow().as_ref() {
+            return Ok(store.clone());
+        }
+        // Two tasks may come here at once; then the second's handle stays. Both are good.
+        let store = Rc::new(key_value::Store::open(LABEL).await.map_err(|error| KvError(error.to_string()))?);
+        Ok(self.open.store.borrow_mut().insert(store).clone())
+    }
+
+    fn bucket(&self) -> Result<Rc<buckets::Bucket>, KvError> {
+        let mut open = self.open.bucket.borrow_mut();
+        if let Some(bucket) = open.as_ref() {
+            return Ok(bucket.clone());
+        }
+        let bucket = Rc::new(buckets::open(LABEL).map_err(bucket_error)?);
+        Ok(open.insert(bucket).clone())
+    }
+}
+
+fn bucket_error(error: buckets::Error) -> KvError {
+    KvError(match error {
+        buckets::Error::NoSuchStore => format!("there is no store labelled {LABEL}"),
+        buckets::Error::AccessDenied => format!("access to the store labelled {LABEL} is denied"),
+        buckets::Error::Other(text) => text,
+    })
+}
+
+impl Kv for Wasi {
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError> {
+        self.store().await?.get(key.as_str()).await.map_err(|error| KvError(error.to_string()))
+    }
+
+    async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError> {
+        self.store().await?.set(key.as_str(), value).await.map_err(|error| KvError(error.to_string()))
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), KvError> {
+        self.store().await?.delete(key.as_str()).await.map_err(|error| KvError(error.to_string()))
+    }
+
+    async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError> {
+        atomics::increment(&*self.bucket()?, key.as_str(), delta).map_err(bucket_error)
+    }
+}
+
+impl Clock for Wasi {
+    fn now(&self) -> u64 {
+        let now = system_clock::now();
+        let seconds = u64::try_from(now.seconds).unwrap_or(0);
+        seconds * 1000 + u64::from(now.nanoseconds / 1_000_000)
+    }
+
+    async fn sleep(&self, time: Duration) {
+        monotonic_clock::wait_for(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)).await;
+    }
+
+    async fn yield_now(&self) {
+        yield_async().await;
+    }
+}
+
+impl Random for Wasi {
+    fn ten_bytes(&self) -> [u8; 10] {
+        // A host may give fewer bytes than asked for, never none.
+        let mut bytes = Vec::new();
+        loop {
+            if let Some((ten, _)) = bytes.split_first_chunk::<10>() {
+                return *ten;
+            }
+            bytes.extend(get_random_bytes(10));
+        }
+    }
+}

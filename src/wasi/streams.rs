@@ -1,0 +1,80 @@
+//! Bodies and byte streams, in and out.
+
+use spin_sdk::wasip3::http::types::ErrorCode;
+use spin_sdk::wasip3::wit_future;
+use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter};
+use spin_sdk::wasip3::http::types::Trailers;
+
+use crate::error::Error;
+use crate::ports::ByteSource;
+
+/// Bytes asked for at once: few exchanges with the host, little memory.
+const READ: usize = 256 * 1024;
+
+/// A plain stream of bytes: its end is its true end.
+pub(crate) struct Bytes(pub(crate) StreamReader<u8>);
+
+impl ByteSource for Bytes {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(read(&mut self.0).await)
+    }
+}
+
+async fn read(stream: &mut StreamReader<u8>) -> Option<Vec<u8>> {
+    loop {
+        let (result, bytes) = stream.read(Vec::with_capacity(READ)).await;
+        match result {
+            StreamResult::Complete(_) if bytes.is_empty() => {}
+            StreamResult::Complete(_) => return Some(bytes),
+            StreamResult::Dropped | StreamResult::Cancelled => return None,
+        }
+    }
+}
+
+/// Either kind of HTTP message.
+pub(crate) trait Message {
+    /// `consume-body` of the message.
+    fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion);
+}
+
+/// Says, after a body's stream has ended, whether it was whole.
+pub(crate) type Completion = FutureReader<Result<Option<Trailers>, ErrorCode>>;
+
+/// An HTTP body: its end is true only when the host says so.
+pub(crate) struct HttpBody {
+    stream: StreamReader<u8>,
+    completion: Option<Completion>,
+    /// Tells the host, when dropped, that reading is over.
+    _result: FutureWriter<Result<(), ErrorCode>>,
+    /// Turns the host's word for a broken body into ours.
+    broken: fn(&ErrorCode) -> Error,
+}
+
+impl HttpBody {
+    /// Begins to read a message's body.
+    pub(crate) fn new(message: impl Message, broken: fn(&ErrorCode) -> Error) -> Self {
+        let (result_writer, result_reader) = wit_future::new(|| Ok(()));
+        let (stream, completion) = message.consume_body(result_reader);
+        Self { stream, completion: Some(completion), _result: result_writer, broken }
+    }
+}
+
+impl ByteSource for HttpBody {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if self.completion.is_none() {
+            return Ok(None);
+        }
+        if let Some(bytes) = read(&mut self.stream).await {
+            return Ok(Some(bytes));
+        }
+        if let Some(completion) = self.completion.take() {
+            completion.await.map_err(|code| (self.broken)(&code))?;
+        }
+        Ok(None)
+    }
+}
+
+/// Writes all bytes; false if nobody reads any more.
+pub(crate) async fn write(stream: &mut StreamWriter<u8>, bytes: Vec<u8>) -> bool {
+    stream.write_all(bytes).await.is_empty()
+}
