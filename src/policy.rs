@@ -37,7 +37,9 @@ impl OriginPolicy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("a URL with a user name or password is not fetched".into());
         }
-        let Some(host) = url.host() else { return Err("the URL has no host".into()) };
+        let Some(host) = url.host() else {
+            return Err("the URL has no host".into());
+        };
         if self.allow_private_network {
             return Ok(());
         }
@@ -57,7 +59,17 @@ impl OriginPolicy {
 /// Names that mean this machine, this network, or the platform (research list B4; RFC 6761, RFC 6762, RFC 8375).
 fn is_private_name(name: &str) -> bool {
     const TOP: [&str; 12] = [
-        "alt", "arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost",
+        "alt",
+        "arpa",
+        "corp",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
         "test",
     ];
     let name = name.trim_end_matches('.').to_ascii_lowercase();
@@ -84,13 +96,36 @@ mod tests {
     #[test]
     fn every_spelling_of_a_private_place_is_refused() {
         for url in [
-            "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/",
-            "http://0/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[fe80::1]/", "http://10.0.0.1/",
-            "http://169.254.169.254/latest/meta-data", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/",
-            "http://printer.local/", "http://metadata.google.internal/", "http://self.alt/",
-            "http://burrow.spin.internal/", "http://intranet/", "http://example.com:22/", "http://u:p@example.com/",
-            "http://u@example.com/", "file:///etc/passwd", "ftp://example.com/", "data:image/png;base64,AA==",
-            "http:///", "example.com/a.png", "", "http://１２７.0.0.1/", "http://127。0。0。1/",
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://0/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[fe80::1]/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://localhost/",
+            "http://LOCALHOST./",
+            "http://a.localhost/",
+            "http://printer.local/",
+            "http://metadata.google.internal/",
+            "http://self.alt/",
+            "http://burrow.spin.internal/",
+            "http://intranet/",
+            "http://example.com:22/",
+            "http://u:p@example.com/",
+            "http://u@example.com/",
+            "file:///etc/passwd",
+            "ftp://example.com/",
+            "data:image/png;base64,AA==",
+            "http:///",
+            "example.com/a.png",
+            "",
+            "http://１２７.0.0.1/",
+            "http://127。0。0。1/",
         ] {
             assert!(CLOSED.parse(url).is_err(), "{url}");
         }

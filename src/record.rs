@@ -251,7 +251,9 @@ pub fn decode<R: Record>(key: &Key, value: &[u8]) -> Result<R, Error> {
         return Err(corrupt(format!("kind byte {kind:#04x}, expected {:#04x}", R::KIND)));
     }
     if version != VERSION {
-        return Err(corrupt(format!("version {version} is not known here (only {VERSION} is); a newer Burrow wrote it")));
+        return Err(corrupt(format!(
+            "version {version} is not known here (only {VERSION} is); a newer Burrow wrote it"
+        )));
     }
     let stored = sum.iter().rev().fold(0, |sum, &byte| (sum << 8) | u64::from(byte));
     if stored != checksum(key, json) {

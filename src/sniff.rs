@@ -77,11 +77,14 @@ fn is_svg(start: &[u8]) -> bool {
         let Some(skipped) = skipped else { return false };
         rest = skipped.trim_ascii_start();
     }
-    let Some(name) = rest.strip_prefix(b"<") else { return false };
+    let Some(name) = rest.strip_prefix(b"<") else {
+        return false;
+    };
     // A prefixed root, as in `<svg:svg`, is rare but valid.
     let name = name.strip_prefix(b"svg:").unwrap_or(name);
-    name.strip_prefix(b"svg")
-        .is_some_and(|rest| rest.first().is_some_and(|&byte| byte.is_ascii_whitespace() || byte == b'>' || byte == b'/'))
+    name.strip_prefix(b"svg").is_some_and(|rest| {
+        rest.first().is_some_and(|&byte| byte.is_ascii_whitespace() || byte == b'>' || byte == b'/')
+    })
 }
 
 fn after<'a>(text: &'a [u8], end: &[u8]) -> Option<&'a [u8]> {

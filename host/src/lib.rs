@@ -1,1 +1,113 @@
-//! x
+//! The native host of Burrow: runs the component on every core over an embedded store.
+//!
+//! # Layout
+//!
+//! - [`Burrow`]: the vault for programs (`vault.rs`) and the HTTP service (`serve.rs`)
+//! - `engine`: the component, compiled once, and fresh instances of it
+//! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
+//! - `address`: which IP addresses are public
+//! - `bindings`: the only generated code
+
+mod address;
+mod bindings;
+mod engine;
+pub mod kv;
+mod outbound;
+mod serve;
+mod state;
+mod variables;
+mod vault;
+
+use std::sync::Arc;
+
+pub use bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
+pub use bindings::exports::burrow::vault::vault::{Page, Resumed, Statistics};
+pub use variables::Variables;
+pub use vault::Content;
+
+use kv::KeyValue;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The vault said no.
+    #[error("{}", explain(.0))]
+    Vault(#[from] VaultError),
+    /// The component could not be compiled, linked or run, or it trapped.
+    #[error("the component failed: {0:#}")]
+    Component(#[from] wasmtime::Error),
+    /// The content broke off.
+    #[error("the content broke off")]
+    Interrupted,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] kv::KvError),
+}
+
+/// The vault's error for people.
+fn explain(error: &VaultError) -> String {
+    match error {
+        VaultError::InvalidInput(text)
+        | VaultError::NotAnImage(text)
+        | VaultError::FetchFailed(text)
+        | VaultError::Corrupt(text)
+        | VaultError::StoreFailed(text) => text.clone(),
+        VaultError::NotFound => "no such image".into(),
+        VaultError::NotReady(status) => format!("the image is {}, not ready", status_word(*status)),
+        VaultError::RangeNotSatisfiable(size) => {
+            format!("the range lies outside the content of {size} bytes")
+        }
+        VaultError::LimitExceeded(limit) => {
+            format!("more than the limit {} = {} allows: at least {}", limit.limit, limit.allowed, limit.seen)
+        }
+    }
+}
+
+/// A status in one word, as in JSON.
+pub fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Storing => "storing",
+        Status::Ready => "ready",
+        Status::Failed => "failed",
+    }
+}
+
+/// Burrow in this process: the component over one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Burrow {
+    factory: engine::Factory,
+}
+
+impl std::fmt::Debug for Burrow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Burrow").finish_non_exhaustive()
+    }
+}
+
+/// What the operator decides.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Lets images be fetched from private addresses and names, and from any port.
+    pub allow_private_network: bool,
+    /// The largest image taken, in bytes; the component's default if none.
+    pub max_image_bytes: Option<u64>,
+}
+
+impl Burrow {
+    /// Compiles the component (the bytes of `burrow.wasm`) and joins it with a store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Component`] if the bytes are no component for this host.
+    pub fn new(component: &[u8], kv: Arc<dyn KeyValue>, options: &Options) -> Result<Self, Error> {
+        let mut variables = Variables::default();
+        variables.set("allow_private_network", options.allow_private_network);
+        if let Some(max) = options.max_image_bytes {
+            variables.set("max_image_bytes", max);
+        }
+        let outbound = outbound::Outbound::new(options.allow_private_network);
+        Ok(Self { factory: engine::Factory::new(component, kv, variables, outbound)? })
+    }
+}

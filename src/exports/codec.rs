@@ -3,8 +3,8 @@
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamWriter, spawn};
 
 use super::Component;
-use crate::bindings::exports::burrow::vault::codec::Guest;
 use crate::bindings::burrow::vault::types as wit;
+use crate::bindings::exports::burrow::vault::codec::Guest;
 use crate::bindings::{wit_future, wit_stream};
 use crate::codec::gzip::{Pack, Unpack};
 use crate::error::Error;

@@ -63,11 +63,7 @@ fn outgoing(response: ::http::Response<Body<Wasi>>) -> Result<Response, ErrorCod
 }
 
 /// Sends a body. If it breaks off, so must the response: the writer of its result is dropped unfinished.
-async fn send(
-    body: Body<Wasi>,
-    mut stream: StreamWriter<u8>,
-    result: FutureWriter<Result<Option<Fields>, ErrorCode>>,
-) {
+async fn send(body: Body<Wasi>, mut stream: StreamWriter<u8>, result: FutureWriter<Result<Option<Fields>, ErrorCode>>) {
     match body {
         Body::Bytes(bytes) if bytes.is_empty() => {}
         Body::Bytes(bytes) => {

@@ -53,8 +53,7 @@ impl Guest for Component {
         };
         let mut reader = vault.open(&record, range).await?;
         let (mut stream, content) = wit_stream::new();
-        let (result, completion) =
-            wit_future::new(|| Err(wit::Error::StoreFailed("reading was given up".into())));
+        let (result, completion) = wit_future::new(|| Err(wit::Error::StoreFailed("reading was given up".into())));
         spawn(async move {
             let outcome = loop {
                 match reader.next().await {

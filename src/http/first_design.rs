@@ -40,9 +40,5 @@ pub(super) async fn basic_stats<P: Ports>(vault: &Vault<P>) -> Result<Answer<P>,
 /// `GET /image/{name}`: a page with the picture for a browser, the picture for a program.
 pub(super) async fn image<P: Ports>(vault: &Vault<P>, name: &str, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
     let record = vault.get_by_name(name).await?;
-    if wants_html(headers) {
-        page::image(&record)
-    } else {
-        content::response(vault, &record).await
-    }
+    if wants_html(headers) { page::image(&record) } else { content::response(vault, &record).await }
 }

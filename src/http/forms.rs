@@ -9,10 +9,7 @@ use crate::ports::{ByteSource, Ports};
 use crate::vault::{Label, Vault};
 
 /// `POST /images` from the form: adds the image and goes back to the page.
-pub(super) async fn add<P: Ports>(
-    vault: &Vault<P>,
-    request: Request<impl ByteSource>,
-) -> Result<Answer<P>, Problem> {
+pub(super) async fn add<P: Ports>(vault: &Vault<P>, request: Request<impl ByteSource>) -> Result<Answer<P>, Problem> {
     // Browsers say where a form comes from (Fetch Metadata); a form cannot say otherwise.
     let site = request.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     if !matches!(site, None | Some(b"same-origin" | b"none")) {

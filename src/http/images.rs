@@ -15,10 +15,7 @@ use crate::vault::Vault;
 const PAGE: usize = 50;
 
 /// `POST /images`: records the job and answers at once; JSON for programs, a form for the page.
-pub(super) async fn add<P: Ports>(
-    vault: &Vault<P>,
-    request: Request<impl ByteSource>,
-) -> Result<Answer<P>, Problem> {
+pub(super) async fn add<P: Ports>(vault: &Vault<P>, request: Request<impl ByteSource>) -> Result<Answer<P>, Problem> {
     match media_type(&request.headers).as_str() {
         "application/x-www-form-urlencoded" => forms::add(vault, request).await,
         "application/json" | "" => {
@@ -38,7 +35,8 @@ pub(super) async fn list<P: Ports>(vault: &Vault<P>, query: &str) -> Result<Answ
     let (cursor, limit) = page_of(query)?;
     let page = vault.list(cursor, limit).await?;
     let images: Vec<Image<'_>> = page.images.iter().map(Image::from).collect();
-    let mut response = response(StatusCode::OK, &json!({ "images": images, "next": page.next.map(|next| next.to_string()) }));
+    let mut response =
+        response(StatusCode::OK, &json!({ "images": images, "next": page.next.map(|next| next.to_string()) }));
     if let Some(next) = page.next {
         let link = HeaderValue::try_from(format!("</images?limit={limit}&cursor={next}>; rel=\"next\"")).ok();
         response.headers_mut().extend(link.map(|link| (header::LINK, link)));

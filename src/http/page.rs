@@ -82,11 +82,7 @@ impl From<&ImageRecord> for Card {
 }
 
 /// `GET /`: the gallery, or for programs the same as JSON.
-pub(super) async fn home<P: Ports>(
-    vault: &Vault<P>,
-    query: &str,
-    headers: &HeaderMap,
-) -> Result<Answer<P>, Problem> {
+pub(super) async fn home<P: Ports>(vault: &Vault<P>, query: &str, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
     let (cursor, limit) = images::page_of(query)?;
     let statistics = vault.statistics().await?;
     let page = vault.list(cursor, limit).await?;

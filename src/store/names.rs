@@ -18,7 +18,9 @@ impl<P: Ports> Store<P> {
         // for again, until it stays.
         loop {
             let Namesakes(mut list) = self.load(&key).await?.unwrap_or_default();
-            let Err(at) = list.binary_search(&me) else { return Ok(()) };
+            let Err(at) = list.binary_search(&me) else {
+                return Ok(());
+            };
             list.insert(at, me);
             let surplus = list.len().saturating_sub(MAX_NAMESAKES);
             list.drain(..surplus);

@@ -116,7 +116,9 @@ impl<P: Ports> Vault<P> {
 
     /// Comes to share a blob that holds the same, packed the same, if there is one.
     async fn twin(&self, manifest: &Manifest) -> Result<Option<BlobId>, Error> {
-        let Some(twin) = self.store.blob_of(&manifest.sha256).await? else { return Ok(None) };
+        let Some(twin) = self.store.blob_of(&manifest.sha256).await? else {
+            return Ok(None);
+        };
         let same = self.store.manifest(twin).await?.as_ref() == Some(manifest);
         Ok(if same && self.store.share(twin).await? { Some(twin) } else { None })
     }

@@ -16,7 +16,9 @@ impl<P: Ports> Vault<P> {
         let first = self.store.claim_removal(id).await?;
         // Read again: a worker that completed the image before the claim has written it whole by now; one that
         // completes it after sees the claim.
-        let Some(record) = self.store.image(id).await? else { return Ok(false) };
+        let Some(record) = self.store.image(id).await? else {
+            return Ok(false);
+        };
         self.store.leave_feed(record.seq).await?;
         self.store.delete_image(id).await?;
         if let State::Ready(content) = &record.state {

@@ -48,7 +48,9 @@ impl<P: Ports> Vault<P> {
 
     /// Settles one feed entry if it can be.
     async fn settle(&self, seq: u64, takeover: bool, resumed: &mut Resumed) -> Result<Entry, Error> {
-        let Some(record) = self.store.feed(seq).await? else { return Ok(Entry::Hole) };
+        let Some(record) = self.store.feed(seq).await? else {
+            return Ok(Entry::Hole);
+        };
         let since = record.updated;
         match &record.state {
             State::Failed { .. } => return Ok(Entry::Settled { since }),

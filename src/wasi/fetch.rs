@@ -71,7 +71,9 @@ fn unreachable(code: &ErrorCode) -> FetchError {
         ErrorCode::DestinationIpProhibited => {
             return FetchError::Refused("the origin's address is not public".into());
         }
-        ErrorCode::HttpRequestDenied => return FetchError::Refused("the host does not allow this origin".into()),
+        ErrorCode::HttpRequestDenied => {
+            return FetchError::Refused("the host does not allow this origin".into());
+        }
         ErrorCode::ConnectionRefused => "the origin refused the connection".into(),
         ErrorCode::ConnectionTimeout => "the origin did not accept a connection in time".into(),
         ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "the origin did not answer in time".into(),

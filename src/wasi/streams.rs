@@ -1,9 +1,9 @@
 //! Bodies and byte streams, in and out.
 
 use spin_sdk::wasip3::http::types::ErrorCode;
+use spin_sdk::wasip3::http::types::Trailers;
 use spin_sdk::wasip3::wit_future;
 use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter};
-use spin_sdk::wasip3::http::types::Trailers;
 
 use crate::error::Error;
 use crate::ports::ByteSource;

@@ -1,1 +1,43 @@
-fn main(){}
+//! `cargo xtask`: sets up what is missing, builds, serves and tests Burrow. Says each step; uses the standard library
+//! only, so that it is there at once.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it does")]
+
+mod component;
+mod host;
+mod run;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  build              the component, target/burrow.wasm; sets up the toolchain for it if there is none
+  serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
+  test [-- ARGS]     builds all, then runs every test; ARGS go to `cargo test`
+  lint               clippy for the host and for the component, warnings denied
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.skip_while(|arg| arg == "--").collect();
+    let done = match command.as_str() {
+        "build" => component::build().map(|path| println!("{}", path.display())),
+        "serve" => component::build().and_then(|component| host::serve(&component, &rest)),
+        "test" => component::build().and_then(|component| host::test(&component, &rest)),
+        "lint" => component::lint().and_then(|()| host::lint()),
+        "" | "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("there is no command {other}\n\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -47,9 +47,9 @@ pub fn record_key(id: u64) -> String {
 
 /// The value that belongs to the key: the same bytes in every process.
 pub fn value_of(key: &str, len: usize) -> Vec<u8> {
-    let seed = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let seed = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mut random = Random::new(seed);
     let mut value = vec![0; len];
     for word in value.chunks_mut(8) {
@@ -66,11 +66,7 @@ pub fn disk_bytes(dir: &Path) -> Result<u64> {
         let entry = entry?;
         // A file may vanish under a running store.
         let Ok(meta) = entry.metadata() else { continue };
-        total += if meta.is_dir() {
-            disk_bytes(&entry.path())?
-        } else {
-            meta.blocks() * 512
-        };
+        total += if meta.is_dir() { disk_bytes(&entry.path())? } else { meta.blocks() * 512 };
     }
     Ok(total)
 }

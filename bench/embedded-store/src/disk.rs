@@ -32,12 +32,7 @@ impl PowerCutDisk {
     }
 
     fn with_contents(contents: Vec<u8>, left: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            synced: contents.clone(),
-            live: contents,
-            pending: Vec::new(),
-            left,
-        })))
+        Self(Arc::new(Mutex::new(State { synced: contents.clone(), live: contents, pending: Vec::new(), left })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -81,10 +76,7 @@ impl StorageBackend for PowerCutDisk {
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
         let state = self.state();
         let start = offset as usize;
-        let bytes = state
-            .live
-            .get(start..start + out.len())
-            .ok_or(ErrorKind::UnexpectedEof)?;
+        let bytes = state.live.get(start..start + out.len()).ok_or(ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(bytes);
         Ok(())
     }
@@ -110,10 +102,7 @@ impl StorageBackend for PowerCutDisk {
         let mut state = self.state();
         let start = offset as usize;
         state.use_power()?;
-        let target = state
-            .live
-            .get_mut(start..start + data.len())
-            .ok_or(ErrorKind::UnexpectedEof)?;
+        let target = state.live.get_mut(start..start + data.len()).ok_or(ErrorKind::UnexpectedEof)?;
         target.copy_from_slice(data);
         state.pending.push((start, data.to_vec()));
         Ok(())

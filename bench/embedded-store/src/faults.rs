@@ -32,25 +32,14 @@ pub fn second_open(engine: Engine, dir: &Path) -> Result<Results> {
     };
     // Of what the child printed, only the last cause.
     let other = other.rsplit("Caused by:").next().unwrap_or_default();
-    let other = other
-        .rsplit("status: 1: Error: ")
-        .next()
-        .unwrap_or_default();
+    let other = other.rsplit("status: 1: Error: ").next().unwrap_or_default();
     let other = other.trim().to_owned();
-    Ok([("same process", same), ("other process", other)]
-        .map(|(name, text)| (name.to_owned(), text))
-        .into())
+    Ok([("same process", same), ("other process", other)].map(|(name, text)| (name.to_owned(), text)).into())
 }
 
 /// Changes one byte in the middle of a stored value, then opens the store and reads that value.
 /// `crashed`: the files are those of a store that was never closed.
-pub fn flipped_byte(
-    engine: Engine,
-    dir: &Path,
-    place: Place,
-    crashed: bool,
-    victim: u64,
-) -> Result<Results> {
+pub fn flipped_byte(engine: Engine, dir: &Path, place: Place, crashed: bool, victim: u64) -> Result<Results> {
     let shape = Shape::Value(CHUNK);
     let (live, copy) = (dir.join("live"), dir.join("copy"));
     let mut store = engine.open(&live)?;
@@ -101,7 +90,7 @@ fn read_damaged(engine: Engine, dir: &Path, victim: u64) -> String {
 
 /// The error without the values of its fields.
 fn brief(error: &anyhow::Error) -> String {
-    let text = format!("{error}: {}", error.root_cause());
+    let text = error.root_cause().to_string();
     text.split(" {").next().unwrap_or_default().to_owned()
 }
 
@@ -139,11 +128,7 @@ fn is_journal(path: &Path) -> bool {
 fn read_used(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
-    let limit = if is_journal(path) {
-        JOURNAL_USED
-    } else {
-        u64::MAX
-    };
+    let limit = if is_journal(path) { JOURNAL_USED } else { u64::MAX };
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -159,14 +144,8 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(
-        &mut self,
-        acked: std::ops::Range<u64>,
-        open: impl FnOnce() -> Result<Box<dyn crate::store::Store>>,
-    ) {
-        let checked = catch_unwind(AssertUnwindSafe(|| {
-            check(&*open()?, Shape::Value(CUT_VALUE), acked)
-        }));
+    fn add(&mut self, acked: std::ops::Range<u64>, open: impl FnOnce() -> Result<Box<dyn crate::store::Store>>) {
+        let checked = catch_unwind(AssertUnwindSafe(|| check(&*open()?, Shape::Value(CUT_VALUE), acked)));
         match checked {
             Ok(Ok((_, 0, 0))) => self.sound += 1,
             Ok(Ok(_)) => self.lost += 1,
@@ -195,10 +174,7 @@ const CUT_VALUE: usize = 20_000;
 
 fn cut_batch(ids: std::ops::Range<u64>) -> Vec<Op> {
     ids.flat_map(|id| Shape::Value(CUT_VALUE).parts(id))
-        .map(|(key, len)| Op {
-            value: Some(value_of(&key, len)),
-            key,
-        })
+        .map(|(key, len)| Op { value: Some(value_of(&key, len)), key })
         .collect()
 }
 
@@ -270,18 +246,11 @@ fn tear(synced: &Path, torn: &Path, random: &mut Random, holes: bool) -> Result<
         let target = torn.join(path.strip_prefix(synced)?);
         let (old, new) = (read_used(&path)?, read_used(&target)?);
         let sectors = old.chunks(SECTOR).zip(new.chunks(SECTOR)).enumerate();
-        let changed: Vec<usize> = sectors
-            .filter(|(_, (old, new))| old != new)
-            .map(|(sector, _)| sector)
-            .collect();
+        let changed: Vec<usize> = sectors.filter(|(_, (old, new))| old != new).map(|(sector, _)| sector).collect();
         let kept_prefix = random.below(changed.len() as u64 + 1) as usize;
         let file = OpenOptions::new().write(true).open(&target)?;
         for (index, sector) in changed.into_iter().enumerate() {
-            let keep = if holes {
-                random.below(2) == 0
-            } else {
-                index < kept_prefix
-            };
+            let keep = if holes { random.below(2) == 0 } else { index < kept_prefix };
             if !keep {
                 let range = sector * SECTOR..old.len().min((sector + 1) * SECTOR);
                 file.write_all_at(&old[range], (sector * SECTOR) as u64)?;

@@ -36,11 +36,7 @@ impl Shape {
         match self {
             Self::Value(RECORD) => vec![(record_key(id), RECORD)],
             Self::Value(len) => vec![(chunk_key(id, 0), len)],
-            Self::Ingest => vec![
-                (chunk_key(id, 0), CHUNK),
-                (chunk_key(id, 1), CHUNK),
-                (record_key(id), RECORD),
-            ],
+            Self::Ingest => vec![(chunk_key(id, 0), CHUNK), (chunk_key(id, 1), CHUNK), (record_key(id), RECORD)],
         }
     }
 }
@@ -128,29 +124,17 @@ pub fn write_load(
             }
         }
         // The committer's own error says more than that of the writers it left behind.
-        committer
-            .join()
-            .map_err(|_| anyhow!("the committer panicked"))??;
+        committer.join().map_err(|_| anyhow!("the committer panicked"))??;
         failure.map_or(Ok(all), Err)
     })?;
     latencies.sort_by(f64::total_cmp);
-    Ok(Outcome {
-        units: latencies.len() as u64,
-        elapsed: start.elapsed(),
-        latencies,
-    })
+    Ok(Outcome { units: latencies.len() as u64, elapsed: start.elapsed(), latencies })
 }
 
 /// Sends all parts of a unit, awaits the last, and returns the milliseconds that took.
 fn set_unit(requests: &Sender<Request>, shape: Shape, id: u64) -> Result<f64> {
-    let mut ops: Vec<Op> = shape
-        .parts(id)
-        .into_iter()
-        .map(|(key, len)| Op {
-            value: Some(value_of(&key, len)),
-            key,
-        })
-        .collect();
+    let mut ops: Vec<Op> =
+        shape.parts(id).into_iter().map(|(key, len)| Op { value: Some(value_of(&key, len)), key }).collect();
     let awaited = ops.pop().context("a unit has at least one part")?;
     let gone = |_| anyhow!("the committer is gone");
     let start = Instant::now();
@@ -158,10 +142,7 @@ fn set_unit(requests: &Sender<Request>, shape: Shape, id: u64) -> Result<f64> {
         requests.send(Request { op, ack: None }).map_err(gone)?;
     }
     let (ack, answer) = sync_channel(1);
-    let request = Request {
-        op: awaited,
-        ack: Some(ack),
-    };
+    let request = Request { op: awaited, ack: Some(ack) };
     requests.send(request).map_err(gone)?;
     answer.recv().context("the committer is gone")?;
     Ok(start.elapsed().as_secs_f64() * 1000.0)
@@ -186,13 +167,7 @@ pub fn bulk_load(store: &dyn Store, shape: Shape, ids: impl Iterator<Item = u64>
 }
 
 /// Reads random units of `0..units` for the given time; returns reads per second.
-pub fn read_load(
-    store: &dyn Store,
-    shape: Shape,
-    units: u64,
-    threads: usize,
-    time: Duration,
-) -> Result<f64> {
+pub fn read_load(store: &dyn Store, shape: Shape, units: u64, threads: usize, time: Duration) -> Result<f64> {
     let start = Instant::now();
     let reads = thread::scope(|scope| -> Result<u64> {
         let readers: Vec<_> = (0..threads)
@@ -223,11 +198,7 @@ pub fn read_load(
 }
 
 /// How the stored parts of units compare with what was written: (exact, missing, wrong).
-pub fn check(
-    store: &dyn Store,
-    shape: Shape,
-    ids: impl Iterator<Item = u64>,
-) -> Result<(u64, u64, u64)> {
+pub fn check(store: &dyn Store, shape: Shape, ids: impl Iterator<Item = u64>) -> Result<(u64, u64, u64)> {
     let (mut exact, mut missing, mut wrong) = (0, 0, 0);
     for id in ids {
         for (key, len) in shape.parts(id) {

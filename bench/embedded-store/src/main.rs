@@ -42,12 +42,7 @@ fn main() -> Result<()> {
 
 fn parse(mut words: &[&str]) -> Result<Options> {
     let name = format!("embedded-store-bench-{}", std::process::id());
-    let mut options = Options {
-        dir: std::env::current_dir()?.join(name),
-        reps: 3,
-        seconds: 1.0,
-        only: None,
-    };
+    let mut options = Options { dir: std::env::current_dir()?.join(name), reps: 3, seconds: 1.0, only: None };
     while let Some((name, rest)) = words.split_first() {
         let (value, rest) = rest.split_first().context(USAGE)?;
         match *name {
@@ -71,8 +66,7 @@ fn child(words: &[&str]) -> Result<()> {
     let dir = Path::new(dir);
     let number = |index: usize| -> Result<u64> {
         let text = numbers.get(index).context("the child lacks a number")?;
-        text.parse()
-            .with_context(|| format!("{text:?} is no number"))
+        text.parse().with_context(|| format!("{text:?} is no number"))
     };
     let results = match *kind {
         "write" => {
@@ -86,11 +80,7 @@ fn child(words: &[&str]) -> Result<()> {
         "second-open" => faults::second_open(engine, dir),
         "flip" => {
             let journal = number(0)? == 1;
-            let place = if journal {
-                Place::Journal
-            } else {
-                Place::Table
-            };
+            let place = if journal { Place::Journal } else { Place::Table };
             faults::flipped_byte(engine, dir, place, number(1)? == 1, number(2)?)
         }
         "power-cut" if engine.is_redb() => faults::power_cut_redb(engine, number(0)?),

@@ -93,10 +93,7 @@ impl Engine {
         std::fs::create_dir_all(dir)?;
         if self.is_redb() {
             let file = dir.join("data.redb");
-            Ok(Box::new(RedbStore::new(
-                self.redb_builder().create(file)?,
-                self,
-            )?))
+            Ok(Box::new(RedbStore::new(self.redb_builder().create(file)?, self)?))
         } else {
             Ok(Box::new(FjallStore::open(dir, self)?))
         }
@@ -126,11 +123,7 @@ struct RedbStore {
 
 impl RedbStore {
     fn new(db: redb::Database, engine: Engine) -> Result<Self> {
-        let store = Self {
-            db,
-            two_phase: engine == Engine::Redb2pc,
-            quick_repair: engine == Engine::RedbQuick,
-        };
+        let store = Self { db, two_phase: engine == Engine::Redb2pc, quick_repair: engine == Engine::RedbQuick };
         // Makes both tables, so that reads need not handle their absence.
         store.write(Vec::new(), true)?;
         Ok(store)
@@ -150,11 +143,7 @@ impl Store for RedbStore {
             let mut chunks = txn.open_table(CHUNKS)?;
             let mut records = txn.open_table(RECORDS)?;
             for op in &ops {
-                let table = if op.key.starts_with(CHUNK_PREFIX) {
-                    &mut chunks
-                } else {
-                    &mut records
-                };
+                let table = if op.key.starts_with(CHUNK_PREFIX) { &mut chunks } else { &mut records };
                 match &op.value {
                     Some(value) => drop(table.insert(op.key.as_str(), value.as_slice())?),
                     None => drop(table.remove(op.key.as_str())?),
@@ -166,11 +155,7 @@ impl Store for RedbStore {
 
     fn read(&self, key: &str, visit: &mut dyn FnMut(&[u8])) -> Result<bool> {
         let txn = self.db.begin_read()?;
-        let definition = if key.starts_with(CHUNK_PREFIX) {
-            CHUNKS
-        } else {
-            RECORDS
-        };
+        let definition = if key.starts_with(CHUNK_PREFIX) { CHUNKS } else { RECORDS };
         let value = txn.open_table(definition)?.get_owned(key)?;
         Ok(value.map(|value| visit(value.value())).is_some())
     }
@@ -197,43 +182,27 @@ struct FjallStore {
 
 impl FjallStore {
     fn open(dir: &Path, engine: Engine) -> Result<Self> {
-        let db = fjall::Database::builder(dir)
-            .cache_size(SMALL_CACHE as u64)
-            .open()
-            .context("opening fjall")?;
+        let db = fjall::Database::builder(dir).cache_size(SMALL_CACHE as u64).open().context("opening fjall")?;
         let blobs = KvSeparationOptions::default();
         let separation = match engine {
             Engine::FjallBlob => Some(blobs),
             Engine::FjallBlobGc => Some(blobs.age_cutoff(1.0).staleness_threshold(0.1)),
             _ => None,
         };
-        let chunks = db.keyspace("chunks", || {
-            KeyspaceCreateOptions::default().with_kv_separation(separation.clone())
-        })?;
+        let chunks =
+            db.keyspace("chunks", || KeyspaceCreateOptions::default().with_kv_separation(separation.clone()))?;
         let records = db.keyspace("records", KeyspaceCreateOptions::default)?;
-        Ok(Self {
-            db,
-            chunks,
-            records,
-        })
+        Ok(Self { db, chunks, records })
     }
 
     fn keyspace(&self, key: &str) -> &fjall::Keyspace {
-        if key.starts_with(CHUNK_PREFIX) {
-            &self.chunks
-        } else {
-            &self.records
-        }
+        if key.starts_with(CHUNK_PREFIX) { &self.chunks } else { &self.records }
     }
 }
 
 impl Store for FjallStore {
     fn write(&self, ops: Vec<Op>, durable: bool) -> Result<()> {
-        let mode = if durable {
-            PersistMode::SyncAll
-        } else {
-            PersistMode::Buffer
-        };
+        let mode = if durable { PersistMode::SyncAll } else { PersistMode::Buffer };
         let mut batch = self.db.batch().durability(Some(mode));
         for op in ops {
             let keyspace = self.keyspace(&op.key);

@@ -1,0 +1,27 @@
+//! The only door to generated code. What WASI's own crates implement is taken from there.
+
+#![allow(missing_docs, unreachable_pub, missing_debug_implementations, reason = "generated code")]
+#![allow(clippy::all, clippy::pedantic, reason = "generated code")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "generated code")]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "burrow",
+    imports: {
+        "spin:key-value/key-value": async | store | trappable,
+        "spin:variables/variables": async | store | trappable,
+        "wasi:keyvalue/atomics": async | trappable,
+        "wasi:keyvalue/store": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async | store },
+    with: {
+        "spin:key-value/key-value.store": crate::state::OpenStore,
+        "wasi:cli": wasmtime_wasi::p3::bindings::cli,
+        "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
+        "wasi:http/client": wasmtime_wasi_http::p3::bindings::http::client,
+        "wasi:http/types": wasmtime_wasi_http::p3::bindings::http::types,
+        "wasi:keyvalue/store.bucket": crate::state::OpenStore,
+        "wasi:random": wasmtime_wasi::p3::bindings::random,
+    },
+});

@@ -1,0 +1,116 @@
+//! The command line: what can be typed, a file a verb.
+
+mod add;
+mod get;
+mod ls;
+mod output;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use burrow_host::kv::Embedded;
+use burrow_host::{Burrow, Options};
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps images: download, compress without loss, store, and give the same bytes back.
+#[derive(Debug, Parser)]
+#[command(name = "burrow", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+struct Global {
+    /// Directory of the embedded store; made if it is not there.
+    #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "PATH")]
+    store: PathBuf,
+
+    /// Fetch also from private addresses and names, and from any port.
+    #[arg(long, global = true, env = "BURROW_ALLOW_PRIVATE_NETWORK")]
+    allow_private_network: bool,
+
+    /// The largest image taken, in bytes [default: 268435456].
+    #[arg(long, global = true, env = "BURROW_MAX_IMAGE_BYTES", value_name = "BYTES")]
+    max_image_bytes: Option<u64>,
+
+    /// Run this component instead of the one inside this program.
+    #[arg(long, global = true, env = "BURROW_COMPONENT", value_name = "FILE")]
+    component: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve images over HTTP, and finish what an earlier run left.
+    Serve(serve::Serve),
+    /// Download images and keep them.
+    Add(add::Add),
+    /// List images, newest first.
+    Ls(ls::Ls),
+    /// Write an image's original bytes to a file.
+    Get(get::Get),
+}
+
+/// Does what was typed. 0: all went well; 1: something did not, and standard error says what; 2: it could not be
+/// understood.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,burrow_host=info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let done = tokio::runtime::Runtime::new().context("cannot start the async runtime").and_then(|runtime| {
+        runtime.block_on(async {
+            let burrow = cli.global.open()?;
+            match cli.verb {
+                Verb::Serve(serve) => serve.run(&burrow).await,
+                Verb::Add(add) => add.run(&burrow).await,
+                Verb::Ls(ls) => ls.run(&burrow).await,
+                Verb::Get(get) => get.run(&burrow).await,
+            }
+        })
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether whoever read our output has had enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+impl Global {
+    fn open(&self) -> anyhow::Result<Burrow> {
+        let options =
+            Options { allow_private_network: self.allow_private_network, max_image_bytes: self.max_image_bytes };
+        let kv = Arc::new(Embedded::open(&self.store)?);
+        Ok(Burrow::new(&self.component()?, kv, &options)?)
+    }
+
+    fn component(&self) -> anyhow::Result<Vec<u8>> {
+        match (&self.component, BUNDLED) {
+            (Some(path), _) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display())),
+            (None, Some(component)) => Ok(component.to_vec()),
+            (None, None) => {
+                anyhow::bail!("no component was built into this program; name one with --component")
+            }
+        }
+    }
+}
+
+/// The component that `cargo xtask build` builds in.
+#[cfg(feature = "bundled")]
+const BUNDLED: Option<&[u8]> = Some(include_bytes!(env!("BURROW_BUNDLE")));
+#[cfg(not(feature = "bundled"))]
+const BUNDLED: Option<&[u8]> = None;

@@ -1,0 +1,95 @@
+//! The component, compiled once, and fresh instances of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store, StoreLimitsBuilder,
+};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::kv::KeyValue;
+use crate::outbound::Outbound;
+use crate::state::{self, State};
+use crate::variables::Variables;
+
+/// Instances that may live at once.
+const INSTANCES: u32 = 256;
+
+/// Memory of one instance, in bytes. A job needs a few MiB.
+const INSTANCE_MEMORY: usize = 128 * 1024 * 1024;
+
+/// How long guest code runs before other tasks of its thread get their turn.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Makes instances, all over one key-value store.
+#[derive(Clone)]
+pub(crate) struct Factory {
+    pub(crate) pre: InstancePre<State>,
+    kv: Arc<dyn KeyValue>,
+    variables: Arc<Variables>,
+    outbound: Outbound,
+}
+
+impl Factory {
+    /// Compiles the component.
+    pub(crate) fn new(
+        component: &[u8],
+        kv: Arc<dyn KeyValue>,
+        variables: Variables,
+        outbound: Outbound,
+    ) -> Result<Self> {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(INSTANCES);
+        pool.total_core_instances(INSTANCES * 8);
+        pool.total_memories(INSTANCES);
+        pool.total_tables(INSTANCES * 8);
+        pool.total_stacks(INSTANCES * 4);
+        pool.max_memory_size(INSTANCE_MEMORY);
+        let mut config = Config::new();
+        config.wasm_component_model_async(true);
+        config.epoch_interruption(true);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Engine::new(&config)?;
+        let component = Component::new(&engine, component)?;
+        let mut linker = Linker::new(&engine);
+        state::add_to_linker(&mut linker)?;
+        let pre = linker.instantiate_pre(&component)?;
+        tick(&engine)?;
+        Ok(Self { pre, kv, variables: Arc::new(variables), outbound })
+    }
+
+    /// Makes the store of a new instance.
+    pub(crate) fn store(&self) -> Store<State> {
+        let state = State {
+            table: ResourceTable::new(),
+            // The component's standard error is its log; it gets no files, no sockets and no environment.
+            wasi: WasiCtx::builder().inherit_stderr().build(),
+            http: WasiHttpCtx::new(),
+            outbound: self.outbound.clone(),
+            limits: StoreLimitsBuilder::new().memory_size(INSTANCE_MEMORY).build(),
+            kv: self.kv.clone(),
+            variables: self.variables.clone(),
+        };
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store
+    }
+}
+
+/// Lets the engine's clock tick as long as the engine lives.
+fn tick(engine: &Engine) -> Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Outgoing HTTP: the component's requests to origins, over one pool of connections.
+//!
+//! Closed by default: an address is checked when it is connected to, after its name was resolved, so that no name can
+//! lead to a private place, however often it changes its mind.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::address::is_public;
+
+/// Time for a connection, should the component not say.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Time for the first byte of an answer, and between two, should the component not say.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Idle connections kept to one origin.
+const IDLE_PER_HOST: usize = 8;
+
+/// Sends the component's requests. Cheap to clone; the clones share connections.
+#[derive(Clone)]
+pub(crate) struct Outbound {
+    client: Client<HttpsConnector<HttpConnector<PublicResolver>>, WasiBody>,
+    allow_private_network: bool,
+}
+
+impl Outbound {
+    pub(crate) fn new(allow_private_network: bool) -> Self {
+        let mut http = HttpConnector::new_with_resolver(PublicResolver { allow_private_network });
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(CONNECT));
+        http.set_nodelay(true);
+        let https =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(IDLE_PER_HOST)
+            .build(https);
+        Self { client, allow_private_network }
+    }
+
+    async fn send(
+        self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<http::Response<WasiBody>, Error> {
+        // The connector does not resolve what is an address already.
+        let host = request.uri().host().unwrap_or_default();
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if !self.allow_private_network && literal.is_ok_and(|address| !is_public(address)) {
+            return Err(Error::DestinationIpProhibited);
+        }
+        let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(WAIT);
+        let between_bytes = options.and_then(|options| options.between_bytes_timeout).unwrap_or(WAIT);
+        let response = tokio::time::timeout(CONNECT + first_byte, self.client.request(request))
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)?
+            .map_err(|error| explain(&error))?;
+        Ok(response.map(|body| TimedBody::new(body, between_bytes).boxed_unsync()))
+    }
+}
+
+/// Finds the WASI word for what the client says.
+fn explain(error: &hyper_util::client::legacy::Error) -> Error {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if cause.is::<Prohibited>() {
+            return Error::DestinationIpProhibited;
+        }
+        if cause.is::<Unresolvable>() {
+            return Error::DnsError { rcode: Some(cause.to_string()), info_code: None };
+        }
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                std::io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
+                std::io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
+                    return Error::ConnectionTerminated;
+                }
+                // A TLS failure arrives as an I/O error that carries rustls's own.
+                std::io::ErrorKind::InvalidData => return Error::TlsCertificateError,
+                _ => {}
+            }
+        }
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return Error::ConnectionTerminated;
+        }
+        source = cause.source();
+    }
+    Error::InternalError(Some(error.to_string()))
+}
+
+impl WasiHttpHooks for Outbound {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, IoResult), Error>> + Send> {
+        let outbound = self.clone();
+        Box::new(async move {
+            let response = outbound.send(request, options).await?;
+            Ok((response, Box::new(std::future::ready(Ok(()))) as IoResult))
+        })
+    }
+}
+
+type IoResult = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+/// Resolves names to public addresses only.
+#[derive(Clone, Copy, Debug)]
+struct PublicResolver {
+    allow_private_network: bool,
+}
+
+/// All addresses of a name are private.
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to no public address")]
+struct Prohibited;
+
+/// A name has no addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unresolvable(std::io::Error);
+
+impl Service<Name> for PublicResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let allow_private_network = self.allow_private_network;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolvable)?;
+            let allowed: Vec<_> = found.filter(|address| allow_private_network || is_public(address.ip())).collect();
+            if allowed.is_empty() { Err(Prohibited.into()) } else { Ok(allowed.into_iter()) }
+        })
+    }
+}
+
+/// A body that fails when the origin pauses for too long.
+struct TimedBody {
+    body: hyper::body::Incoming,
+    between_bytes: Duration,
+    pause: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl TimedBody {
+    fn new(body: hyper::body::Incoming, between_bytes: Duration) -> Self {
+        Self { body, between_bytes, pause: Box::pin(tokio::time::sleep(between_bytes)) }
+    }
+}
+
+impl http_body::Body for TimedBody {
+    type Data = bytes::Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                let deadline = tokio::time::Instant::now() + self.between_bytes;
+                self.pause.as_mut().reset(deadline);
+                Poll::Ready(frame.map(|frame| {
+                    frame.map_err(|error| {
+                        if error.is_incomplete_message() { Error::HttpResponseIncomplete } else { Error::Hyper(error) }
+                    })
+                }))
+            }
+            Poll::Pending => self.pause.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

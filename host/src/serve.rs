@@ -1,0 +1,220 @@
+//! The HTTP service: hyper in front, wasmtime's `ProxyHandler` behind it, the scheduler that `wasmtime serve` and Spin
+//! use too.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::Sleep;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView as _};
+
+use crate::state::State;
+use crate::{Burrow, Error};
+
+/// Connections served at once; more wait to be accepted.
+const CONNECTIONS: usize = 1000;
+
+/// Requests that one instance serves at once, and in all.
+const CONCURRENT_REQUESTS: usize = 16;
+const TOTAL_REQUESTS: usize = 1000;
+
+/// Time for the head of a request to arrive.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+
+/// Time for the component to begin its answer.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// Time for a job to go on after its answer: longer than any job's own limits.
+const JOB_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// Time for an instance to wait for work before it is dropped.
+const IDLE_TIME: Duration = Duration::from_secs(5);
+
+/// Time for open requests and jobs to end when the service is stopped; what is left is resumed at the next start.
+const GRACE_TIME: Duration = Duration::from_secs(10);
+
+/// How often jobs are looked for whose worker died.
+const RESUME_EVERY: Duration = Duration::from_secs(30);
+
+impl Burrow {
+    /// Serves HTTP on `listener` until `stop` resolves; then finishes what is under way, within 10 seconds.
+    ///
+    /// First of all it takes up the jobs that an earlier process left, in the background. Call it only where no other
+    /// process works on the store.
+    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let handler = ProxyHandler::new(Workers { burrow: self.clone() });
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        let resuming = tokio::spawn(resume_for_ever(self.clone()));
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accept = async {
+                // It is never closed.
+                let permit = connections.clone().acquire_owned().await.ok();
+                (listener.accept().await, permit)
+            };
+            let (accepted, permit) = tokio::select! {
+                () = &mut stop => break,
+                accepted = accept => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    // Out of file descriptors, most likely: some must close first.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("a connection was gone at once: {error}");
+                continue;
+            }
+            let handler = handler.clone();
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIME)
+                .serve_connection(
+                    TokioIo::new(stream),
+                    service_fn(move |request| {
+                        let handler = handler.clone();
+                        async move { Ok::<_, std::convert::Infallible>(answer(&handler, request).await) }
+                    }),
+                );
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!("a connection ended early: {error}");
+                }
+                drop(permit);
+            });
+        }
+        drop(listener);
+        resuming.abort();
+        if tokio::time::timeout(GRACE_TIME, graceful.shutdown()).await.is_err() {
+            tracing::warn!("connections were still open after {} s", GRACE_TIME.as_secs());
+        }
+        Ok(())
+    }
+}
+
+async fn resume_for_ever(burrow: Burrow) {
+    let mut takeover = true;
+    loop {
+        match burrow.resume(takeover).await {
+            Ok(resumed) if resumed.ready + resumed.failed > 0 => {
+                tracing::info!("resumed jobs: {} ready, {} failed", resumed.ready, resumed.failed);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!("cannot resume jobs: {error}"),
+        }
+        // From now on this very process may have jobs under way.
+        takeover = false;
+        tokio::time::sleep(RESUME_EVERY).await;
+    }
+}
+
+async fn answer(handler: &ProxyHandler<Workers>, request: http::Request<Incoming>) -> http::Response<WasiBody> {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let request = request.map(|body| body.map_err(HttpError::from).boxed_unsync());
+    match handler.handle((), request).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!("{method} {path}: {error:#}");
+            let problem = br#"{"type":"/problems/internal","title":"Internal error","status":500,"detail":"the request could not be answered; the log says why"}"#;
+            let body = Full::from(&problem[..]).map_err(|never| match never {}).boxed_unsync();
+            let mut response = http::Response::new(body);
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            let media_type = http::HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
+            response
+        }
+    }
+}
+
+/// Makes the instances that serve.
+struct Workers {
+    burrow: Burrow,
+}
+
+impl HandlerState for Workers {
+    type StoreData = State;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Limits;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Limits>> {
+        let mut store = self.burrow.factory.store();
+        let instance = self.burrow.factory.pre.instantiate_async(&mut store).await?;
+        let proxy = Proxy::P3(Service::new(&mut store, &instance)?);
+        let expiration = Expiration { sleep: Box::pin(tokio::time::sleep(IDLE_TIME)) };
+        Ok(Instance { store, proxy, view: State::http, expiration, state: Limits })
+    }
+}
+
+/// When an instance is dropped.
+struct Expiration {
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
+        let time = match status {
+            WorkerStatus::Idle => IDLE_TIME,
+            WorkerStatus::Requests => ANSWER_TIME,
+            WorkerStatus::PostReturn => JOB_TIME,
+        };
+        let deadline = (since + time).into();
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// What an instance takes.
+struct Limits;
+
+impl WorkerState for Limits {
+    type StoreData = State;
+    type RequestData = ();
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= TOTAL_REQUESTS {
+            ShouldAccept::Never
+        } else if concurrent >= CONCURRENT_REQUESTS {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, State>,
+        (): (),
+        _: wasmtime::component::GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        Box::pin(tokio::time::sleep(ANSWER_TIME))
+    }
+
+    fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
+        if let Err(error) = result {
+            tracing::error!("an instance failed; its jobs are resumed later: {error:#}");
+        }
+        drop(store);
+    }
+}

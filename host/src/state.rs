@@ -1,0 +1,236 @@
+//! What one instance of the component can reach: the data of its wasmtime store, a field a capability.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader};
+use wasmtime::{Result, StoreLimits};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::bindings::spin::key_value::key_value;
+use crate::bindings::spin::variables::variables;
+use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
+use crate::kv::{KeyValue, KvError};
+use crate::outbound::Outbound;
+use crate::variables::Variables;
+
+/// The one store there is; the name Spin gives it too.
+const LABEL: &str = "default";
+
+/// A store that the component has opened. There is only one, so it says nothing.
+#[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated code re-exports it")]
+pub struct OpenStore;
+
+/// The data of a wasmtime store.
+pub(crate) struct State {
+    pub(crate) table: ResourceTable,
+    pub(crate) wasi: WasiCtx,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) outbound: Outbound,
+    pub(crate) limits: StoreLimits,
+    pub(crate) kv: Arc<dyn KeyValue>,
+    pub(crate) variables: Arc<Variables>,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+    }
+}
+
+/// Links all that the component imports.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    // Rust's standard library still asks for WASI 0.2.
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    key_value::add_to_linker::<_, Imports>(linker, |state| state)?;
+    variables::add_to_linker::<_, Imports>(linker, |state| state)?;
+    buckets::add_to_linker::<_, Imports>(linker, |state| state)?;
+    atomics::add_to_linker::<_, Imports>(linker, |state| state)
+}
+
+/// The imports that are not WASI's.
+pub(crate) struct Imports;
+
+impl HasData for Imports {
+    type Data<'a> = &'a mut State;
+}
+
+impl From<KvError> for key_value::Error {
+    fn from(KvError(text): KvError) -> Self {
+        Self::Other(text)
+    }
+}
+
+impl From<KvError> for buckets::Error {
+    fn from(KvError(text): KvError) -> Self {
+        Self::Other(text)
+    }
+}
+
+fn kv(accessor: &Accessor<State, Imports>) -> Arc<dyn KeyValue> {
+    accessor.with(|mut access| access.get().kv.clone())
+}
+
+impl key_value::Host for &mut State {}
+impl key_value::HostStore for &mut State {}
+
+impl key_value::HostStoreWithStore<State> for Imports {
+    async fn open(
+        accessor: &Accessor<State, Self>,
+        label: String,
+    ) -> Result<Result<Resource<OpenStore>, key_value::Error>> {
+        if label != LABEL {
+            return Ok(Err(key_value::Error::NoSuchStore));
+        }
+        accessor.with(|mut access| Ok(Ok(access.get().table.push(OpenStore)?)))
+    }
+
+    async fn get(
+        accessor: &Accessor<State, Self>,
+        _: Resource<OpenStore>,
+        key: String,
+    ) -> Result<Result<Option<Vec<u8>>, key_value::Error>> {
+        Ok(kv(accessor).get(&key).await.map_err(Into::into))
+    }
+
+    async fn set(
+        accessor: &Accessor<State, Self>,
+        _: Resource<OpenStore>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<Result<(), key_value::Error>> {
+        Ok(kv(accessor).set(&key, value).await.map_err(Into::into))
+    }
+
+    async fn delete(
+        accessor: &Accessor<State, Self>,
+        _: Resource<OpenStore>,
+        key: String,
+    ) -> Result<Result<(), key_value::Error>> {
+        Ok(kv(accessor).delete(&key).await.map_err(Into::into))
+    }
+
+    async fn exists(
+        accessor: &Accessor<State, Self>,
+        _: Resource<OpenStore>,
+        key: String,
+    ) -> Result<Result<bool, key_value::Error>> {
+        Ok(kv(accessor).get(&key).await.map(|value| value.is_some()).map_err(Into::into))
+    }
+
+    async fn get_keys(
+        accessor: &Accessor<State, Self>,
+        _: Resource<OpenStore>,
+    ) -> Result<(StreamReader<String>, FutureReader<Result<(), key_value::Error>>)> {
+        let (keys, outcome) = match kv(accessor).keys().await {
+            Ok(keys) => (keys, Ok(())),
+            Err(error) => (Vec::new(), Err(error.into())),
+        };
+        accessor.with(|mut access| {
+            let keys = StreamReader::new(&mut access, keys)?;
+            Ok((keys, FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?))
+        })
+    }
+
+    async fn drop(accessor: &Accessor<State, Self>, store: Resource<OpenStore>) -> Result<()> {
+        accessor.with(|mut access| access.get().table.delete(store))?;
+        Ok(())
+    }
+}
+
+impl variables::Host for &mut State {}
+
+impl variables::HostWithStore<State> for Imports {
+    async fn get(accessor: &Accessor<State, Self>, name: String) -> Result<Result<String, variables::Error>> {
+        let variables = accessor.with(|mut access| access.get().variables.clone());
+        Ok(variables.get(&name).map(str::to_owned).ok_or(variables::Error::Undefined(name)))
+    }
+}
+
+impl buckets::Host for &mut State {
+    async fn open(&mut self, label: String) -> Result<Result<Resource<OpenStore>, buckets::Error>> {
+        if label != LABEL {
+            return Ok(Err(buckets::Error::NoSuchStore));
+        }
+        Ok(Ok(self.table.push(OpenStore)?))
+    }
+}
+
+impl buckets::HostBucket for &mut State {
+    async fn get(&mut self, _: Resource<OpenStore>, key: String) -> Result<Result<Option<Vec<u8>>, buckets::Error>> {
+        Ok(self.kv.get(&key).await.map_err(Into::into))
+    }
+
+    async fn set(&mut self, _: Resource<OpenStore>, key: String, value: Vec<u8>) -> Result<Result<(), buckets::Error>> {
+        Ok(self.kv.set(&key, value).await.map_err(Into::into))
+    }
+
+    async fn delete(&mut self, _: Resource<OpenStore>, key: String) -> Result<Result<(), buckets::Error>> {
+        Ok(self.kv.delete(&key).await.map_err(Into::into))
+    }
+
+    async fn exists(&mut self, _: Resource<OpenStore>, key: String) -> Result<Result<bool, buckets::Error>> {
+        Ok(self.kv.get(&key).await.map(|value| value.is_some()).map_err(Into::into))
+    }
+
+    async fn list_keys(
+        &mut self,
+        _: Resource<OpenStore>,
+        _: Option<String>,
+    ) -> Result<Result<buckets::KeyResponse, buckets::Error>> {
+        let keys = self.kv.keys().await;
+        Ok(keys.map(|keys| buckets::KeyResponse { keys, cursor: None }).map_err(Into::into))
+    }
+
+    async fn drop(&mut self, bucket: Resource<OpenStore>) -> Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for &mut State {
+    async fn increment(
+        &mut self,
+        _: Resource<OpenStore>,
+        key: String,
+        delta: i64,
+    ) -> Result<Result<i64, buckets::Error>> {
+        Ok(self.kv.increment(&key, delta).await.map_err(Into::into))
+    }
+
+    async fn swap(&mut self, _: Resource<atomics::Cas>, _: Vec<u8>) -> Result<Result<(), atomics::CasError>> {
+        Ok(Err(atomics::CasError::StoreError(no_cas())))
+    }
+}
+
+/// Burrow's component needs no compare-and-swap, and providers do not agree on it, so nobody gets a handle.
+fn no_cas() -> buckets::Error {
+    buckets::Error::Other("compare-and-swap is not provided".into())
+}
+
+impl atomics::HostCas for &mut State {
+    async fn new(
+        &mut self,
+        _: Resource<OpenStore>,
+        _: String,
+    ) -> Result<Result<Resource<atomics::Cas>, buckets::Error>> {
+        Ok(Err(no_cas()))
+    }
+
+    async fn current(&mut self, _: Resource<atomics::Cas>) -> Result<Result<Option<Vec<u8>>, buckets::Error>> {
+        Ok(Err(no_cas()))
+    }
+
+    async fn drop(&mut self, _: Resource<atomics::Cas>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! The vault for programs: the component's `burrow:vault/vault`, each call in an instance of its own.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+use wasmtime::component::{Source, StreamConsumer, StreamReader, StreamResult};
+use wasmtime::{Store, StoreContextMut};
+
+use crate::bindings::Burrow as Instance;
+use crate::bindings::burrow::vault::types::Error as VaultError;
+use crate::bindings::exports::burrow::vault::vault::{Page, Resumed, Statistics};
+use crate::state::State;
+use crate::{Burrow, ByteRange, Error, Image, Label};
+
+/// Calls an export in a fresh instance.
+macro_rules! call {
+    ($burrow:expr, $interface:ident . $function:ident ( $($argument:expr),* )) => {{
+        let (mut store, instance) = $burrow.instantiate().await?;
+        store
+            .run_concurrent(async |accessor| instance.$interface().$function(accessor, $($argument),*).await)
+            .await???
+    }};
+}
+
+impl Burrow {
+    async fn instantiate(&self) -> Result<(Store<State>, Instance), Error> {
+        let mut store = self.factory.store();
+        let instance = self.factory.pre.instantiate_async(&mut store).await?;
+        let instance = Instance::new(&mut store, &instance)?;
+        Ok((store, instance))
+    }
+
+    /// Records a new image and downloads, packs and stores it; returns its record, ready or failed.
+    pub async fn ingest(&self, url: &str, label: Label) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_ingest(url.to_owned(), label)))
+    }
+
+    /// Records a new image for [`Burrow::resume`] to download.
+    pub async fn submit(&self, url: &str, label: Label) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_submit(url.to_owned(), label)))
+    }
+
+    /// Stores bytes as a new image.
+    pub async fn put(&self, content: Bytes, label: Label) -> Result<Image, Error> {
+        let (mut store, instance) = self.instantiate().await?;
+        let content = StreamReader::new(&mut store, content)?;
+        let image = store
+            .run_concurrent(async |accessor| instance.burrow_vault_vault().call_put(accessor, content, label).await)
+            .await???;
+        Ok(image)
+    }
+
+    /// Returns the record of an image.
+    pub async fn get(&self, id: &str) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_get(id.to_owned())))
+    }
+
+    /// Returns the record of the newest ready image of that name.
+    pub async fn get_by_name(&self, name: &str) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_get_by_name(name.to_owned())))
+    }
+
+    /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000).
+    pub async fn list(&self, cursor: Option<String>, limit: u32) -> Result<Page, Error> {
+        Ok(call!(self, burrow_vault_vault.call_list_images(cursor, limit)))
+    }
+
+    /// Removes an image; returns whether there was one.
+    pub async fn remove(&self, id: &str) -> Result<bool, Error> {
+        Ok(call!(self, burrow_vault_vault.call_remove(id.to_owned())))
+    }
+
+    /// Counts over the whole vault.
+    pub async fn stats(&self) -> Result<Statistics, Error> {
+        Ok(call!(self, burrow_vault_vault.call_stats()))
+    }
+
+    /// Finishes jobs that were recorded and never finished; with `takeover`, also those that another process may still
+    /// hold.
+    pub async fn resume(&self, takeover: bool) -> Result<Resumed, Error> {
+        Ok(call!(self, burrow_vault_vault.call_resume(takeover)))
+    }
+
+    /// Opens the content of a ready image, all of it or a range.
+    pub async fn open(&self, id: &str, range: Option<ByteRange>) -> Result<Content, Error> {
+        let (head_sender, head) = tokio::sync::oneshot::channel();
+        // Two pieces under way: one being written, one being read.
+        let (sender, pieces) = mpsc::channel(2);
+        let (burrow, id) = (self.clone(), id.to_owned());
+        tokio::spawn(async move {
+            let failed = sender.clone();
+            let outcome = burrow.pump(id, range, head_sender, sender).await;
+            if let Err(error) = outcome {
+                // The reader may be gone.
+                let _ = failed.send(Err(error)).await;
+            }
+        });
+        let mut content = Content { image: None, pieces };
+        match head.await {
+            Ok(image) => content.image = Some(image),
+            Err(_) => {
+                content.next().await?;
+            }
+        }
+        Ok(content)
+    }
+
+    async fn pump(
+        &self,
+        id: String,
+        range: Option<ByteRange>,
+        head: tokio::sync::oneshot::Sender<Image>,
+        pieces: mpsc::Sender<Result<Bytes, Error>>,
+    ) -> Result<(), Error> {
+        let (mut store, instance) = self.instantiate().await?;
+        store
+            .run_concurrent(async |accessor| -> Result<(), Error> {
+                let (image, stream, completion) =
+                    instance.burrow_vault_vault().call_open(accessor, id, range).await??;
+                // The reader may be gone.
+                let _ = head.send(image);
+                let (sender, outcome) = tokio::sync::oneshot::channel();
+                accessor.with(|mut access| -> wasmtime::Result<()> {
+                    stream.pipe(&mut access, Pieces { pieces, reserving: None })?;
+                    completion.pipe(&mut access, Completion(Some(sender)))
+                })?;
+                match outcome.await {
+                    Ok(outcome) => Ok(outcome?),
+                    Err(_) => Err(Error::Interrupted),
+                }
+            })
+            .await?
+    }
+}
+
+/// The content of an image, piece by piece.
+#[derive(Debug)]
+pub struct Content {
+    image: Option<Image>,
+    pieces: mpsc::Receiver<Result<Bytes, Error>>,
+}
+
+impl Content {
+    /// The image's record.
+    pub fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// Returns the next bytes, or none at the end; only then was all of it right.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        self.pieces.recv().await.transpose()
+    }
+}
+
+type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<Result<Bytes, Error>>>> + Send>>;
+
+/// Takes the guest's stream into a channel, at the channel's pace.
+struct Pieces {
+    pieces: mpsc::Sender<Result<Bytes, Error>>,
+    reserving: Option<Reserving>,
+}
+
+impl<D> StreamConsumer<D> for Pieces {
+    type Item = u8;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        store: StoreContextMut<'_, D>,
+        source: Source<'_, u8>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let pieces = self.pieces.clone();
+        let reserving = self.reserving.get_or_insert_with(|| Box::pin(async { pieces.reserve_owned().await.ok() }));
+        let Poll::Ready(permit) = reserving.as_mut().poll(cx) else {
+            return if finish { Poll::Ready(Ok(StreamResult::Cancelled)) } else { Poll::Pending };
+        };
+        self.reserving = None;
+        let Some(permit) = permit else {
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        };
+        let mut source = source.as_direct(store);
+        let bytes = BytesMut::from(source.remaining()).freeze();
+        source.mark_read(bytes.len());
+        if !bytes.is_empty() {
+            permit.send(Ok(bytes));
+        }
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+}
+
+/// Takes the guest's word on whether the stream was whole.
+struct Completion(Option<tokio::sync::oneshot::Sender<Result<(), VaultError>>>);
+
+impl<D> wasmtime::component::FutureConsumer<D> for Completion {
+    type Item = Result<(), VaultError>;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, D>,
+        mut source: Source<'_, Self::Item>,
+        _: bool,
+    ) -> Poll<wasmtime::Result<()>> {
+        let mut outcome = None;
+        source.read(store, &mut outcome)?;
+        if let (Some(sender), Some(outcome)) = (self.0.take(), outcome) {
+            // The reader may be gone.
+            let _ = sender.send(outcome);
+        }
+        Poll::Ready(Ok(()))
+    }
+}

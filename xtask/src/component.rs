@@ -1,0 +1,137 @@
+//! Building the component: Rust for WebAssembly, from rustup where it can download, else from the distribution.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{cargo, output, root, run, say};
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// Debian's Rust compiler, which knows the target, the source of Rust's standard library, and the C library below it.
+const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
+const CLIPPY_PACKAGE: &str = "rust-web-clippy";
+
+/// A way to compile for the target.
+enum Toolchain {
+    /// The target is installed beside the compiler in use.
+    Rustup,
+    /// The distribution's compiler builds the standard library too, and links with the linker of the compiler in use.
+    Distribution { linkers: PathBuf },
+}
+
+/// Builds the component; returns where it is: always the same place, which spin.toml names.
+pub(crate) fn build() -> Result<PathBuf, String> {
+    let toolchain = Toolchain::find()?;
+    say("building the component");
+    let target_dir = root().join("target/guest");
+    let mut command = cargo();
+    command.args(["build", "--locked", "--package", "burrow", "--lib", "--profile", "guest", "--target", TARGET]);
+    command.arg("--target-dir").arg(&target_dir);
+    toolchain.apply(&mut command);
+    run(&mut command)?;
+    let built = target_dir.join(TARGET).join("guest/burrow.wasm");
+    let component = root().join("target/burrow.wasm");
+    // Written only if it changed, so that what includes it is not built again for nothing.
+    let bytes = std::fs::read(&built).map_err(|error| format!("cannot read {}: {error}", built.display()))?;
+    if std::fs::read(&component).ok().as_deref() != Some(bytes.as_slice()) {
+        std::fs::write(&component, bytes).map_err(|error| format!("cannot write {}: {error}", component.display()))?;
+    }
+    Ok(component)
+}
+
+/// Lints the component's own code, which only the target compiles.
+pub(crate) fn lint() -> Result<(), String> {
+    let toolchain = Toolchain::find()?;
+    say("linting the component");
+    if let Toolchain::Distribution { .. } = toolchain {
+        install(&[CLIPPY_PACKAGE])?;
+    }
+    let mut command = cargo();
+    command.args(["clippy", "--locked", "--package", "burrow", "--lib", "--target", TARGET, "--target-dir"]);
+    command.arg(root().join("target/guest"));
+    toolchain.apply(&mut command);
+    if let Toolchain::Distribution { .. } = toolchain {
+        // cargo-clippy takes the driver from beside itself; this one must be of the same release as the compiler.
+        command
+            .env("RUSTC_WORKSPACE_WRAPPER", "/usr/bin/clippy-driver")
+            .env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+    } else {
+        command.args(["--", "-D", "warnings"]);
+    }
+    run(&mut command)
+}
+
+impl Toolchain {
+    /// Finds the first way that works, and sets it up if need be. `BURROW_GUEST_TOOLCHAIN=distribution` skips the first.
+    fn find() -> Result<Self, String> {
+        let wanted = std::env::var("BURROW_GUEST_TOOLCHAIN").unwrap_or_default();
+        if wanted != "distribution" {
+            if has_target() {
+                return Ok(Self::Rustup);
+            }
+            say("the compiler lacks the target; asking rustup");
+            if run(Command::new("rustup").args(["target", "add", TARGET])).is_ok() && has_target() {
+                return Ok(Self::Rustup);
+            }
+        }
+        say("using the distribution's compiler for the component");
+        install(&PACKAGES)?;
+        let by_hand = "install Rust by rustup (https://rustup.rs) and `rustup target add wasm32-wasip2`";
+        let sysroot = output("rustc", &["--print", "sysroot"]).ok_or(by_hand)?;
+        let host = output("rustc", &["--print", "host-tuple"]).ok_or(by_hand)?;
+        let linkers = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin");
+        if linkers.join("wasm-component-ld").exists() {
+            Ok(Self::Distribution { linkers })
+        } else {
+            Err(format!("there is no wasm-component-ld in {}; {by_hand}", linkers.display()))
+        }
+    }
+
+    fn apply(&self, command: &mut Command) {
+        if let Self::Distribution { linkers } = self {
+            let path = std::env::var("PATH").unwrap_or_default();
+            command
+                .env("PATH", format!("{}:{path}", linkers.display()))
+                .env("RUSTC", "/usr/bin/rustc")
+                // Debian's compiler is a stable release; building the standard library is still unstable.
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env(
+                    "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
+                    "-C target-feature=+simd128 -L native=/usr/lib/wasm32-wasi",
+                )
+                .arg("-Zbuild-std=std,panic_abort");
+        }
+    }
+}
+
+/// Whether the compiler in use has the target's standard library.
+fn has_target() -> bool {
+    output("rustc", &["--print", "target-libdir", "--target", TARGET])
+        .and_then(|directory| std::fs::read_dir(directory).ok())
+        .is_some_and(|entries| {
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+        })
+}
+
+/// Installs Debian packages that are not there.
+fn install(packages: &[&str]) -> Result<(), String> {
+    let installed = |package: &str| {
+        output("dpkg-query", &["--show", "--showformat=${db:Status-Status}", package]).as_deref() == Some("installed")
+    };
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !installed(package)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    say(&format!("installing {}", missing.join(", ")));
+    let root = output("id", &["-u"]).as_deref() == Some("0");
+    let apt = |args: &[&str]| {
+        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+        if !root {
+            command.args(["--non-interactive", "apt-get"]);
+        }
+        run(command.args(args).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update", "--quiet"])
+        .and_then(|()| apt(&[&["install", "--quiet", "--yes", "--no-install-recommends"], missing.as_slice()].concat()))
+        .map_err(|error| format!("{error}; install by hand: {}, or `rustup target add {TARGET}`", missing.join(" ")))
+}

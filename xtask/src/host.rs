@@ -1,0 +1,35 @@
+//! Building, running and testing the native host, with the component inside it.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::{cargo, root, run, say};
+
+/// Builds `burrow` and serves.
+pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
+    say("building burrow (the first time takes some minutes: wasmtime is in it)");
+    run(bundled(cargo().args(["build", "--locked", "--release", "--package", "burrow-host"]), component))?;
+    say("serving");
+    let mut burrow = Command::new(root().join("target/release/burrow"));
+    run(burrow.arg("serve").args(args).current_dir(root()))
+}
+
+/// Runs every test.
+pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
+    say("testing (the first time builds wasmtime, which takes some minutes)");
+    let mut command = cargo();
+    command.args(["test", "--locked", "--release", "--workspace"]);
+    run(bundled(&mut command, component).args(args))
+}
+
+/// Lints everything that runs natively.
+pub(crate) fn lint() -> Result<(), String> {
+    say("linting the rest");
+    let mut command = cargo();
+    command.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    run(&mut command)
+}
+
+fn bundled<'a>(command: &'a mut Command, component: &Path) -> &'a mut Command {
+    command.args(["--features", "burrow-host/bundled"]).env("BURROW_BUNDLE", component)
+}
