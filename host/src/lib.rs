@@ -33,7 +33,7 @@ use kv::KeyValue;
 pub enum Error {
     /// The vault said no.
     #[error("{}", explain(.0))]
-    Vault(#[from] VaultError),
+    Vault(VaultError),
     /// The component could not be compiled, linked or run, or it trapped.
     #[error("the component failed: {0:#}")]
     Component(#[from] wasmtime::Error),
@@ -43,6 +43,12 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] kv::KvError),
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(error)
+    }
 }
 
 /// The vault's error for people.

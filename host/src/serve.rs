@@ -15,6 +15,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
@@ -56,7 +58,9 @@ impl Burrow {
     /// First of all it takes up the jobs that an earlier process left, in the background. Call it only where no other
     /// process works on the store.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let handler = ProxyHandler::new(Workers { burrow: self.clone() });
+        let (stopping, instances) = (CancellationToken::new(), TaskTracker::new());
+        let workers = Workers { burrow: self.clone(), stopping: stopping.clone(), instances: instances.clone() };
+        let handler = ProxyHandler::new(workers);
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let resuming = tokio::spawn(resume_for_ever(self.clone()));
@@ -105,8 +109,14 @@ impl Burrow {
         }
         drop(listener);
         resuming.abort();
-        if tokio::time::timeout(GRACE_TIME, graceful.shutdown()).await.is_err() {
-            tracing::warn!("connections were still open after {} s", GRACE_TIME.as_secs());
+        stopping.cancel();
+        instances.close();
+        let finished = async {
+            graceful.shutdown().await;
+            instances.wait().await;
+        };
+        if tokio::time::timeout(GRACE_TIME, finished).await.is_err() {
+            tracing::warn!("not done after {} s; unfinished jobs are taken up at the next start", GRACE_TIME.as_secs());
         }
         Ok(())
     }
@@ -149,25 +159,32 @@ async fn answer(handler: &ProxyHandler<Workers>, request: http::Request<Incoming
 /// Makes the instances that serve.
 struct Workers {
     burrow: Burrow,
+    stopping: CancellationToken,
+    instances: TaskTracker,
 }
 
 impl HandlerState for Workers {
     type StoreData = State;
     type WorkerExpiration = Expiration;
-    type WorkerState = Limits;
+    type WorkerState = Worker;
 
-    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Limits>> {
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
         let mut store = self.burrow.factory.store();
         let instance = self.burrow.factory.pre.instantiate_async(&mut store).await?;
         let proxy = Proxy::P3(Service::new(&mut store, &instance)?);
-        let expiration = Expiration { sleep: Box::pin(tokio::time::sleep(IDLE_TIME)) };
-        Ok(Instance { store, proxy, view: State::http, expiration, state: Limits })
+        let expiration = Expiration {
+            sleep: Box::pin(tokio::time::sleep(IDLE_TIME)),
+            stopping: Box::pin(self.stopping.clone().cancelled_owned()),
+        };
+        let state = Worker { stopping: self.stopping.clone(), _alive: self.instances.token() };
+        Ok(Instance { store, proxy, view: State::http, expiration, state })
     }
 }
 
 /// When an instance is dropped.
 struct Expiration {
     sleep: Pin<Box<Sleep>>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl WorkerExpiration for Expiration {
@@ -177,6 +194,9 @@ impl WorkerExpiration for Expiration {
             WorkerStatus::Requests => ANSWER_TIME,
             WorkerStatus::PostReturn => JOB_TIME,
         };
+        if self.stopping.as_mut().poll(cx).is_ready() && status == WorkerStatus::Idle {
+            return Poll::Ready(());
+        }
         let deadline = (since + time).into();
         if self.sleep.deadline() != deadline {
             self.sleep.as_mut().reset(deadline);
@@ -185,10 +205,13 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// What an instance takes.
-struct Limits;
+/// What an instance takes, and that it lives.
+struct Worker {
+    stopping: CancellationToken,
+    _alive: TaskTrackerToken,
+}
 
-impl WorkerState for Limits {
+impl WorkerState for Worker {
     type StoreData = State;
     type RequestData = ();
 
@@ -212,7 +235,9 @@ impl WorkerState for Limits {
     }
 
     fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.stopping.is_cancelled()
+        {
             tracing::error!("an instance failed; its jobs are resumed later: {error:#}");
         }
         drop(store);

@@ -7,6 +7,7 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
+use super::STEP;
 use crate::error::Error;
 
 /// zlib's default level: the best ratio that still keeps up with a download.
@@ -18,9 +19,14 @@ const RAW_WINDOW: i32 = -15;
 /// Default matching strategy.
 const STRATEGY: i32 = 0;
 
-/// Packs blocks one after the other. About 300 KiB; make one a job and keep it.
+/// Room for what one call of the compressor can give: more than a [`STEP`] and what it held back, packed at worst.
+/// With less room it would have to be asked again, and cannot be asked to end a block twice.
+const ROOM: usize = 4 * STEP;
+
+/// Packs blocks one after the other. About 600 KiB; make one a job and keep it.
 pub struct Deflater {
     compressor: Box<CompressorOxide>,
+    out: Vec<u8>,
     packed: Vec<u8>,
 }
 
@@ -33,14 +39,14 @@ impl std::fmt::Debug for Deflater {
 impl Default for Deflater {
     fn default() -> Self {
         let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW, STRATEGY);
-        Self { compressor: Box::new(CompressorOxide::new(flags)), packed: Vec::new() }
+        Self { compressor: Box::new(CompressorOxide::new(flags)), out: vec![0; ROOM], packed: Vec::new() }
     }
 }
 
 impl Deflater {
-    /// Packs a part of the current block; the parts' size decides how long one call computes.
+    /// Packs a part of the current block; its size decides how long this computes.
     pub fn push(&mut self, part: &[u8]) -> Result<(), Error> {
-        self.run(part, TDEFLFlush::None)
+        part.chunks(STEP).try_for_each(|step| self.run(step, TDEFLFlush::None))
     }
 
     /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form.
@@ -49,23 +55,13 @@ impl Deflater {
         Ok(std::mem::take(&mut self.packed))
     }
 
-    fn run(&mut self, mut part: &[u8], flush: TDEFLFlush) -> Result<(), Error> {
-        const ROOM: usize = 32 * 1024;
-        loop {
-            let start = self.packed.len();
-            self.packed.resize(start + ROOM, 0);
-            let out = self.packed.get_mut(start..).unwrap_or_default();
-            let (status, read, written) = compress(&mut self.compressor, part, out, flush);
-            self.packed.truncate(start + written);
-            part = part.get(read..).unwrap_or_default();
-            if status != TDEFLStatus::Okay {
-                return Err(Error::Corrupt(format!("the deflate compressor stopped: {status:?}")));
-            }
-            // A call that leaves room in the output has nothing more to give.
-            if part.is_empty() && written < ROOM {
-                return Ok(());
-            }
+    fn run(&mut self, step: &[u8], flush: TDEFLFlush) -> Result<(), Error> {
+        let (status, read, written) = compress(&mut self.compressor, step, &mut self.out, flush);
+        if status != TDEFLStatus::Okay || read != step.len() || written == self.out.len() {
+            return Err(Error::Corrupt(format!("the deflate compressor stopped: {status:?} after {written}")));
         }
+        self.packed.extend_from_slice(self.out.get(..written).unwrap_or_default());
+        Ok(())
     }
 }
 
@@ -121,6 +117,19 @@ mod tests {
             let packed = pack(&block);
             assert!(packed.len() <= 252 * 1024, "{} bytes became {}", block.len(), packed.len());
             assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+        }
+    }
+
+    /// Noise and text in turn fill the compressor's buffers at every possible moment.
+    #[test]
+    fn blocks_of_every_texture_come_back() {
+        let noise = noise(BLOCK);
+        for stride in (1..4000).step_by(37) {
+            let len = BLOCK - 17 * stride;
+            let block: Vec<u8> = (0..len)
+                .map(|n| if n / stride % 2 == 0 { noise[n] >> (stride % 8) } else { (n % stride) as u8 })
+                .collect();
+            assert!(inflate_block(&pack(&block), len).unwrap() == block, "{stride}");
         }
     }
 

@@ -49,7 +49,8 @@ impl Guest for Component {
                     clock.yield_now().await;
                 }
             }
-            unpack.finish()
+            write(&mut out, unpack.finish()?).await;
+            Ok(())
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::record::{ImageRecord, Namesake, Namesakes, Status};
 const MAX_NAMESAKES: usize = 64;
 
 impl<P: Ports> Store<P> {
-    /// Lets the image's name lead to it. Call it once its record is ready; twice does no harm.
+    /// Lets the image's name lead to it. Twice does no harm.
     pub async fn enter_name(&self, record: &ImageRecord) -> Result<(), Error> {
         let key = Key::name(&record.name);
         let me = Namesake { seq: record.seq, id: record.id };

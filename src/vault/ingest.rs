@@ -14,8 +14,11 @@ use crate::ports::{ByteSource, Clock as _, Ports, Random as _};
 use crate::record::{Content, ImageRecord, Manifest, State};
 use crate::store::LEASE;
 
-/// The waits between the attempts at a job; after one more it is given up.
+/// The waits between a worker's attempts at a job; after one more it gives up.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+/// Attempts after which a job is given up at once: its image kills every worker, it seems.
+const MAX_ATTEMPTS: u32 = 30;
 
 impl<P: Ports> Vault<P> {
     /// Records a job and does it. Returns its record, ready or failed.
@@ -27,9 +30,10 @@ impl<P: Ports> Vault<P> {
     /// Does a job that the caller holds: downloads, packs and stores, and tries again what may go better later.
     /// Returns the record as it was left: ready, or failed with the reason.
     pub async fn work(&self, mut record: ImageRecord) -> Result<ImageRecord, Error> {
+        let mut waits = BACKOFF.iter();
         loop {
-            if record.attempts as usize > BACKOFF.len() {
-                let reason = format!("{} workers died at it", record.attempts);
+            if record.attempts >= MAX_ATTEMPTS {
+                let reason = format!("{MAX_ATTEMPTS} attempts were begun and not ended");
                 return self.give_up(record, &Error::Interrupted(reason)).await;
             }
             record.attempts += 1;
@@ -38,7 +42,7 @@ impl<P: Ports> Vault<P> {
                 Ok(content) => return self.complete(record, content).await,
                 Err(error) => error,
             };
-            match BACKOFF.get(record.attempts as usize - 1) {
+            match waits.next() {
                 Some(&wait) if error.is_transient() => self.ports.sleep(wait).await,
                 _ => return self.give_up(record, &error).await,
             }
@@ -49,8 +53,8 @@ impl<P: Ports> Vault<P> {
     pub async fn put(&self, source: &mut impl ByteSource, label: &Label) -> Result<ImageRecord, Error> {
         let content = self.pack(source).await?;
         let record = self.new_record(label, None, State::Ready(content)).await?;
-        self.store.list_image(&record).await?;
         self.publish(&record).await?;
+        self.store.list_image(&record).await?;
         Ok(record)
     }
 
@@ -132,25 +136,37 @@ impl<P: Ports> Vault<P> {
     }
 
     async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
-        let blob = content.blob;
+        let (blob, size) = (content.blob, signed(content.size));
+        record.state = State::Ready(content.clone());
+        record.updated = self.ports.now();
+        self.publish(&record).await?;
+        self.store.add(Vaultwide::Pending, -1).await?;
         let updated = self.update(&mut record, State::Ready(content)).await;
         if let Err(Error::Removed) = updated {
             self.store.leave_blob_of(record.id, blob).await?;
+            // Its remover counted it out as pending.
+            self.store.add(Vaultwide::Pending, 1).await?;
+            self.store.add(Vaultwide::Ready, -1).await?;
+            self.store.add(Vaultwide::OriginalBytes, -size).await?;
         }
         updated?;
-        self.store.add(Vaultwide::Pending, -1).await?;
-        self.publish(&record).await?;
         Ok(record)
     }
 
     async fn give_up(&self, mut record: ImageRecord, error: &Error) -> Result<ImageRecord, Error> {
-        self.update(&mut record, State::Failed { error: error.to_string() }).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
+        let updated = self.update(&mut record, State::Failed { error: error.to_string() }).await;
+        if let Err(Error::Removed) = updated {
+            self.store.add(Vaultwide::Pending, 1).await?;
+            self.store.add(Vaultwide::Failed, -1).await?;
+        }
+        updated?;
         Ok(record)
     }
 
-    /// Makes a ready image findable by name and counts it.
+    /// Counts an image that is about to be ready, and lets its name lead to it: a name counts once the record says
+    /// ready, so that this, the last write, makes all of it visible at once.
     async fn publish(&self, record: &ImageRecord) -> Result<(), Error> {
         self.store.enter_name(record).await?;
         self.store.add(Vaultwide::Ready, 1).await?;

@@ -19,7 +19,7 @@ pub struct Resumed {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Finishes unfinished jobs, lets ready images be found by name, and empties the trash. `takeover` says that no
+    /// Finishes unfinished jobs and empties the trash. `takeover` says that no
     /// other worker is alive, so that leases do not count.
     ///
     /// Looks only at what came after the newest number up to which everything is known to be settled.
@@ -53,12 +53,7 @@ impl<P: Ports> Vault<P> {
         };
         let since = record.updated;
         match &record.state {
-            State::Failed { .. } => return Ok(Entry::Settled { since }),
-            State::Ready(_) => {
-                // Its worker may have died, or be, between record and name.
-                self.store.enter_name(&record).await?;
-                return Ok(Entry::Settled { since });
-            }
+            State::Failed { .. } | State::Ready(_) => return Ok(Entry::Settled { since }),
             State::Pending { .. } | State::Storing { .. } => {}
         }
         let Some(record) = self.take_over(record, takeover).await? else {

@@ -18,14 +18,16 @@ use crate::faults::Place;
 use crate::load::Shape;
 use crate::store::Engine;
 
-const USAGE: &str = "usage: embedded-store-bench [--dir DIR] [--reps N] [--seconds S] \
-[--only writes|vault|space|faults]";
+const USAGE: &str = "usage: embedded-store-bench [--dir DIR] [--reps N] [--vault-reps N] \
+[--seconds S] [--only writes|vault|space|faults]";
 
 pub struct Options {
     /// Where stores are made; each is removed after its case.
     pub dir: PathBuf,
     /// How often each write case runs; the tables show medians.
     pub reps: usize,
+    /// The same for the filled stores, which take longer.
+    pub vault_reps: usize,
     /// How long a write case runs at most.
     pub seconds: f64,
     pub only: Option<String>,
@@ -42,12 +44,14 @@ fn main() -> Result<()> {
 
 fn parse(mut words: &[&str]) -> Result<Options> {
     let name = format!("embedded-store-bench-{}", std::process::id());
-    let mut options = Options { dir: std::env::current_dir()?.join(name), reps: 3, seconds: 1.0, only: None };
+    let mut options =
+        Options { dir: std::env::current_dir()?.join(name), reps: 3, vault_reps: 1, seconds: 1.0, only: None };
     while let Some((name, rest)) = words.split_first() {
         let (value, rest) = rest.split_first().context(USAGE)?;
         match *name {
             "--dir" => options.dir = Path::new(value).join("stores"),
             "--reps" => options.reps = value.parse().context(USAGE)?,
+            "--vault-reps" => options.vault_reps = value.parse().context(USAGE)?,
             "--seconds" => options.seconds = value.parse().context(USAGE)?,
             "--only" => options.only = Some((*value).to_owned()),
             _ => bail!("{name:?}? {USAGE}"),

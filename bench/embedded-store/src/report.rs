@@ -56,12 +56,19 @@ fn case(options: &Options, kind: &str, engine: Engine, numbers: &[u64]) -> Resul
     results
 }
 
-/// The median over the runs.
-fn median(runs: &[Results], name: &str) -> f64 {
+fn values(runs: &[Results], name: &str) -> Vec<f64> {
     let values = runs.iter().filter_map(|run| run.get(name)?.parse().ok());
-    let mut values: Vec<f64> = values.collect();
+    values.collect()
+}
+
+fn median(runs: &[Results], name: &str) -> f64 {
+    let mut values = values(runs, name);
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.5)
+}
+
+fn sum(runs: &[Results], name: &str) -> f64 {
+    values(runs, name).iter().sum()
 }
 
 fn heading(title: &str, columns: &str) {
@@ -140,9 +147,16 @@ fn vault(options: &Options) -> Result<()> {
              | 4 threads | peak RSS MiB | open ms warm | cold | after SIGKILL | its RSS MiB \
              | units acked | parts exact / missing / wrong | older damaged",
         );
-        for engine in FILLED {
-            let runs = [case(options, "vault", engine, &[len, total])?];
-            let of = |name| median(&runs, name);
+        let mut runs = vec![Vec::new(); FILLED.len()];
+        for _ in 0..options.vault_reps {
+            for (engine, runs) in FILLED.into_iter().zip(&mut runs) {
+                runs.push(case(options, "vault", engine, &[len, total])?);
+            }
+        }
+        for (engine, runs) in FILLED.into_iter().zip(&runs) {
+            let of = |name| median(runs, name);
+            // What must not happen even once is counted over all runs.
+            let sum = |name| sum(runs, name);
             println!(
                 "| {} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} \
                  | {:.0} | {} | {} / {} / {} | {} |",
@@ -157,11 +171,11 @@ fn vault(options: &Options) -> Result<()> {
                 of("open_cold"),
                 of("killed_open_ms"),
                 of("killed_open_rss"),
-                of("acked"),
-                of("killed_exact"),
-                of("killed_missing"),
-                of("killed_wrong"),
-                of("old_damaged"),
+                sum("acked"),
+                sum("killed_exact"),
+                sum("killed_missing"),
+                sum("killed_wrong"),
+                sum("old_damaged"),
             );
         }
     }

@@ -47,13 +47,23 @@ struct Shared {
 struct State {
     queue: Vec<Write>,
     queued_bytes: usize,
-    /// Values that are queued or being committed; what the file has is older. `None` is removed.
-    pending: HashMap<String, (u64, Option<Bytes>)>,
+    /// The newest of what is queued or being committed; what the file has is older.
+    pending: HashMap<String, Pending>,
     /// Number of the newest write.
     version: u64,
     /// Set once a commit failed: then order could not be kept any more, so nothing more is written.
     failed: Option<KvError>,
     closed: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    version: u64,
+    /// `None` is removed.
+    value: Option<Bytes>,
+    /// Whether readers see it already. What a writer waits for is seen once it is durable: nobody must be told of
+    /// something that a power cut could take back.
+    visible: bool,
 }
 
 #[derive(Debug)]
@@ -138,7 +148,10 @@ impl KeyValue for Embedded {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         // A read is a few microseconds of memory, or one read of the file, so it is done in place.
         async move {
-            let pending = self.shared.lock().pending.get(key).map(|(_, value)| value.clone());
+            let pending = {
+                let state = self.shared.lock();
+                state.pending.get(key).filter(|pending| pending.visible).map(|pending| pending.value.clone())
+            };
             match pending {
                 Some(value) => Ok(value.map(|bytes| bytes.to_vec())),
                 None => self.shared.read(key),
@@ -160,7 +173,7 @@ impl KeyValue for Embedded {
         async move {
             let mut state = self.shared.lock();
             let old = match state.pending.get(key) {
-                Some((_, value)) => value.as_ref().map(|bytes| bytes.to_vec()),
+                Some(pending) => pending.value.as_ref().map(|bytes| bytes.to_vec()),
                 None => self.shared.read(key)?,
             };
             let old = match old {
@@ -187,8 +200,10 @@ impl KeyValue for Embedded {
             let failed = |error: redb::Error| self.shared.failed("read", &error);
             let mut keys = std::collections::BTreeSet::new();
             // Pending first: a write that lands in the file meanwhile is then seen at least once.
-            let pending: Vec<_> =
-                self.shared.lock().pending.iter().map(|(key, (_, value))| (key.clone(), value.is_some())).collect();
+            let pending: Vec<_> = {
+                let state = self.shared.lock();
+                state.pending.iter().map(|(key, pending)| (key.clone(), pending.value.is_some())).collect()
+            };
             let read = self.shared.database.begin_read().map_err(|error| failed(error.into()))?;
             let table = read.open_table(VALUES).map_err(|error| failed(error.into()))?;
             for entry in table.iter().map_err(|error| failed(error.into()))? {
@@ -221,7 +236,8 @@ impl State {
         }
         self.version += 1;
         self.queued_bytes += size;
-        self.pending.insert(key.to_owned(), (self.version, value.clone()));
+        let pending = Pending { version: self.version, value: value.clone(), visible: done.is_none() };
+        self.pending.insert(key.to_owned(), pending);
         self.queue.push(Write { key: key.to_owned(), value, version: self.version, done });
         Ok(())
     }
@@ -278,7 +294,7 @@ impl Shared {
             if committed.is_ok() {
                 let mut state = self.lock();
                 for write in &batch {
-                    if state.pending.get(&write.key).is_some_and(|(version, _)| *version == write.version) {
+                    if state.pending.get(&write.key).is_some_and(|pending| pending.version == write.version) {
                         state.pending.remove(&write.key);
                     }
                 }

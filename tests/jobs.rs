@@ -1,0 +1,167 @@
+//! Jobs: answered at once, done in the background, never lost, harmless when they fail.
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::support::host::Host;
+use crate::support::images::{bitmap, fixture};
+use crate::support::origin::{Behaviour, Origin};
+
+pub async fn origins_that_fail_leave_the_old_image(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let url = origin.image("/photo.png", fixture("photo.png"));
+    burrow.client.add_ready(&json!({ "url": url, "name": "photo" })).await;
+    let before = burrow.client.get("/stats").await.json();
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let cut = bitmap(1_000_000, 4);
+    let failing = [
+        (nobody, 3),
+        (origin.serve("/404", Behaviour::Status(404)), 1),
+        (origin.serve("/500", Behaviour::Status(500)), 3),
+        (origin.serve("/204", Behaviour::Status(204)), 1),
+        (origin.serve("/cut", Behaviour::Truncated(cut.into())), 3),
+        (origin.serve("/loop", Behaviour::Redirect("/loop".into())), 1),
+    ];
+    for (url, attempts) in failing {
+        let id = burrow.client.add(&json!({ "url": url, "name": "photo" })).await;
+        let record = burrow.client.settled(&id).await;
+        assert_eq!(record["status"], "failed", "{url}");
+        assert_eq!(record["attempts"], attempts, "{url}: {record}");
+        assert!(!record["error"].as_str().unwrap().is_empty(), "{url}");
+        assert!(burrow.client.get("/image/photo").await.body == fixture("photo.png"), "{url}");
+    }
+    let after = burrow.client.get("/stats").await.json();
+    assert_eq!((&after["images"], &after["pending"], &after["failed"]), (&json!(1), &json!(0), &json!(6)));
+    assert_eq!(after["stored_bytes"], before["stored_bytes"], "something was left half-stored");
+}
+
+pub async fn redirects_are_followed_and_checked(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    origin.image("/photo.png", fixture("photo.png"));
+    let mut url = "/photo.png".to_owned();
+    for hop in 0..5 {
+        url = origin.serve(&format!("/hop{hop}"), Behaviour::Redirect(url));
+    }
+    burrow.client.add_ready(&json!({ "url": url })).await;
+    let six = origin.serve("/hop5", Behaviour::Redirect(url));
+    let elsewhere = origin.serve("/file", Behaviour::Redirect("file:///etc/passwd".into()));
+    for (url, reason) in [(six, "more than 5 redirects"), (elsewhere, "only http and https")] {
+        let record = burrow.client.settled(&burrow.client.add(&json!({ "url": url })).await).await;
+        assert!(record["error"].as_str().unwrap().contains(reason), "{record}");
+    }
+}
+
+pub async fn fifty_uploads_at_once(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let uploads = (0..50).map(|number| {
+        let image = bitmap(20_000 + 6_144 * number, number as u64);
+        let url = origin.image(&format!("/{number}.bmp"), image.clone());
+        let client = burrow.client.clone();
+        async move {
+            let record = client.add_ready(&json!({ "url": url })).await;
+            assert!(client.content(record["id"].as_str().unwrap()).await == image, "{number}");
+        }
+    });
+    futures::future::join_all(uploads).await;
+    let stats = burrow.client.get("/stats").await.json();
+    assert_eq!((&stats["images"], &stats["pending"], &stats["failed"]), (&json!(50), &json!(0), &json!(0)));
+    let listed = burrow.client.get("/images?limit=100").await.json();
+    assert_eq!(listed["images"].as_array().unwrap().len(), 50);
+}
+
+pub async fn a_restart_keeps_everything(host: Host) {
+    let (mut burrow, origin) = (host.start().await, Origin::start().await);
+    let image = bitmap(700_000, 5);
+    let url = origin.image("/photo.bmp", image.clone());
+    let before = burrow.client.add_ready(&json!({ "url": url, "name": "x", "tags": ["t"] })).await;
+    let stats = burrow.client.get("/stats").await.json();
+    burrow.kill_and_restart().await;
+    let id = before["id"].as_str().unwrap();
+    assert_eq!(burrow.client.get(&format!("/images/{id}")).await.json(), before);
+    assert!(burrow.client.content(id).await == image);
+    assert!(burrow.client.get("/image/x").await.body == image);
+    assert_eq!(burrow.client.get("/stats").await.json(), stats);
+    burrow.client.add_ready(&json!({ "url": url })).await;
+}
+
+/// Shown by the order of events: pages are answered between the moment the packing has begun (the last byte has left
+/// the origin's gate) and the moment it is done.
+pub async fn a_page_is_served_while_a_big_image_is_packed(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let image = bitmap(40_000_000, 6);
+    let (open, gate) = watch::channel(false);
+    let url = origin.serve("/big.bmp", Behaviour::Gated(image.clone().into(), gate));
+    let id = burrow.client.add(&json!({ "url": url })).await;
+    open.send(true).unwrap();
+    let mut pages_while_storing = 0;
+    loop {
+        assert_eq!(burrow.client.get("/").await.status, 200);
+        let record: Value = burrow.client.get(&format!("/images/{id}")).await.json();
+        match record["status"].as_str().unwrap() {
+            "ready" => break,
+            // The page before was answered after the job began and before it ended.
+            "storing" => pages_while_storing += 1,
+            status => assert_eq!(status, "pending"),
+        }
+    }
+    assert!(pages_while_storing >= 5, "only {pages_while_storing} pages were answered while the image was packed");
+    assert!(burrow.client.content(&id).await == image);
+}
+
+pub async fn removing_an_image_that_is_being_stored(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let (open, gate) = watch::channel(false);
+    let url = origin.serve("/slow.png", Behaviour::Gated(fixture("photo.png").into(), gate));
+    let id = burrow.client.add(&json!({ "url": url, "name": "gone" })).await;
+    while burrow.client.get(&format!("/images/{id}")).await.json()["status"] != "storing" {}
+    assert_eq!(burrow.client.send(Method::DELETE, &format!("/images/{id}"), &[], "").await.status, 204);
+    open.send(true).unwrap();
+    // A job accepted later on the same content is done later, so the first is over when it is ready.
+    let later = burrow.client.add_ready(&json!({ "url": url })).await;
+    assert_eq!(burrow.client.get(&format!("/images/{id}")).await.status, 404);
+    assert_eq!(burrow.client.get("/image/gone").await.status, 404);
+    assert!(burrow.client.content(later["id"].as_str().unwrap()).await == fixture("photo.png"));
+    assert_eq!(burrow.client.get("/stats").await.json()["pending"], 0);
+}
+
+pub async fn a_killed_server_finishes_its_jobs() {
+    let (mut burrow, origin) = (Host::Native.start().await, Origin::start().await);
+    let (open, gate) = watch::channel(false);
+    let image = bitmap(900_000, 7);
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let url = origin.serve(&format!("/{number}"), Behaviour::Gated(image.clone().into(), gate.clone()));
+        ids.push(burrow.client.add(&json!({ "url": url, "name": format!("n{number}") })).await);
+    }
+    // Every job has begun and none can end.
+    while origin.requests() < 5 {
+        tokio::task::yield_now().await;
+    }
+    open.send(true).unwrap();
+    burrow.kill_and_restart().await;
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(burrow.client.settled(id).await["status"], "ready");
+        assert!(burrow.client.content(id).await == image);
+        assert!(burrow.client.get(&format!("/image/n{number}")).await.body == image);
+    }
+}
+
+/// Kills right after each acknowledgement, again and again.
+pub async fn an_acknowledged_image_survives_a_kill() {
+    let (mut burrow, origin) = (Host::Native.start().await, Origin::start().await);
+    let mut ids = Vec::new();
+    for round in 0..6 {
+        let image = bitmap(300_000, 100 + round);
+        let url = origin.image(&format!("/{round}.bmp"), image.clone());
+        ids.push((burrow.client.add(&json!({ "url": url })).await, image));
+        burrow.kill_and_restart().await;
+    }
+    for (id, image) in ids {
+        assert_eq!(burrow.client.settled(&id).await["status"], "ready");
+        assert!(burrow.client.content(&id).await == image);
+    }
+}

@@ -1,0 +1,97 @@
+//! The black-box suite: Burrow as its users meet it. One file a promise; every promise is listed here.
+//!
+//! `cargo xtask test` builds what it needs. With `BURROW_SPIN=/path/to/spin` everything that is about HTTP runs against
+//! real Spin too.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::cast_possible_truncation, missing_docs, unreachable_pub, reason = "tests")]
+
+mod cli;
+mod first_design;
+mod http_api;
+mod jobs;
+mod lossless;
+mod page;
+mod support;
+mod world;
+
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use support::host::Host;
+
+/// Lists tests that take a host.
+macro_rules! on_every_host {
+    ($($module:ident: $($test:ident),+;)+) => {
+        vec![$($((
+            concat!(stringify!($module), "::", stringify!($test)),
+            (|host| run($module::$test(host))) as fn(Host),
+        )),+),+]
+    };
+}
+
+/// Lists tests that are about the native host alone.
+macro_rules! natively {
+    ($($module:ident: $($test:ident),+;)+) => {
+        vec![$($(Trial::test(concat!(stringify!($module), "::", stringify!($test)), || {
+            run($module::$test());
+            Ok(())
+        })),+),+]
+    };
+}
+
+fn main() -> ExitCode {
+    let on_every_host = on_every_host! {
+        first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
+        http_api: unknown_routes_and_methods, malformed_json_names_the_place, invalid_input_names_the_field,
+            images_are_listed_newest_first, removing_is_idempotent_and_spares_twins, head_has_no_body;
+        jobs: origins_that_fail_leave_the_old_image, fifty_uploads_at_once, a_restart_keeps_everything,
+            redirects_are_followed_and_checked, a_page_is_served_while_a_big_image_is_packed,
+            removing_an_image_that_is_being_stored;
+        lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
+            names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
+        page: the_page_shows_images_and_adds_one, names_are_shown_as_text, a_form_of_another_site_is_refused;
+    };
+    let mut trials = natively! {
+        cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted, a_store_that_is_open_says_so,
+            private_places_are_refused, serve_stops_when_asked;
+        jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        world: the_component_is_what_the_world_says;
+    };
+    for (name, test) in &on_every_host {
+        let test = *test;
+        trials.push(Trial::test(format!("native::{name}"), move || {
+            test(Host::Native);
+            Ok(())
+        }));
+    }
+    match Host::spin() {
+        None => {
+            let skipped = on_every_host.len();
+            let notice = format!("SKIPPED: {skipped} tests on Spin, for BURROW_SPIN does not name a spin binary\n");
+            std::io::stderr().write_all(notice.as_bytes()).unwrap();
+        }
+        Some(spin) => {
+            for (name, test) in on_every_host {
+                let spin = spin.clone();
+                trials.push(Trial::test(format!("spin::{name}"), move || {
+                    test(spin);
+                    Ok(())
+                }));
+            }
+        }
+    }
+    let mut arguments = Arguments::from_args();
+    // Each test starts servers of its own; more at once than cores only makes each slower.
+    arguments.test_threads = arguments.test_threads.or(std::thread::available_parallelism().ok().map(Into::into));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn run(test: impl Future<Output = ()>) {
+    // A test that hangs must end; nothing is measured by this.
+    const TOO_LONG: std::time::Duration = std::time::Duration::from_secs(300);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { tokio::time::timeout(TOO_LONG, test).await }).expect("the test hung");
+}

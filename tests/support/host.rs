@@ -1,0 +1,104 @@
+//! A running Burrow: the native host, or Spin where there is one.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::client::Client;
+use super::images::repository;
+
+/// What runs the component.
+#[derive(Clone, Debug)]
+pub enum Host {
+    Native,
+    /// The spin binary that `BURROW_SPIN` names.
+    Spin(PathBuf),
+}
+
+/// A running Burrow, over a store of its own. Killed when dropped.
+pub struct Burrow {
+    pub client: Client,
+    host: Host,
+    directory: tempfile::TempDir,
+    child: Child,
+}
+
+impl Host {
+    /// Spin, if there is one.
+    pub fn spin() -> Option<Self> {
+        std::env::var_os("BURROW_SPIN").map(|path| Self::Spin(path.into()))
+    }
+
+    /// Starts with an empty store; private addresses are allowed, for the test's origin has one.
+    pub async fn start(&self) -> Burrow {
+        let directory = tempfile::tempdir().unwrap();
+        let (child, client) = self.launch(directory.path()).await;
+        Burrow { client, host: self.clone(), directory, child }
+    }
+
+    async fn launch(&self, directory: &Path) -> (Child, Client) {
+        let mut command = match self {
+            Self::Native => {
+                let mut command = burrow(directory);
+                command.args(["--allow-private-network", "serve", "--listen", "127.0.0.1:0"]);
+                command
+            }
+            Self::Spin(spin) => {
+                let mut command = Command::new(spin);
+                command.arg("up").arg("--from").arg(repository().join("spin.toml"));
+                command.args(["--listen", "127.0.0.1:0", "--variable", "allow_private_network=true", "--state-dir"]);
+                command.arg(directory);
+                command
+            }
+        };
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let base = loop {
+            let line = lines.next_line().await.unwrap().expect("it stopped before it was ready");
+            if let Some(base) = line.strip_prefix("Serving ") {
+                break base.to_owned();
+            }
+        };
+        // Somebody must go on reading, or it would block or break when it prints more.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        (child, Client::new(&base))
+    }
+}
+
+impl Burrow {
+    /// Kills it as a power cut would, without a chance to finish anything, and starts it again over the same store.
+    pub async fn kill_and_restart(&mut self) {
+        match self.host {
+            Host::Native => self.child.kill().await.unwrap(),
+            // Spin runs the application in a child of its own, which stops when it does.
+            Host::Spin(_) => self.signal("INT").await,
+        }
+        (self.child, self.client) = self.host.launch(self.directory.path()).await;
+    }
+
+    /// Asks it to stop, waits until it has, and returns its exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM").await;
+        self.child.wait().await.unwrap().code()
+    }
+
+    async fn signal(&mut self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success());
+        self.child.wait().await.unwrap();
+    }
+
+    /// The folder of its store.
+    pub fn store(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// The `burrow` program, over a store in this folder.
+pub fn burrow(store: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_burrow"));
+    command.arg("--store").arg(store);
+    command
+}

@@ -1,0 +1,52 @@
+//! Images for tests.
+
+use std::path::{Path, PathBuf};
+
+/// Every kind of image that must come back, with the media type that must be found.
+pub const KINDS: [(&str, &str); 9] = [
+    ("photo.png", "image/png"),
+    ("photo.jpg", "image/jpeg"),
+    ("photo.webp", "image/webp"),
+    ("photo.gif", "image/gif"),
+    ("photo.bmp", "image/bmp"),
+    ("photo.tiff", "image/tiff"),
+    ("photo.ico", "image/vnd.microsoft.icon"),
+    ("drawing.svg", "image/svg+xml"),
+    ("photo.avif", "image/avif"),
+];
+
+/// The bytes of an image in `tests/fixtures/images`.
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = repository().join("tests/fixtures/images").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The folder of this checkout.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A bitmap of about `size` bytes, of a gradient with noise: deflate shrinks it, but has to work. Another `seed` makes
+/// another image.
+pub fn bitmap(size: usize, seed: u64) -> Vec<u8> {
+    const WIDTH: usize = 1024;
+    let height = (size / (3 * WIDTH)).max(1);
+    let pixels = 3 * WIDTH * height;
+    let mut bytes = Vec::with_capacity(54 + pixels);
+    bytes.extend(b"BM");
+    bytes.extend(u32::try_from(54 + pixels).unwrap().to_le_bytes());
+    bytes.extend([0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0]);
+    bytes.extend(u32::try_from(WIDTH).unwrap().to_le_bytes());
+    bytes.extend(u32::try_from(height).unwrap().to_le_bytes());
+    bytes.extend([1, 0, 24, 0, 0, 0, 0, 0]);
+    bytes.extend(u32::try_from(pixels).unwrap().to_le_bytes());
+    bytes.extend([0; 16]);
+    let mut noise = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for n in 0..pixels {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        bytes.push(((n / 24) as u8).wrapping_add((noise >> 61) as u8));
+    }
+    bytes
+}

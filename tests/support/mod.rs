@@ -1,0 +1,6 @@
+//! What the suite is made of: a running Burrow, a client, an origin, images.
+
+pub mod client;
+pub mod host;
+pub mod images;
+pub mod origin;

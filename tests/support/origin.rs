@@ -1,0 +1,114 @@
+//! A server of images, well-behaved or not.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt as _;
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What the origin does when a path is asked for.
+#[derive(Clone)]
+pub enum Behaviour {
+    /// Sends these bytes.
+    Image(Bytes),
+    /// Answers with this status and nothing else.
+    Status(u16),
+    /// Redirects there.
+    Redirect(String),
+    /// Says the body is twice as long as it is, and hangs up after it.
+    Truncated(Bytes),
+    /// Sends the first half at once and the rest when the gate is opened.
+    Gated(Bytes, watch::Receiver<bool>),
+}
+
+/// An origin on a port of its own. Stops when dropped with its runtime.
+pub struct Origin {
+    base: String,
+    paths: Arc<Mutex<HashMap<String, Behaviour>>>,
+    requests: Arc<AtomicUsize>,
+}
+
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+impl Origin {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let paths = Arc::<Mutex<HashMap<String, Behaviour>>>::default();
+        let requests = Arc::<AtomicUsize>::default();
+        let (served, counted) = (paths.clone(), requests.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (served, counted) = (served.clone(), counted.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    let behaviour = served.lock().unwrap().get(request.uri().path()).cloned();
+                    async move { Ok::<_, Infallible>(answer(behaviour)) }
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        Self { base, paths, requests }
+    }
+
+    /// Sets what a path does and returns its URL.
+    pub fn serve(&self, path: &str, behaviour: Behaviour) -> String {
+        self.paths.lock().unwrap().insert(path.into(), behaviour);
+        format!("{}{path}", self.base)
+    }
+
+    /// Serves an image and returns its URL.
+    pub fn image(&self, path: &str, bytes: impl Into<Bytes>) -> String {
+        self.serve(path, Behaviour::Image(bytes.into()))
+    }
+
+    /// Requests answered so far.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
+    let plain = |status, bytes: Bytes| {
+        Response::builder()
+            .status(status)
+            .body(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
+            .unwrap()
+    };
+    match behaviour {
+        None => plain(404, Bytes::new()),
+        Some(Behaviour::Image(bytes)) => plain(200, bytes),
+        Some(Behaviour::Status(status)) => plain(status, Bytes::new()),
+        Some(Behaviour::Redirect(to)) => {
+            let mut response = plain(302, Bytes::new());
+            response.headers_mut().insert("location", to.parse().unwrap());
+            response
+        }
+        Some(Behaviour::Truncated(bytes)) => {
+            let length = 2 * bytes.len();
+            let pieces = [Ok(Frame::data(bytes)), Err(std::io::Error::other("hanging up, as told"))];
+            let body = StreamBody::new(futures::stream::iter(pieces)).boxed_unsync();
+            Response::builder().header("content-length", length).body(body).unwrap()
+        }
+        Some(Behaviour::Gated(bytes, mut gate)) => {
+            let rest = bytes.slice(bytes.len() / 2..);
+            let first = futures::stream::iter([Ok(Frame::data(bytes.slice(..bytes.len() / 2)))]);
+            let second = futures::stream::once(async move {
+                gate.wait_for(|open| *open).await.map_err(std::io::Error::other)?;
+                Ok(Frame::data(rest))
+            });
+            let body = StreamBody::new(first.chain(second)).boxed_unsync();
+            Response::builder().header("content-length", bytes.len()).body(body).unwrap()
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The built component imports and exports exactly what `wit/world.wit` says.
+
+use std::collections::BTreeSet;
+
+use wit_component::DecodedWasm;
+use wit_parser::{Resolve, WorldId};
+
+use crate::support::images::repository;
+
+/// The interfaces of WASI 0.2 that Rust's standard library asks for, of whatever 0.2 release it was built with; the
+/// world's documentation names their packages.
+const STANDARD_LIBRARY: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
+
+pub async fn the_component_is_what_the_world_says() {
+    let component = std::fs::read(repository().join("target/burrow.wasm")).expect("run `cargo xtask build` first");
+    let DecodedWasm::Component(built, world) = wit_component::decode(&component).unwrap() else {
+        panic!("burrow.wasm is no component");
+    };
+    let (imports, exports) = interfaces(&built, world);
+    let imports: BTreeSet<_> = imports
+        .into_iter()
+        .filter(|name| !(name.contains("@0.2.") && STANDARD_LIBRARY.iter().any(|package| name.starts_with(package))))
+        .collect();
+
+    let mut said = Resolve::default();
+    let (package, _) = said.push_dir(repository().join("wit")).unwrap();
+    let world = said.select_world(&[package], Some("burrow")).unwrap();
+    let (said_imports, said_exports) = interfaces(&said, world);
+
+    assert_eq!(exports, said_exports);
+    // What the world offers and the component does not use is dropped when it is linked.
+    let more: Vec<_> = imports.difference(&said_imports).collect();
+    assert!(more.is_empty(), "the component imports more than the world says: {more:?}");
+    let used = [
+        "burrow:vault/types@0.1.0",
+        "spin:key-value/key-value@3.0.0",
+        "spin:variables/variables@3.0.0",
+        "wasi:clocks/monotonic-clock@0.3.0",
+        "wasi:clocks/system-clock@0.3.0",
+        "wasi:http/client@0.3.0",
+        "wasi:http/types@0.3.0",
+        "wasi:keyvalue/atomics@0.2.0-draft2",
+        "wasi:keyvalue/store@0.2.0-draft2",
+        "wasi:random/random@0.3.0",
+    ];
+    assert!(used.iter().all(|name| imports.contains(*name)), "{imports:?}");
+}
+
+/// The names of the interfaces that a world imports and exports.
+fn interfaces(resolve: &Resolve, world: WorldId) -> (BTreeSet<String>, BTreeSet<String>) {
+    let world = &resolve.worlds[world];
+    let names = |items: &wit_parser::IndexMap<wit_parser::WorldKey, wit_parser::WorldItem>| {
+        items.keys().map(|key| resolve.name_world_key(key)).collect()
+    };
+    (names(&world.imports), names(&world.exports))
+}
