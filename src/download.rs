@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::policy::OriginPolicy;
-use crate::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Ports};
+use crate::ports::{ByteSource, FetchTimeouts, Fetched, Ports};
 
 /// Redirects followed before giving up.
 pub const MAX_REDIRECTS: usize = 5;

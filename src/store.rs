@@ -11,7 +11,7 @@ pub use claims::LEASE;
 
 use crate::error::Error;
 use crate::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
-use crate::ports::{Kv as _, Ports};
+use crate::ports::Ports;
 use crate::record::{self, ImageRecord, Pointer, Record};
 
 /// Typed access to the key-value store.

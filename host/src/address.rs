@@ -60,6 +60,7 @@ const PRIVATE_V6: [(Ipv6Addr, u32); 14] = [
 ];
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

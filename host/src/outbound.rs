@@ -198,3 +198,17 @@ impl http_body::Body for TimedBody {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_here_is_refused() {
+        let resolve =
+            |allow_private_network| PublicResolver { allow_private_network }.call("localhost".parse::<Name>().unwrap());
+        assert!(resolve(false).await.unwrap_err().is::<Prohibited>());
+        assert!(resolve(true).await.unwrap().count() > 0);
+    }
+}

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -63,7 +63,7 @@ impl Burrow {
         let handler = ProxyHandler::new(workers);
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
-        let resuming = tokio::spawn(resume_for_ever(self.clone()));
+        let resuming = tokio::spawn(resume_for_ever(self.clone(), SystemTime::now()));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accept = async {
@@ -122,18 +122,16 @@ impl Burrow {
     }
 }
 
-async fn resume_for_ever(burrow: Burrow) {
-    let mut takeover = true;
+/// Takes up what earlier processes left, and later what a failed instance left.
+async fn resume_for_ever(burrow: Burrow, started: SystemTime) {
     loop {
-        match burrow.resume(takeover).await {
+        match burrow.resume(Some(started)).await {
             Ok(resumed) if resumed.ready + resumed.failed > 0 => {
                 tracing::info!("resumed jobs: {} ready, {} failed", resumed.ready, resumed.failed);
             }
             Ok(_) => {}
             Err(error) => tracing::error!("cannot resume jobs: {error}"),
         }
-        // From now on this very process may have jobs under way.
-        takeover = false;
         tokio::time::sleep(RESUME_EVERY).await;
     }
 }

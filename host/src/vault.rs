@@ -2,9 +2,10 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Source, StreamConsumer, StreamReader, StreamResult};
 use wasmtime::{Store, StoreContextMut};
 
@@ -77,29 +78,45 @@ impl Burrow {
         Ok(call!(self, burrow_vault_vault.call_stats()))
     }
 
-    /// Finishes jobs that were recorded and never finished; with `takeover`, also those that another process may still
-    /// hold.
-    pub async fn resume(&self, takeover: bool) -> Result<Resumed, Error> {
-        Ok(call!(self, burrow_vault_vault.call_resume(takeover)))
+    /// Finishes jobs that were recorded and never finished. Whoever wrote to the store before `dead_before` must be
+    /// dead: give the time at which this process opened it, if it opened it for itself alone.
+    pub async fn resume(&self, dead_before: Option<SystemTime>) -> Result<Resumed, Error> {
+        let since_1970 = dead_before.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let millis = since_1970.and_then(|time| u64::try_from(time.as_millis()).ok());
+        Ok(call!(self, burrow_vault_vault.call_resume(millis)))
     }
 
     /// Opens the content of a ready image, all of it or a range.
     pub async fn open(&self, id: &str, range: Option<ByteRange>) -> Result<Content, Error> {
-        let (head_sender, head) = tokio::sync::oneshot::channel();
+        self.stream(Call::Open(id.to_owned(), range)).await
+    }
+
+    /// Packs bytes into one gzip stream whose blocks inflate alone.
+    pub async fn pack(&self, content: Bytes) -> Result<Content, Error> {
+        self.stream(Call::Pack(content)).await
+    }
+
+    /// Unpacks a gzip stream, and checks it.
+    pub async fn unpack(&self, packed: Bytes) -> Result<Content, Error> {
+        self.stream(Call::Unpack(packed)).await
+    }
+
+    async fn stream(&self, call: Call) -> Result<Content, Error> {
+        let (begin, begun) = oneshot::channel();
         // Two pieces under way: one being written, one being read.
         let (sender, pieces) = mpsc::channel(2);
-        let (burrow, id) = (self.clone(), id.to_owned());
+        let burrow = self.clone();
         tokio::spawn(async move {
             let failed = sender.clone();
-            let outcome = burrow.pump(id, range, head_sender, sender).await;
-            if let Err(error) = outcome {
+            if let Err(error) = burrow.pump(call, begin, sender).await {
                 // The reader may be gone.
                 let _ = failed.send(Err(error)).await;
             }
         });
         let mut content = Content { image: None, pieces };
-        match head.await {
-            Ok(image) => content.image = Some(image),
+        match begun.await {
+            Ok(image) => content.image = image,
+            // It failed before it began, and says why.
             Err(_) => {
                 content.next().await?;
             }
@@ -109,19 +126,32 @@ impl Burrow {
 
     async fn pump(
         &self,
-        id: String,
-        range: Option<ByteRange>,
-        head: tokio::sync::oneshot::Sender<Image>,
+        call: Call,
+        begin: oneshot::Sender<Option<Image>>,
         pieces: mpsc::Sender<Result<Bytes, Error>>,
     ) -> Result<(), Error> {
         let (mut store, instance) = self.instantiate().await?;
         store
             .run_concurrent(async |accessor| -> Result<(), Error> {
-                let (image, stream, completion) =
-                    instance.burrow_vault_vault().call_open(accessor, id, range).await??;
+                let (vault, codec) = (instance.burrow_vault_vault(), instance.burrow_vault_codec());
+                let input = |bytes: Bytes| accessor.with(|mut access| StreamReader::new(&mut access, bytes));
+                let (image, stream, completion) = match call {
+                    Call::Open(id, range) => {
+                        let (image, stream, completion) = vault.call_open(accessor, id, range).await??;
+                        (Some(image), stream, completion)
+                    }
+                    Call::Pack(content) => {
+                        let (stream, completion) = codec.call_pack(accessor, input(content)?).await?;
+                        (None, stream, completion)
+                    }
+                    Call::Unpack(packed) => {
+                        let (stream, completion) = codec.call_unpack(accessor, input(packed)?).await?;
+                        (None, stream, completion)
+                    }
+                };
                 // The reader may be gone.
-                let _ = head.send(image);
-                let (sender, outcome) = tokio::sync::oneshot::channel();
+                let _ = begin.send(image);
+                let (sender, outcome) = oneshot::channel();
                 accessor.with(|mut access| -> wasmtime::Result<()> {
                     stream.pipe(&mut access, Pieces { pieces, reserving: None })?;
                     completion.pipe(&mut access, Completion(Some(sender)))
@@ -135,7 +165,14 @@ impl Burrow {
     }
 }
 
-/// The content of an image, piece by piece.
+/// An export that gives a stream.
+enum Call {
+    Open(String, Option<ByteRange>),
+    Pack(Bytes),
+    Unpack(Bytes),
+}
+
+/// Bytes that the component gives, piece by piece.
 #[derive(Debug)]
 pub struct Content {
     image: Option<Image>,
@@ -143,7 +180,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// The image's record.
+    /// The record of the image that was opened.
     pub fn image(&self) -> Option<&Image> {
         self.image.as_ref()
     }
@@ -192,7 +229,7 @@ impl<D> StreamConsumer<D> for Pieces {
 }
 
 /// Takes the guest's word on whether the stream was whole.
-struct Completion(Option<tokio::sync::oneshot::Sender<Result<(), VaultError>>>);
+struct Completion(Option<oneshot::Sender<Result<(), VaultError>>>);
 
 impl<D> wasmtime::component::FutureConsumer<D> for Completion {
     type Item = Result<(), VaultError>;
@@ -213,3 +250,7 @@ impl<D> wasmtime::component::FutureConsumer<D> for Completion {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests;

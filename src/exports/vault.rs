@@ -104,8 +104,8 @@ impl Guest for Component {
         })
     }
 
-    async fn resume(takeover: bool) -> Result<Resumed, wit::Error> {
-        let resumed = vault().await.resume(takeover).await?;
+    async fn resume(dead_before: Option<u64>) -> Result<Resumed, wit::Error> {
+        let resumed = vault().await.resume(dead_before).await?;
         Ok(Resumed { ready: resumed.ready, failed: resumed.failed, busy: resumed.busy })
     }
 }

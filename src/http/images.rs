@@ -82,7 +82,7 @@ pub(super) async fn stats<P: Ports>(vault: &Vault<P>) -> Result<Answer<P>, Probl
 
 /// `POST /jobs/resume`: does what is to be done before it answers, for it is called by cron.
 pub(super) async fn resume<P: Ports>(vault: &Vault<P>) -> Result<Answer<P>, Problem> {
-    let resumed = vault.resume(false).await?;
+    let resumed = vault.resume(None).await?;
     let body = json!({ "ready": resumed.ready, "failed": resumed.failed, "busy": resumed.busy });
     Ok(response(StatusCode::OK, &body).into())
 }

@@ -8,7 +8,7 @@ use super::Store;
 use crate::codec::{BLOCK, block_count, block_len};
 use crate::error::Error;
 use crate::key::{BlobId, Key};
-use crate::ports::{Kv as _, Ports};
+use crate::ports::Ports;
 use crate::record::{Content, Manifest};
 
 impl<P: Ports> Store<P> {

@@ -4,7 +4,7 @@
 use super::Store;
 use crate::error::Error;
 use crate::key::{BlobId, ImageId, Key};
-use crate::ports::{Clock as _, Kv as _, Ports};
+use crate::ports::Ports;
 use crate::record::Rubbish;
 
 /// How long a claim on a job lasts, in milliseconds: longer than any job takes.

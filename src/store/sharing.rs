@@ -7,7 +7,7 @@
 use super::Store;
 use crate::error::Error;
 use crate::key::{BlobId, Key};
-use crate::ports::{Kv as _, Ports};
+use crate::ports::Ports;
 
 impl<P: Ports> Store<P> {
     /// Comes to share a blob. If false, its last image is gone or going: use another blob.

@@ -3,7 +3,7 @@
 use super::Store;
 use crate::error::Error;
 use crate::key::{BlobId, Key, Vaultwide};
-use crate::ports::{Clock as _, Kv as _, Ports};
+use crate::ports::Ports;
 use crate::record::{Rubbish, Trash};
 
 /// How long something waits in the trash, in milliseconds: longer than any request or job that might use it.

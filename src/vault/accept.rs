@@ -5,7 +5,7 @@ use url::Url;
 use super::Vault;
 use crate::error::Error;
 use crate::key::{ImageId, Vaultwide};
-use crate::ports::{Clock as _, Ports, Random as _};
+use crate::ports::Ports;
 use crate::record::{ImageRecord, State};
 use crate::store::LEASE;
 

@@ -10,7 +10,7 @@ use crate::download;
 use crate::error::Error;
 use crate::key::{BlobId, Vaultwide};
 use crate::packer::Packer;
-use crate::ports::{ByteSource, Clock as _, Ports, Random as _};
+use crate::ports::{ByteSource, Ports};
 use crate::record::{Content, ImageRecord, Manifest, State};
 use crate::store::LEASE;
 
@@ -187,13 +187,16 @@ impl<P: Ports> Vault<P> {
         Ok(())
     }
 
-    /// Takes over an unfinished job whose worker is taken to be dead. None if it is settled, or somebody else has it.
-    pub(super) async fn take_over(&self, record: ImageRecord, takeover: bool) -> Result<Option<ImageRecord>, Error> {
+    /// Takes over an unfinished job whose worker is taken to be dead: it wrote the record before `dead_before`, or its
+    /// lease has ended. None if somebody else has it.
+    pub(super) async fn take_over(&self, record: ImageRecord, dead_before: u64) -> Result<Option<ImageRecord>, Error> {
         let lease = match record.state {
             State::Pending { lease } | State::Storing { lease } => lease,
-            _ => return Ok(None),
+            State::Ready(_) | State::Failed { .. } => return Ok(None),
         };
-        let mine = takeover || (lease <= self.ports.now() && self.store.claim_job(record.id).await?);
+        // Who knows who is dead is alone; others may find an ended lease at the same time.
+        let mine =
+            record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(record.id).await?);
         Ok(mine.then_some(record))
     }
 }

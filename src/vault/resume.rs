@@ -1,11 +1,16 @@
 //! Finishing what was accepted and never finished.
 
+use futures::StreamExt as _;
+
 use super::Vault;
 use crate::error::Error;
 use crate::key::Vaultwide;
-use crate::ports::{Clock as _, Ports};
+use crate::ports::Ports;
 use crate::record::{State, Status};
 use crate::store::LEASE;
+
+/// Jobs resumed at once: while one waits for its origin, others go on.
+const AT_ONCE: usize = 8;
 
 /// What a resume did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,25 +23,48 @@ pub struct Resumed {
     pub busy: u32,
 }
 
+/// What became of one number of the feed.
+enum Entry {
+    /// Nothing is entered there: the image was removed, or its writer is between taking the number and entering it.
+    Hole,
+    /// Somebody is at it.
+    Open,
+    /// Ready, failed or removed, last written at that time.
+    Settled { since: u64 },
+}
+
 impl<P: Ports> Vault<P> {
-    /// Finishes unfinished jobs and empties the trash. `takeover` says that no
-    /// other worker is alive, so that leases do not count.
+    /// Finishes unfinished jobs and empties the trash. Whoever wrote a record before the time `dead_before`, in
+    /// milliseconds since 1970, is known to be dead, so that its lease does not count.
     ///
     /// Looks only at what came after the newest number up to which everything is known to be settled.
-    pub async fn resume(&self, takeover: bool) -> Result<Resumed, Error> {
+    pub async fn resume(&self, dead_before: Option<u64>) -> Result<Resumed, Error> {
         let mut resumed = Resumed::default();
         let newest = self.store.count(Vaultwide::Feed).await?;
         let before = self.store.mark(Vaultwide::Settled).await?.unwrap_or(0);
-        let mut settled = before;
-        let mut open = false;
-        for seq in before + 1..=newest {
-            match self.settle(seq, takeover, &mut resumed).await? {
-                Entry::Open => open = true,
-                // A hole is a removed image, or its writer is between taking the number and entering it. It is passed
-                // when nobody else is alive, or an entry after it is so old that its writer must be dead.
-                Entry::Hole if open || !takeover => {}
-                Entry::Settled { since } if open || !(takeover || since + LEASE < self.ports.now()) => {}
-                Entry::Hole | Entry::Settled { .. } => settled = seq,
+        let dead_before = dead_before.unwrap_or(0);
+        // Whoever wrote nothing for the time of a lease is taken to be dead, too.
+        let over = dead_before.max(self.ports.now().saturating_sub(LEASE));
+        let entries = futures::stream::iter(before + 1..=newest)
+            .map(async |seq| Ok::<_, Error>((seq, self.settle(seq, dead_before).await?)))
+            .buffered(AT_ONCE);
+        let (mut settled, mut open) = (before, false);
+        let mut entries = std::pin::pin!(entries);
+        while let Some(entry) = entries.next().await {
+            let (seq, (entry, outcome)) = entry?;
+            match outcome {
+                Some(Status::Ready) => resumed.ready += 1,
+                Some(_) => resumed.failed += 1,
+                None => {}
+            }
+            match entry {
+                Entry::Open => {
+                    resumed.busy += 1;
+                    open = true;
+                }
+                // Whoever took a number before this one was written is dead, or has entered it.
+                Entry::Settled { since } if !open && since < over => settled = seq,
+                Entry::Settled { .. } | Entry::Hole => {}
             }
         }
         if settled > before {
@@ -46,36 +74,18 @@ impl<P: Ports> Vault<P> {
         Ok(resumed)
     }
 
-    /// Settles one feed entry if it can be.
-    async fn settle(&self, seq: u64, takeover: bool, resumed: &mut Resumed) -> Result<Entry, Error> {
-        let Some(record) = self.store.feed(seq).await? else {
-            return Ok(Entry::Hole);
-        };
-        let since = record.updated;
-        match &record.state {
-            State::Failed { .. } | State::Ready(_) => return Ok(Entry::Settled { since }),
-            State::Pending { .. } | State::Storing { .. } => {}
+    /// Settles one feed entry if it can be; returns what it is now, and how the job ended if it was done here.
+    async fn settle(&self, seq: u64, dead_before: u64) -> Result<(Entry, Option<Status>), Error> {
+        let Some(record) = self.store.feed(seq).await? else { return Ok((Entry::Hole, None)) };
+        if let State::Ready(_) | State::Failed { .. } = &record.state {
+            return Ok((Entry::Settled { since: record.updated }, None));
         }
-        let Some(record) = self.take_over(record, takeover).await? else {
-            resumed.busy += 1;
-            return Ok(Entry::Open);
-        };
-        match self.work(record).await {
-            Ok(record) if record.status() == Status::Ready => resumed.ready += 1,
-            Ok(_) => resumed.failed += 1,
-            Err(Error::Removed) => {}
+        let Some(record) = self.take_over(record, dead_before).await? else { return Ok((Entry::Open, None)) };
+        let outcome = match self.work(record).await {
+            Ok(record) => Some(record.status()),
+            Err(Error::Removed) => None,
             Err(error) => return Err(error),
-        }
-        Ok(Entry::Settled { since: self.ports.now() })
+        };
+        Ok((Entry::Settled { since: self.ports.now() }, outcome))
     }
-}
-
-/// What became of one number of the feed.
-enum Entry {
-    /// Nothing is entered there.
-    Hole,
-    /// Somebody is at it.
-    Open,
-    /// Ready, failed or removed, since that time.
-    Settled { since: u64 },
 }

@@ -8,7 +8,8 @@ use crate::run::{cargo, root, run, say};
 /// Builds `burrow` and serves.
 pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
     say("building burrow (the first time takes some minutes: wasmtime is in it)");
-    run(bundled(cargo().args(["build", "--locked", "--release", "--package", "burrow-host"]), component))?;
+    // The whole workspace, as the tests do, so that wasmtime is built once with the same features.
+    run(bundled(cargo().args(["build", "--locked", "--release", "--workspace"]), component))?;
     say("serving");
     let mut burrow = Command::new(root().join("target/release/burrow"));
     run(burrow.arg("serve").args(args).current_dir(root()))

@@ -1,0 +1,146 @@
+//! The component's WIT exports over the embedded store, as an embedder uses them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::*;
+use crate::Options;
+use crate::bindings::burrow::vault::types::Status;
+use crate::kv::Embedded;
+
+fn burrow(directory: &tempfile::TempDir) -> Burrow {
+    let component = std::env::var_os("BURROW_BUNDLE").map(PathBuf::from);
+    let component = component.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/burrow.wasm").into());
+    let component = std::fs::read(component).expect("run `cargo xtask build` first");
+    Burrow::new(&component, Arc::new(Embedded::open(directory.path()).unwrap()), &Options::default()).unwrap()
+}
+
+fn label(name: &str) -> Label {
+    Label { name: Some(name.into()), tags: vec!["t".into()] }
+}
+
+/// A bitmap's header and a texture that deflate has to work on.
+fn image(size: usize) -> Bytes {
+    let texture = (0..size).map(|n| (n / 7) as u8 ^ (n * n >> 9) as u8);
+    b"BM".iter().copied().chain(texture).take(size).collect()
+}
+
+async fn read(mut content: Content) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = content.next().await? {
+        bytes.extend(piece);
+    }
+    Ok(bytes)
+}
+
+#[tokio::test]
+async fn an_image_goes_in_and_comes_out_whole_and_in_ranges() {
+    let directory = tempfile::tempdir().unwrap();
+    let burrow = burrow(&directory);
+    let image = image(600_000);
+    let record = burrow.put(image.clone(), label("x")).await.unwrap();
+    assert_eq!((record.status, record.name.as_str(), record.source.as_deref()), (Status::Ready, "x", None));
+    assert_eq!(burrow.get(&record.id).await.unwrap().id, burrow.get_by_name("x").await.unwrap().id);
+    assert!(read(burrow.open(&record.id, None).await.unwrap()).await.unwrap() == image);
+    for (first, last) in
+        [(0, Some(0)), (253_951, Some(253_952)), (5, Some(599_999)), (599_999, None), (7, Some(u64::MAX))]
+    {
+        let range = Some(ByteRange { first, last });
+        let bytes = read(burrow.open(&record.id, range).await.unwrap()).await.unwrap();
+        let end = last.map_or(image.len(), |last| image.len().min((last as usize).saturating_add(1)));
+        assert!(bytes == image[first as usize..end], "{first}-{last:?}");
+    }
+    for (first, last) in [(600_000, None), (5, Some(4))] {
+        let error = burrow.open(&record.id, Some(ByteRange { first, last })).await.unwrap_err();
+        assert!(matches!(error, Error::Vault(VaultError::RangeNotSatisfiable(600_000))), "{error}");
+    }
+    let stats = burrow.stats().await.unwrap();
+    assert_eq!((stats.images, stats.original_bytes), (1, 600_000));
+    assert!(burrow.remove(&record.id).await.unwrap());
+    assert!(!burrow.remove(&record.id).await.unwrap());
+    let error = burrow.open(&record.id, None).await.unwrap_err();
+    assert!(matches!(error, Error::Vault(VaultError::NotFound)), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let burrow = burrow(&directory);
+    for bytes in [Bytes::new(), Bytes::from_static(b"x"), Bytes::from(vec![b'x'; 600_000])] {
+        let error = burrow.put(bytes, label("x")).await.unwrap_err();
+        assert!(matches!(error, Error::Vault(VaultError::NotAnImage(_))), "{error}");
+    }
+    let error = burrow.put(image(10), label("a\nb")).await.unwrap_err();
+    assert!(matches!(error, Error::Vault(VaultError::InvalidInput(_))), "{error}");
+    for id in ["", "x", "00000000-0000-4000-8000-000000000000"] {
+        let error = burrow.get(id).await.unwrap_err();
+        assert!(matches!(error, Error::Vault(VaultError::InvalidInput(_))), "{error}");
+    }
+    assert!(burrow.list(Some("x".into()), 1).await.is_err() && burrow.list(None, 0).await.is_err());
+    assert!(burrow.list(None, 10).await.unwrap().images.is_empty());
+    assert_eq!(burrow.stats().await.unwrap().stored_bytes, 0);
+}
+
+#[tokio::test]
+async fn a_submitted_job_is_done_by_resume() {
+    let directory = tempfile::tempdir().unwrap();
+    let burrow = burrow(&directory);
+    // A public name with no server: the job fails for a reason of its own, which shows that it was tried.
+    let record = burrow.submit("http://burrow.invalid.example/", label("x")).await.unwrap();
+    assert_eq!((record.status, record.attempts), (Status::Pending, 0));
+    let resumed = burrow.resume(None).await.unwrap();
+    assert_eq!((resumed.ready, resumed.failed, resumed.busy), (0, 1, 0));
+    let record = burrow.get(&record.id).await.unwrap();
+    assert_eq!((record.status, record.attempts), (Status::Failed, 3));
+    let resumed = burrow.resume(None).await.unwrap();
+    assert_eq!((resumed.ready, resumed.failed, resumed.busy), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn the_codec_packs_and_unpacks_streams() {
+    let directory = tempfile::tempdir().unwrap();
+    let burrow = burrow(&directory);
+    for size in [0, 1, 253_952, 1_000_000] {
+        let content = image(size);
+        let packed = read(burrow.pack(content.clone()).await.unwrap()).await.unwrap();
+        let unpacked = read(burrow.unpack(packed.clone().into()).await.unwrap()).await.unwrap();
+        assert!(unpacked == content, "{size}");
+        let cut = Bytes::from(packed).slice(..8);
+        let error = read(burrow.unpack(cut).await.unwrap()).await.unwrap_err();
+        assert!(matches!(error, Error::Vault(VaultError::Corrupt(_))), "{error}");
+    }
+}
+
+/// One instance has one thread, so calls are answered during the packing only if it yields. Shown by the order of
+/// events: how many calls had ended when the packing ended.
+#[tokio::test]
+async fn an_instance_answers_while_it_packs() {
+    let directory = tempfile::tempdir().unwrap();
+    let burrow = burrow(&directory);
+    let (mut store, instance) = burrow.instantiate().await.unwrap();
+    let content = StreamReader::new(&mut store, image(8_000_000)).unwrap();
+    let (packed, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    store
+        .run_concurrent(async |accessor| {
+            let vault = instance.burrow_vault_vault();
+            let packing = async {
+                vault.call_put(accessor, content, label("x")).await.unwrap().unwrap();
+                packed.store(true, Ordering::Relaxed);
+            };
+            let asking = async {
+                while !packed.load(Ordering::Relaxed) {
+                    vault.call_stats(accessor).await.unwrap().unwrap();
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    // As between two requests from a network: an instance that is asked without a pause does nothing
+                    // else, for what has yielded comes last.
+                    tokio::task::yield_now().await;
+                }
+            };
+            futures::join!(packing, asking);
+        })
+        .await
+        .unwrap();
+    // 8 MB are 123 steps of packing, each followed by a yield.
+    assert!(answered.into_inner() >= 50);
+}
