@@ -9,7 +9,6 @@ spin_sdk::wit_bindgen::generate!({
     path: "wit",
     world: "burrow",
     runtime_path: "spin_sdk::wit_bindgen::rt",
-    pub_export_macro: true,
     with: {
         "spin:key-value/key-value@3.0.0": spin_sdk::key_value::wit::key_value,
         "spin:variables/variables@3.0.0": spin_sdk::variables::wit::variables,

@@ -19,7 +19,7 @@ pub const TIMEOUTS: FetchTimeouts = FetchTimeouts {
 };
 
 /// Time for a whole download, however steadily it trickles.
-pub const TOTAL_TIME: Duration = Duration::from_secs(300);
+pub const TOTAL_TIME: Duration = Duration::from_mins(5);
 
 /// Why an origin did not give the image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

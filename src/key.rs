@@ -26,12 +26,12 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(String);
 
-/// An image's id: a UUIDv7.
+/// An image's id: a `UUIDv7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct ImageId(Uuid);
 
-/// A blob's id: a UUIDv7, new for every packing, so that no two writers ever write the same chunk.
+/// A blob's id: a `UUIDv7`, new for every packing, so that no two writers ever write the same chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct BlobId(Uuid);

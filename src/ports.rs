@@ -75,7 +75,7 @@ pub trait Clock {
 
 /// Randomness good enough for ids that nobody can guess.
 pub trait Random {
-    /// Returns ten random bytes, what a UUIDv7 holds beside its time.
+    /// Returns ten random bytes, what a `UUIDv7` holds beside its time.
     fn ten_bytes(&self) -> [u8; 10];
 }
 

@@ -65,12 +65,11 @@ fn is_svg(start: &[u8]) -> bool {
         } else if let Some(instruction) = rest.strip_prefix(b"<?") {
             after(instruction, b"?>")
         } else if rest.starts_with(b"<!DOCTYPE svg") {
-            let end = if rest.iter().position(|&byte| byte == b'[') < rest.iter().position(|&byte| byte == b'>') {
+            if rest.iter().position(|&byte| byte == b'[') < rest.iter().position(|&byte| byte == b'>') {
                 after(rest, b"]>").or_else(|| after(rest, b">"))
             } else {
                 after(rest, b">")
-            };
-            end
+            }
         } else {
             break;
         };

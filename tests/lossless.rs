@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::client::encode;
 use crate::support::host::Host;
 use crate::support::images::{KINDS, bitmap, fixture};
 use crate::support::origin::Origin;
@@ -80,7 +81,7 @@ pub async fn names_are_only_text(host: Host) {
     ] {
         let record = burrow.client.add_ready(&json!({ "url": url, "name": name })).await;
         assert_eq!(record["name"], name);
-        let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = encode(name);
         let reply = burrow.client.get(&format!("/image/{encoded}")).await;
         assert_eq!(reply.status, 200, "{name}");
         assert!(reply.body == fixture("photo.png"), "{name}");

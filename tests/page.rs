@@ -3,6 +3,7 @@
 use hyper::Method;
 use serde_json::json;
 
+use crate::support::client::encode;
 use crate::support::host::Host;
 use crate::support::images::fixture;
 use crate::support::origin::Origin;
@@ -15,7 +16,7 @@ pub async fn the_page_shows_images_and_adds_one(host: Host) {
     assert_eq!((empty.status.as_u16(), empty.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(empty.text().contains("Nothing here yet") && empty.text().contains("<form"), "{}", empty.text());
     let url = origin.image("/photo.png", fixture("photo.png"));
-    let encoded: String = url.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = encode(&url);
     let form = format!("url={encoded}&name=&tags=sea%2C+holiday+%2C");
     let reply = burrow.client.send(Method::POST, "/images", &[FORM], form).await;
     assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/"));
@@ -39,7 +40,7 @@ pub async fn names_are_shown_as_text(host: Host) {
     let markup = "<script>alert(1)</script>\"'&";
     burrow.client.add_ready(&json!({ "url": url, "name": markup, "tags": ["<b>"] })).await;
     let browser = [("accept", "text/html")];
-    let encoded: String = markup.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = encode(markup);
     for path in ["/", &format!("/image/{encoded}")] {
         let page = burrow.client.send(Method::GET, path, &browser, "").await;
         assert_eq!(page.status, 200);

@@ -109,9 +109,9 @@ impl Burrow {
     /// [`Error::Component`] if the bytes are no component for this host.
     pub fn new(component: &[u8], kv: Arc<dyn KeyValue>, options: &Options) -> Result<Self, Error> {
         let mut variables = Variables::default();
-        variables.set("allow_private_network", options.allow_private_network);
+        variables.set("allow_private_network", &options.allow_private_network);
         if let Some(max) = options.max_image_bytes {
-            variables.set("max_image_bytes", max);
+            variables.set("max_image_bytes", &max);
         }
         let outbound = outbound::Outbound::new(options.allow_private_network);
         Ok(Self { factory: engine::Factory::new(component, kv, variables, outbound)? })

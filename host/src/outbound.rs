@@ -200,7 +200,6 @@ impl http_body::Body for TimedBody {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

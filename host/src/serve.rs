@@ -38,10 +38,10 @@ const TOTAL_REQUESTS: usize = 1000;
 const HEADER_TIME: Duration = Duration::from_secs(10);
 
 /// Time for the component to begin its answer.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+const ANSWER_TIME: Duration = Duration::from_mins(1);
 
 /// Time for a job to go on after its answer: longer than any job's own limits.
-const JOB_TIME: Duration = Duration::from_secs(15 * 60);
+const JOB_TIME: Duration = Duration::from_mins(15);
 
 /// Time for an instance to wait for work before it is dropped.
 const IDLE_TIME: Duration = Duration::from_secs(5);

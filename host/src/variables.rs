@@ -8,7 +8,7 @@ pub struct Variables(HashMap<&'static str, String>);
 
 impl Variables {
     /// Sets one; the component checks it.
-    pub fn set(&mut self, name: &'static str, value: impl ToString) {
+    pub fn set(&mut self, name: &'static str, value: &impl ToString) {
         self.0.insert(name, value.to_string());
     }
 

@@ -102,19 +102,19 @@ impl Burrow {
     }
 
     async fn stream(&self, call: Call) -> Result<Content, Error> {
-        let (begin, begun) = oneshot::channel();
+        let (head, opened) = oneshot::channel();
         // Two pieces under way: one being written, one being read.
         let (sender, pieces) = mpsc::channel(2);
         let burrow = self.clone();
         tokio::spawn(async move {
             let failed = sender.clone();
-            if let Err(error) = burrow.pump(call, begin, sender).await {
+            if let Err(error) = burrow.pump(call, head, sender).await {
                 // The reader may be gone.
                 let _ = failed.send(Err(error)).await;
             }
         });
         let mut content = Content { image: None, pieces };
-        match begun.await {
+        match opened.await {
             Ok(image) => content.image = image,
             // It failed before it began, and says why.
             Err(_) => {
@@ -127,7 +127,7 @@ impl Burrow {
     async fn pump(
         &self,
         call: Call,
-        begin: oneshot::Sender<Option<Image>>,
+        head: oneshot::Sender<Option<Image>>,
         pieces: mpsc::Sender<Result<Bytes, Error>>,
     ) -> Result<(), Error> {
         let (mut store, instance) = self.instantiate().await?;
@@ -150,7 +150,7 @@ impl Burrow {
                     }
                 };
                 // The reader may be gone.
-                let _ = begin.send(image);
+                let _ = head.send(image);
                 let (sender, outcome) = oneshot::channel();
                 accessor.with(|mut access| -> wasmtime::Result<()> {
                     stream.pipe(&mut access, Pieces { pieces, reserving: None })?;
@@ -252,5 +252,4 @@ impl<D> wasmtime::component::FutureConsumer<D> for Completion {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests;

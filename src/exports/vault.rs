@@ -119,7 +119,7 @@ impl TryFrom<wit::Label> for Label {
     type Error = Error;
 
     fn try_from(label: wit::Label) -> Result<Self, Error> {
-        Self::new(label.name, label.tags)
+        Self::new(label.name.as_deref(), &label.tags)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn add<P: Ports>(vault: &Vault<P>, request: Request<impl ByteSo
         }
     }
     let url = url.ok_or_else(|| Problem::missing("url"))?;
-    let record = vault.accept(&url, &Label::new(name, tags)?).await?;
+    let record = vault.accept(&url, &Label::new(name.as_deref(), &tags)?).await?;
     let mut response = respond(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", b"added".to_vec());
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
     Ok(Answer { response, job: Some(record) })

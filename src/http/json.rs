@@ -40,7 +40,7 @@ impl AddByUrl {
     /// The URL and the label, checked.
     pub(super) fn checked(self) -> Result<(String, Label), Problem> {
         let url = self.url.ok_or_else(|| Problem::missing("url"))?;
-        Ok((url, Label::new(self.name, self.tags.unwrap_or_default())?))
+        Ok((url, Label::new(self.name.as_deref(), &self.tags.unwrap_or_default())?))
     }
 }
 
@@ -64,7 +64,8 @@ pub(super) struct Image<'a> {
 
 #[derive(Debug, Serialize)]
 struct Content<'a> {
-    content: String,
+    #[serde(rename = "content")]
+    path: String,
     media_type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,
@@ -83,7 +84,7 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
             _ => None,
         };
         let content = record.content().ok().map(|content| Content {
-            content: format!("/images/{}/content", record.id),
+            path: format!("/images/{}/content", record.id),
             media_type: &content.media_type,
             width: content.dimensions.map(|(width, _)| width),
             height: content.dimensions.map(|(_, height)| height),

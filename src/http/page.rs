@@ -1,6 +1,7 @@
 //! The pages for people.
 
 use askama::Template;
+use bytesize::ByteSize;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -64,8 +65,8 @@ impl From<&ImageRecord> for Card {
         let content = record.content().ok().map(|content| CardContent {
             media_type: content.media_type.clone(),
             dimensions: content.dimensions,
-            size: bytes(content.size),
-            stored: bytes(content.stored_size),
+            size: ByteSize(content.size).display().si().to_string(),
+            stored: ByteSize(content.stored_size).display().si().to_string(),
             sha256: content.sha256.to_string(),
         });
         Self {
@@ -126,32 +127,4 @@ fn html<P>(page: &impl Template) -> Result<Answer<P>, Problem> {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response.into())
-}
-
-/// A number of bytes for people: `999 B`, `12.3 kB`, `4.5 MB`.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if count < 1000 {
-        return format!("{count} B");
-    }
-    let mut tenths = count / 100;
-    let mut units = UNITS.iter();
-    let mut unit = units.next();
-    while tenths >= 10_000 {
-        tenths /= 1000;
-        unit = units.next().or(unit);
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, unit.unwrap_or(&""))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn bytes_read_well() {
-        for (count, text) in
-            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_999, "999.9 kB"), (1_500_000, "1.5 MB")]
-        {
-            assert_eq!(super::bytes(count), text);
-        }
-    }
 }

@@ -35,7 +35,8 @@ struct Position {
 
 #[derive(Debug, Serialize)]
 struct Limit {
-    limit: &'static str,
+    #[serde(rename = "limit")]
+    name: &'static str,
     allowed: u64,
     seen: u64,
 }
@@ -135,7 +136,7 @@ impl From<Error> for Problem {
             }
             Error::Limit { limit, allowed, seen } => {
                 let problem = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/limit", "Over a limit", detail);
-                Self { limit: Some(Limit { limit, allowed, seen }), ..problem }
+                Self { limit: Some(Limit { name: limit, allowed, seen }), ..problem }
             }
             Error::NotAnImage(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/not-an-image", "Not an image", detail)

@@ -22,8 +22,8 @@ pub struct Label {
 
 impl Label {
     /// Checks a name and tags given by a user. White space around them does not count, nor does an empty name.
-    pub fn new(name: Option<String>, tags: Vec<String>) -> Result<Self, Error> {
-        let name = match name.as_deref().map(str::trim) {
+    pub fn new(name: Option<&str>, tags: &[String]) -> Result<Self, Error> {
+        let name = match name.map(str::trim) {
             None | Some("") => None,
             Some(name) => Some(checked("name", name, MAX_NAME_BYTES)?),
         };
@@ -117,12 +117,12 @@ mod tests {
 
     #[test]
     fn names_and_tags_are_checked() {
-        assert!(Label::new(Some("a\0b".into()), vec![]).is_err());
-        assert!(Label::new(Some("a\u{85}b".into()), vec![]).is_err());
-        assert!(Label::new(Some("ü".repeat(128)), vec![]).is_err());
-        assert!(Label::new(None, vec!["x".into(); 33]).is_err());
-        assert!(Label::new(None, vec![" ".into()]).is_err());
-        let label = Label::new(Some(" ../a \"b\" ü ".into()), vec!["t".into(), " t ".into()]).unwrap();
+        assert!(Label::new(Some("a\0b"), &[]).is_err());
+        assert!(Label::new(Some("a\u{85}b"), &[]).is_err());
+        assert!(Label::new(Some(&"ü".repeat(128)), &[]).is_err());
+        assert!(Label::new(None, &vec!["x".into(); 33]).is_err());
+        assert!(Label::new(None, &[" ".into()]).is_err());
+        let label = Label::new(Some(" ../a \"b\" ü "), &["t".into(), " t ".into()]).unwrap();
         assert_eq!(label, Label { name: Some("../a \"b\" ü".into()), tags: vec!["t".into()] });
     }
 

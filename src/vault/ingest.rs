@@ -137,11 +137,10 @@ impl<P: Ports> Vault<P> {
 
     async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
         let (blob, size) = (content.blob, signed(content.size));
-        record.state = State::Ready(content.clone());
-        record.updated = self.ports.now();
+        self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
-        let updated = self.update(&mut record, State::Ready(content)).await;
+        let updated = self.commit(&record).await;
         if let Err(Error::Removed) = updated {
             self.store.leave_blob_of(record.id, blob).await?;
             // Its remover counted it out as pending.
@@ -174,11 +173,20 @@ impl<P: Ports> Vault<P> {
         self.store.set_mark(Vaultwide::LastUploaded, record.updated).await
     }
 
-    /// Writes a new state, unless the image was removed meanwhile. A removal claims first and deletes the record after;
-    /// here the record is written first and the claim looked for after; so one of the two deletes it.
+    /// Changes the state and writes it.
     async fn update(&self, record: &mut ImageRecord, state: State) -> Result<(), Error> {
+        self.change(record, state);
+        self.commit(record).await
+    }
+
+    fn change(&self, record: &mut ImageRecord, state: State) {
         record.state = state;
         record.updated = self.ports.now();
+    }
+
+    /// Writes a record, unless the image was removed meanwhile. A removal claims first and deletes the record after;
+    /// here the record is written first and the claim looked for after; so one of the two deletes it.
+    async fn commit(&self, record: &ImageRecord) -> Result<(), Error> {
         self.store.save_image(record).await?;
         if self.store.is_removed(record.id).await? {
             self.store.delete_image(record.id).await?;

@@ -17,16 +17,5 @@ pub(super) fn complain(text: &str) {
 
 /// A number of bytes for people.
 pub(super) fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if count < 1000 {
-        return format!("{count} B");
-    }
-    let mut tenths = count / 100;
-    let mut units = UNITS.iter();
-    let mut unit = units.next();
-    while tenths >= 10_000 {
-        tenths /= 1000;
-        unit = units.next().or(unit);
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, unit.unwrap_or(&""))
+    bytesize::ByteSize(count).display().si().to_string()
 }

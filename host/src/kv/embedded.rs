@@ -331,12 +331,11 @@ fn prepare(database: &Database) -> std::result::Result<u64, redb::Error> {
         transaction.open_table(VALUES)?;
         let mut meta = transaction.open_table(META)?;
         let format = meta.get("format")?.map(|format| format.value());
-        match format {
-            Some(format) => format,
-            None => {
-                meta.insert("format", FORMAT)?;
-                FORMAT
-            }
+        if let Some(format) = format {
+            format
+        } else {
+            meta.insert("format", FORMAT)?;
+            FORMAT
         }
     };
     transaction.commit()?;

@@ -1,5 +1,7 @@
 //! The component's WIT exports over the embedded store, as an embedder uses them.
 
+#![expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits, and sizes are small")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
