@@ -17,7 +17,6 @@ wasmtime::component::bindgen!({
     exports: { default: async | store },
     with: {
         "spin:key-value/key-value.store": crate::state::OpenStore,
-        "wasi:cli": wasmtime_wasi::p3::bindings::cli,
         "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
         "wasi:http/client": wasmtime_wasi_http::p3::bindings::http::client,
         "wasi:http/types": wasmtime_wasi_http::p3::bindings::http::types,
