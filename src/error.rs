@@ -62,6 +62,14 @@ pub enum Error {
     Interrupted(String),
 }
 
+/// Passes over what is damaged: for walks over many images, which one of them must not stop.
+pub fn passing_over<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Err(Error::Corrupt(_)) => Ok(None),
+        found => found,
+    }
+}
+
 impl Error {
     /// Whether trying the same again, later, could end differently.
     pub fn is_transient(&self) -> bool {

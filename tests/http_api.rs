@@ -112,6 +112,8 @@ pub async fn images_are_listed_newest_first(host: Host) {
         assert_eq!(reply.header("link"), format!("<{path}>; rel=\"next\""));
     }
     assert_eq!((names, pages), (expected, 3));
+    let beyond = burrow.client.get(&format!("/images?cursor={}", u64::MAX)).await.json();
+    assert_eq!((beyond["images"].as_array().unwrap().len(), &beyond["next"]), (7, &json!(null)));
 }
 
 pub async fn removing_is_idempotent_and_spares_twins(host: Host) {

@@ -15,6 +15,7 @@ pub mod kv;
 mod outbound;
 mod serve;
 mod state;
+mod timed_body;
 mod variables;
 mod vault;
 

@@ -19,9 +19,10 @@ use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::address::is_public;
+use crate::timed_body::TimedBody;
 
-/// Time for a connection, should the component not say.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Time for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// Time for the first byte of an answer, and between two, should the component not say.
 const WAIT: Duration = Duration::from_secs(30);
@@ -152,50 +153,6 @@ impl Service<Name> for PublicResolver {
             let allowed: Vec<_> = found.filter(|address| allow_private_network || is_public(address.ip())).collect();
             if allowed.is_empty() { Err(Prohibited.into()) } else { Ok(allowed.into_iter()) }
         })
-    }
-}
-
-/// A body that fails when the origin pauses for too long.
-struct TimedBody {
-    body: hyper::body::Incoming,
-    between_bytes: Duration,
-    pause: Pin<Box<tokio::time::Sleep>>,
-}
-
-impl TimedBody {
-    fn new(body: hyper::body::Incoming, between_bytes: Duration) -> Self {
-        Self { body, between_bytes, pause: Box::pin(tokio::time::sleep(between_bytes)) }
-    }
-}
-
-impl http_body::Body for TimedBody {
-    type Data = bytes::Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Error>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(frame) => {
-                let deadline = tokio::time::Instant::now() + self.between_bytes;
-                self.pause.as_mut().reset(deadline);
-                Poll::Ready(frame.map(|frame| {
-                    frame.map_err(|error| {
-                        if error.is_incomplete_message() { Error::HttpResponseIncomplete } else { Error::Hyper(error) }
-                    })
-                }))
-            }
-            Poll::Pending => self.pause.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
     }
 }
 

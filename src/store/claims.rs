@@ -3,7 +3,7 @@
 
 use super::Store;
 use crate::error::Error;
-use crate::key::{BlobId, ImageId, Key};
+use crate::key::{ImageId, Key};
 use crate::ports::Ports;
 use crate::record::Rubbish;
 
@@ -36,12 +36,10 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.increment(&Key::removal(id), 0).await? > 0)
     }
 
-    /// Leaves the blob of a removed image. Its remover and a worker that was just completing it may both ask; the blob
-    /// is left once, or, if the claimer dies here, not at all (`verify` finds that), but never twice.
-    pub async fn leave_blob_of(&self, id: ImageId, blob: BlobId) -> Result<(), Error> {
-        if self.ports.increment(&Key::blob_left(id), 1).await? == 1 {
-            self.leave(blob).await?;
-        }
-        Ok(())
+    /// Claims to undo what the last state of a removed image was counted as, and to leave its blob. The remover, if it
+    /// saw that state, and the worker that wrote it may both ask. If the claimer dies here a blob leaks and a counter
+    /// drifts, which `verify` finds; but no blob is left twice.
+    pub async fn claim_undoing(&self, id: ImageId) -> Result<bool, Error> {
+        Ok(self.ports.increment(&Key::blob_left(id), 1).await? == 1)
     }
 }

@@ -21,7 +21,7 @@ impl<P: Ports> Store<P> {
     }
 
     /// Stops using a blob. The last to do so discards it.
-    pub(super) async fn leave(&self, blob: BlobId) -> Result<(), Error> {
+    pub async fn leave(&self, blob: BlobId) -> Result<(), Error> {
         // The counter starts at 0 with one image, so -1 is none.
         if self.ports.increment(&Key::sharers(blob), -1).await? >= 0 {
             return Ok(());

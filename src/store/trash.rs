@@ -1,7 +1,7 @@
 //! What may be deleted waits in the trash until nobody can still be reading it.
 
 use super::Store;
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{BlobId, Key, Vaultwide};
 use crate::ports::Ports;
 use crate::record::{Rubbish, Trash};
@@ -37,13 +37,15 @@ impl<P: Ports> Store<P> {
             let key = Key::trash(emptied + 1);
             // A missing entry was deleted by a sweep at the same time, or its writer died before it was written; one
             // that is still being written leads to a leak, which `verify` finds.
-            if let Some(entry) = self.load::<Trash>(&key).await? {
+            if let Some(entry) = passing_over(self.load::<Trash>(&key).await)? {
                 if entry.after > self.ports.now() {
                     break;
                 }
                 match entry.what {
                     Rubbish::Blob(blob) => self.delete_blob(blob).await?,
                     Rubbish::Removal(id) => {
+                        // A worker that died between writing the record and looking for the claim may have left it.
+                        self.ports.delete(&Key::image(id)).await?;
                         self.ports.delete(&Key::blob_left(id)).await?;
                         self.ports.delete(&Key::removal(id)).await?;
                     }
@@ -61,7 +63,7 @@ impl<P: Ports> Store<P> {
 
     async fn delete_blob(&self, blob: BlobId) -> Result<(), Error> {
         // The manifest goes last, for it says how many chunks there are.
-        if let Some(manifest) = self.manifest(blob).await? {
+        if let Some(manifest) = passing_over(self.manifest(blob).await)? {
             self.delete_chunks(blob, u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX)).await?;
             self.delete_manifest(blob).await?;
             self.add(Vaultwide::StoredBytes, 0_i64.saturating_sub_unsigned(manifest.stored_size())).await?;

@@ -141,9 +141,9 @@ impl<P: Ports> Vault<P> {
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
         let updated = self.commit(&record).await;
-        if let Err(Error::Removed) = updated {
-            self.store.leave_blob_of(record.id, blob).await?;
-            // Its remover counted it out as pending.
+        if matches!(updated, Err(Error::Removed)) && self.store.claim_undoing(record.id).await? {
+            // Its remover did not see it ready, and counts it out as pending.
+            self.store.leave(blob).await?;
             self.store.add(Vaultwide::Pending, 1).await?;
             self.store.add(Vaultwide::Ready, -1).await?;
             self.store.add(Vaultwide::OriginalBytes, -size).await?;
@@ -156,7 +156,7 @@ impl<P: Ports> Vault<P> {
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
         let updated = self.update(&mut record, State::Failed { error: error.to_string() }).await;
-        if let Err(Error::Removed) = updated {
+        if matches!(updated, Err(Error::Removed)) && self.store.claim_undoing(record.id).await? {
             self.store.add(Vaultwide::Pending, 1).await?;
             self.store.add(Vaultwide::Failed, -1).await?;
         }
@@ -187,6 +187,10 @@ impl<P: Ports> Vault<P> {
     /// Writes a record, unless the image was removed meanwhile. A removal claims first and deletes the record after;
     /// here the record is written first and the claim looked for after; so one of the two deletes it.
     async fn commit(&self, record: &ImageRecord) -> Result<(), Error> {
+        // Looked for before, too, so that an image is not seen again after its removal was acknowledged.
+        if self.store.is_removed(record.id).await? {
+            return Err(Error::Removed);
+        }
         self.store.save_image(record).await?;
         if self.store.is_removed(record.id).await? {
             self.store.delete_image(record.id).await?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Vault;
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Vaultwide};
 use crate::ports::Ports;
 use crate::record::ImageRecord;
@@ -63,16 +63,14 @@ impl<P: Ports> Vault<P> {
             let reason = format!("1 to {MAX_PAGE} are listed at once, not {limit}");
             return Err(Error::Invalid { field: "limit", reason });
         }
-        let mut seq = match before {
-            Some(before) => before.saturating_sub(1),
-            None => self.store.count(Vaultwide::Feed).await?,
-        };
+        let newest = self.store.count(Vaultwide::Feed).await?;
+        let mut seq = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
         let mut images = Vec::new();
         for _ in 0..MAX_SCAN {
             if seq == 0 || images.len() == limit {
                 break;
             }
-            images.extend(self.store.feed(seq).await?);
+            images.extend(passing_over(self.store.feed(seq).await)?);
             seq -= 1;
         }
         Ok(Page { images, next: (seq > 0).then_some(seq + 1) })

@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 
 use super::Vault;
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::Vaultwide;
 use crate::ports::Ports;
 use crate::record::{State, Status};
@@ -76,7 +76,7 @@ impl<P: Ports> Vault<P> {
 
     /// Settles one feed entry if it can be; returns what it is now, and how the job ended if it was done here.
     async fn settle(&self, seq: u64, dead_before: u64) -> Result<(Entry, Option<Status>), Error> {
-        let Some(record) = self.store.feed(seq).await? else { return Ok((Entry::Hole, None)) };
+        let Some(record) = passing_over(self.store.feed(seq).await)? else { return Ok((Entry::Hole, None)) };
         if let State::Ready(_) | State::Failed { .. } = &record.state {
             return Ok((Entry::Settled { since: record.updated }, None));
         }

@@ -96,6 +96,20 @@ impl Burrow {
     }
 }
 
+impl Drop for Burrow {
+    fn drop(&mut self) {
+        // Spin runs the application in a child of its own, which only a Spin that may clean up takes with it.
+        if let (Host::Spin(_), Some(pid)) = (&self.host, self.child.id()) {
+            let asked = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
+            while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
+                && matches!(self.child.try_wait(), Ok(None))
+            {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
 /// The `burrow` program, over a store in this folder.
 pub fn burrow(store: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_burrow"));

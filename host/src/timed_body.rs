@@ -1,0 +1,55 @@
+//! A body that fails when its sender pauses for too long.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+use wasmtime_wasi_http::Error;
+
+/// A body with a time limit on each wait. The time in which nobody asks for more does not count.
+pub(crate) struct TimedBody {
+    body: Incoming,
+    between_bytes: Duration,
+    pause: Pin<Box<Sleep>>,
+    waiting: bool,
+}
+
+impl TimedBody {
+    pub(crate) fn new(body: Incoming, between_bytes: Duration) -> Self {
+        Self { body, between_bytes, pause: Box::pin(tokio::time::sleep(between_bytes)), waiting: false }
+    }
+}
+
+impl http_body::Body for TimedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.waiting = false;
+            return Poll::Ready(frame.map(|frame| {
+                frame.map_err(|error| {
+                    if error.is_incomplete_message() { Error::HttpResponseIncomplete } else { Error::Hyper(error) }
+                })
+            }));
+        }
+        if !self.waiting {
+            self.waiting = true;
+            let deadline = Instant::now() + self.between_bytes;
+            self.pause.as_mut().reset(deadline);
+        }
+        self.pause.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
