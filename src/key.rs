@@ -13,7 +13,7 @@
 //! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
 //! | `b1:a:{image}:{window}` | counter: who makes it 1 may take the job over in that window of time |
 //! | `b1:x:{image}` | counter: who makes it 1 removes the image |
-//! | `b1:x:{image}:left` | counter: who makes it 1 leaves the image's blob |
+//! | `b1:x:{image}:left` | counter: who makes it 1 counts the image out, and leaves its blob |
 //! | `b1:t:{seq}` | trash: what may be deleted, and from when |
 //! | `b1:s:{counter}` | counters and marks of the whole vault |
 
