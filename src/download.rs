@@ -5,21 +5,11 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::Error;
-use crate::policy::OriginPolicy;
-use crate::ports::{ByteSource, FetchTimeouts, Fetched, Ports};
+use crate::ports::{ByteSource, Fetched, Ports};
+use crate::vault::Settings;
 
 /// Redirects followed before giving up.
 pub const MAX_REDIRECTS: usize = 5;
-
-/// Time limits of one request to an origin (research list B4).
-pub const TIMEOUTS: FetchTimeouts = FetchTimeouts {
-    connect: Duration::from_secs(5),
-    first_byte: Duration::from_secs(10),
-    between_bytes: Duration::from_secs(10),
-};
-
-/// Time for a whole download, however steadily it trickles.
-pub const TOTAL_TIME: Duration = Duration::from_mins(5);
 
 /// Why an origin did not give the image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,15 +34,15 @@ pub enum FetchError {
     #[error("the origin sent Content-Encoding {0:?} though identity was asked for")]
     Encoded(String),
     /// The whole download took too long.
-    #[error("the download took more than {} s", TOTAL_TIME.as_secs())]
-    TooSlow,
+    #[error("the download took more than download_timeout_seconds = {0} allows")]
+    TooSlow(u64),
 }
 
 impl FetchError {
     /// Whether the origin may give the image later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TooSlow => true,
+            Self::Unreachable(_) | Self::TooSlow(_) => true,
             Self::Status(status) => matches!(status, 408 | 425 | 429 | 500..=599),
             _ => false,
         }
@@ -64,20 +54,22 @@ impl FetchError {
 pub struct Download<P: Ports> {
     body: P::Body,
     ports: P,
+    total_time: Duration,
     deadline: u64,
 }
 
-/// Asks for `url`, following redirects that `policy` allows, until an origin answers 200.
-pub async fn open<P: Ports>(ports: &P, policy: OriginPolicy, mut url: Url) -> Result<Download<P>, FetchError> {
-    let deadline = ports.now() + u64::try_from(TOTAL_TIME.as_millis()).unwrap_or(u64::MAX);
+/// Asks for `url`, following redirects that the settings allow, until an origin answers 200.
+pub async fn open<P: Ports>(ports: &P, settings: &Settings, mut url: Url) -> Result<Download<P>, FetchError> {
+    let Settings { origins: policy, timeouts, download_time: total_time, .. } = settings;
+    let deadline = ports.now() + u64::try_from(total_time.as_millis()).unwrap_or(u64::MAX);
     for _ in 0..=MAX_REDIRECTS {
         policy.check(&url).map_err(FetchError::Refused)?;
-        let Fetched { status, location, content_encoding, body } = ports.fetch(&url, TIMEOUTS).await?;
+        let Fetched { status, location, content_encoding, body } = ports.fetch(&url, *timeouts).await?;
         match status {
             200 => {
                 return match content_encoding {
                     Some(coding) if !coding.eq_ignore_ascii_case("identity") => Err(FetchError::Encoded(coding)),
-                    _ => Ok(Download { body, ports: ports.clone(), deadline }),
+                    _ => Ok(Download { body, ports: ports.clone(), total_time: *total_time, deadline }),
                 };
             }
             301 | 302 | 303 | 307 | 308 => {
@@ -97,7 +89,7 @@ pub async fn open<P: Ports>(ports: &P, policy: OriginPolicy, mut url: Url) -> Re
 impl<P: Ports> ByteSource for Download<P> {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
         if self.ports.now() > self.deadline {
-            return Err(FetchError::TooSlow.into());
+            return Err(FetchError::TooSlow(self.total_time.as_secs()).into());
         }
         self.body.next().await
     }

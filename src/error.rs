@@ -15,7 +15,7 @@ pub enum Error {
     /// An argument breaks a rule.
     #[error("{field}: {reason}")]
     Invalid {
-        /// The argument: `url`, `name`, `tags`, `id`, `cursor`, `limit`.
+        /// The argument, such as `url`, `name`, `tags`, `cursor`.
         field: &'static str,
         /// The rule, and what was seen.
         reason: String,
@@ -23,9 +23,32 @@ pub enum Error {
     /// No image has that id or name.
     #[error("no such image")]
     NotFound,
-    /// The image has no content yet.
+    /// The image is not ready, which this needs.
     #[error("the image is {}, not ready", .0.as_str())]
     NotReady(Status),
+    /// The image has not failed, so there is nothing to try again.
+    #[error("the image is {}, not failed", .0.as_str())]
+    NotFailed(Status),
+    /// The bytes given do not have the digest given.
+    #[error("{0}")]
+    Digest(String),
+    /// What was sent breaks the rules of its format.
+    #[error("{0}")]
+    Malformed(String),
+    /// An idempotency key was given with another request before.
+    #[error("this Idempotency-Key belongs to another request")]
+    KeyReused,
+    /// A request with the same idempotency key is being answered.
+    #[error("a request with this Idempotency-Key is being answered")]
+    KeyBusy,
+    /// A setting cannot be read.
+    #[error("the setting {name} cannot be read; it must be {rule}")]
+    Setting {
+        /// Which.
+        name: &'static str,
+        /// What it must be.
+        rule: String,
+    },
     /// The range lies outside the content.
     #[error("the range lies outside the content of {size} bytes")]
     RangeNotSatisfiable {

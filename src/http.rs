@@ -1,23 +1,72 @@
-//! The HTTP service: a request in, an answer out. Knows HTTP and the vault, nothing of WASI.
+//! The HTTP service: a request in, an answer out. Knows HTTP and the vault, nothing of WASI. docs/http-api.md has the
+//! contract, rule by rule.
 
+mod add;
+mod conditional;
 mod content;
+pub mod cors;
+mod digest;
 mod first_design;
-mod forms;
 mod images;
 mod json;
+pub mod links;
+mod multipart;
+mod negotiation;
 mod page;
+mod prefer;
 pub mod problem;
+mod range;
 mod route;
+pub mod token;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::error::Error;
 use crate::ports::{ByteSource, Ports};
-use crate::record::ImageRecord;
 use crate::store::blob::BlobReader;
 use crate::vault::Vault;
+use conditional::{Validators, Verdict};
+use cors::Origins;
+use links::LinkKeys;
 use problem::Problem;
-use route::Route;
+use route::{Query, Route, Target};
+use token::{Tokens, bearer};
+
+/// Settings of the service; docs/http-api.md says what each means.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is named as in docs/http-api.md, and said there")]
+pub struct Settings {
+    pub max_request_bytes: usize,
+    pub max_files: usize,
+    pub page_size: usize,
+    pub max_wait: Duration,
+    pub write_tokens: Tokens,
+    pub read_tokens: Tokens,
+    pub link_keys: LinkKeys,
+    pub max_link_seconds: u64,
+    pub cors_origins: Origins,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: 64 * 1024,
+            max_files: 100,
+            page_size: 50,
+            max_wait: Duration::from_secs(30),
+            write_tokens: Tokens::default(),
+            read_tokens: Tokens::default(),
+            link_keys: LinkKeys::default(),
+            max_link_seconds: 7 * 86_400,
+            cors_origins: Origins::None,
+        }
+    }
+}
 
 /// A request, its body unread.
 #[derive(Debug)]
@@ -32,76 +81,214 @@ pub struct Request<B> {
     pub body: B,
 }
 
-/// A response's body.
+/// A response's body: pieces, each sent after the other.
 #[derive(Debug)]
-pub enum Body<P> {
-    /// These bytes.
+pub struct Body<P>(VecDeque<Piece<P>>);
+
+#[derive(Debug)]
+enum Piece<P> {
     Bytes(Vec<u8>),
-    /// An image, streamed.
     Content(BlobReader<P>),
 }
 
-/// An answer, and the job that is to be done once it is sent.
-#[derive(Debug)]
+impl<P> From<Vec<u8>> for Body<P> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(VecDeque::from([Piece::Bytes(bytes)]))
+    }
+}
+
+impl<P: Ports> Body<P> {
+    /// Bytes still to come.
+    pub fn remaining(&self) -> u64 {
+        let remaining = |piece: &Piece<P>| match piece {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Content(reader) => reader.remaining(),
+        };
+        self.0.iter().map(remaining).sum()
+    }
+
+    /// Returns the next bytes, never none of them, or none at the end. After an error the response must break off.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        while let Some(piece) = self.0.front_mut() {
+            let bytes = match piece {
+                Piece::Bytes(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()),
+                Piece::Content(reader) => reader.next().await?,
+            };
+            if bytes.is_some() {
+                return Ok(bytes);
+            }
+            self.0.pop_front();
+        }
+        Ok(None)
+    }
+}
+
+/// Work that goes on after the answer. What it failed by is to be logged; its record says what is left to do.
+pub type Job = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
+/// An answer, and what is to be done once it is sent.
+#[expect(missing_debug_implementations, reason = "a job cannot be shown")]
 pub struct Answer<P> {
     /// What to send.
     pub response: Response<Body<P>>,
     /// What to go on with.
-    pub job: Option<ImageRecord>,
+    pub jobs: Vec<Job>,
 }
 
 impl<P> From<Response<Body<P>>> for Answer<P> {
     fn from(response: Response<Body<P>>) -> Self {
-        Self { response, job: None }
+        Self { response, jobs: Vec::new() }
     }
 }
 
-/// Answers a request. Every failure is an answer too.
-pub async fn handle<P: Ports>(vault: &Vault<P>, request: Request<impl ByteSource>) -> Answer<P> {
-    let is_head = request.method == Method::HEAD;
-    let mut answer = match answer(vault, request).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.into_response().into(),
-    };
-    let headers = answer.response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let length = match answer.response.body() {
-        Body::Bytes(bytes) => bytes.len() as u64,
-        Body::Content(reader) => reader.remaining(),
-    };
-    answer.response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-    if is_head {
-        *answer.response.body_mut() = Body::Bytes(Vec::new());
-    }
-    answer
+/// The service over one vault.
+#[derive(Debug)]
+pub struct Service<P> {
+    vault: Vault<P>,
+    settings: Settings,
 }
 
-async fn answer<P: Ports>(vault: &Vault<P>, request: Request<impl ByteSource>) -> Result<Answer<P>, Problem> {
-    let (path, query) = match request.path_and_query.split_once('?') {
-        Some((path, query)) => (path, query),
-        None => (request.path_and_query.as_str(), ""),
-    };
-    let route = Route::parse(path)?;
-    route.check_method(&request.method)?;
-    let (query, headers) = (query.to_owned(), request.headers.clone());
-    match (route, request.method.clone()) {
-        (Route::Home, _) => page::home(vault, &query, &headers).await,
-        (Route::Style, _) => Ok(page::style().into()),
-        (Route::Health, _) => Ok(json::response(StatusCode::OK, &serde_json::json!({"status": "ok"})).into()),
-        (Route::Images, Method::POST) => images::add(vault, request).await,
-        (Route::Images, _) => images::list(vault, &query).await,
-        (Route::Image(id), Method::DELETE) => images::remove(vault, id).await,
-        (Route::Image(id), _) => images::get(vault, id).await,
-        (Route::Content(id), _) => {
-            let record = vault.get(id).await?;
-            content::response(vault, &record).await
+/// What a route needs of a request beside its body.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    method: &'a Method,
+    query: &'a Query,
+    headers: &'a HeaderMap,
+    /// Seconds for which the signed link that was used is still good.
+    link: Option<u64>,
+}
+
+impl<P: Ports> Service<P> {
+    /// Serves a vault.
+    pub fn new(vault: Vault<P>, settings: Settings) -> Self {
+        Self { vault, settings }
+    }
+
+    /// Answers a request. Every failure is an answer too.
+    pub async fn handle(&self, request: Request<impl ByteSource>) -> Answer<P> {
+        let Request { method, path_and_query, headers, body } = request;
+        let mut answer = match self.answer(&method, &path_and_query, &headers, body).await {
+            Ok(answer) => answer,
+            Err(problem) => problem.into_response().into(),
+        };
+        let response = &mut answer.response;
+        self.settings.cors_origins.share(&headers, response.headers_mut());
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            let length = response.body().remaining();
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         }
-        (Route::Upload, _) => first_design::upload(vault, request).await,
-        (Route::BasicStats, _) => first_design::basic_stats(vault).await,
-        (Route::NamedImage(name), _) => first_design::image(vault, &name, &headers).await,
-        (Route::Stats, _) => images::stats(vault).await,
-        (Route::Resume, _) => images::resume(vault).await,
+        if method == Method::HEAD {
+            *response.body_mut() = Vec::new().into();
+        }
+        answer
     }
+
+    async fn answer(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: impl ByteSource,
+    ) -> Result<Answer<P>, Problem> {
+        let target = Target::parse(target)?;
+        target.check_method(method)?;
+        if method == Method::OPTIONS {
+            return Ok(self.options(&target, headers).into());
+        }
+        let link = self.admit(&target, method, headers)?;
+        let head = Head { method, query: &target.query, headers, link };
+        let route = target.route.clone();
+        let reading = matches!(*method, Method::GET | Method::HEAD);
+        let answer = match (route, method) {
+            (Route::Home, _) => self.home(head).await,
+            (Route::Style, _) => Ok(page::style().into()),
+            (Route::Health, _) => Ok(json::response(StatusCode::OK, &serde_json::json!({"status": "ok"})).into()),
+            (Route::Interface, _) => Ok(json::interface().into()),
+            (Route::Problem(kind), _) => Ok(problem::about(&kind)?.into()),
+            (Route::Images, &Method::POST) => self.add(head, body).await,
+            (Route::Images, _) => self.list(head).await,
+            (Route::Image(id), &Method::DELETE) => self.remove(head, id).await,
+            (Route::Image(id), &Method::PATCH) => self.edit(head, id, body).await,
+            (Route::Image(id), _) => Ok(json::image(&self.vault.get(id).await?).into()),
+            (Route::Content(id), _) => return self.content(head, &self.vault.get(id).await?).await,
+            (Route::Retry(id), _) => self.retry(head, id).await,
+            (Route::Links(id), _) => self.link(id, body).await,
+            (Route::ByName(name), _) => Ok(json::image(&self.vault.get_by_name(&name).await?).into()),
+            (Route::ContentByName(name), _) => {
+                return self.content_by_name(head, &self.vault.get_by_name(&name).await?).await;
+            }
+            (Route::Upload, _) => self.upload(head, body).await,
+            (Route::BasicStats, _) => self.basic_stats().await,
+            (Route::NamedImage(name), _) => {
+                let record = self.vault.get_by_name(&name).await?;
+                if !negotiation::wants_html(headers) {
+                    return self.content_by_name(head, &record).await;
+                }
+                page::image(&record)
+            }
+            (Route::Stats, _) => Ok(json::stats(self.vault.statistics().await?).into()),
+            (Route::Resume, _) => self.resume().await,
+        }?;
+        if reading { revalidated(answer, headers) } else { Ok(answer) }
+    }
+
+    /// Whether a request may do what it asks for; the seconds for which a signed link that it uses is still good.
+    fn admit(&self, target: &Target, method: &Method, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+        let Settings { write_tokens, read_tokens, link_keys, cors_origins, .. } = &self.settings;
+        let token = bearer(headers);
+        let holds = |tokens: &Tokens| token.is_some_and(|token| tokens.hold(token));
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            cors_origins.check(headers)?;
+            let admitted = write_tokens.is_empty() || holds(write_tokens);
+            return if admitted { Ok(None) } else { Err(Problem::unauthorized(token.is_some())) };
+        }
+        if let Route::Content(id) = target.route {
+            let link = link_keys.judge(id, &target.query, self.vault.now() / 1000)?;
+            if link.is_some() {
+                return Ok(link);
+            }
+        }
+        let public = matches!(target.route, Route::Health | Route::Style | Route::Interface | Route::Problem(_));
+        let admitted = public || read_tokens.is_empty() || holds(read_tokens) || holds(write_tokens);
+        if admitted { Ok(None) } else { Err(Problem::unauthorized(token.is_some())) }
+    }
+
+    fn options(&self, target: &Target, headers: &HeaderMap) -> Response<Body<P>> {
+        let mut response = no_content();
+        if let Ok(allow) = HeaderValue::try_from(target.allow()) {
+            self.settings.cors_origins.preflight(headers, &allow, response.headers_mut());
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        response
+    }
+}
+
+/// Gives an answer that is made anew each time an entity tag, and leaves its body out where the client has it.
+fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
+    let response = &mut answer.response;
+    let etag = match response.body().0.front() {
+        Some(Piece::Bytes(bytes)) => etag(bytes),
+        _ => return Ok(answer),
+    };
+    if let Ok(value) = HeaderValue::try_from(&etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    match conditional::evaluate(headers, true, Validators { etag: &etag, last_modified: None }) {
+        Verdict::Proceed => {}
+        Verdict::Failed => return Err(Problem::precondition()),
+        Verdict::NotModified => {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Vec::new().into();
+            response.headers_mut().remove(header::CONTENT_TYPE);
+        }
+    }
+    Ok(answer)
+}
+
+/// An entity tag of bytes that are made anew each time.
+fn etag(bytes: &[u8]) -> String {
+    format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(bytes))
 }
 
 /// Reads a whole body of at most `limit` bytes.
@@ -117,16 +304,17 @@ async fn read_body(mut body: impl ByteSource, limit: usize) -> Result<Vec<u8>, P
     Ok(bytes)
 }
 
-/// Builds a response from parts that are known to be valid.
+/// Builds a response from parts that are known to be valid. Caches must ask before they use it again.
 fn respond<P>(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response<Body<P>> {
-    let mut response = Response::new(Body::Bytes(body));
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
-/// Whether the client would rather have `text/html` than what programs get.
-fn wants_html(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|range| range.split(';').next().is_some_and(|media| media.trim() == "text/html"))
+fn no_content<P>() -> Response<Body<P>> {
+    let mut response = Response::new(Vec::new().into());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }

@@ -11,7 +11,9 @@
 //! | `b1:u:{blob}:end` | counter: above 0, nobody may come to share the blob any more |
 //! | `b1:n:{sha256 of name}` | images of that name |
 //! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
-//! | `b1:a:{image}:{window}` | counter: who makes it 1 may take the job over in that window of time |
+//! | `b1:a:{image}:{updated}:{window}` | counter: who makes it 1 may take the job over, as it was written then, in that window of time |
+//! | `b1:k:{sha256 of key}` | the images that a request with that idempotency key made |
+//! | `b1:k:{sha256 of key}:{window}` | counter: who makes it 1 may answer the request in that window of time |
 //! | `b1:x:{image}` | counter: who makes it 1 removes the image |
 //! | `b1:x:{image}:left` | counter: who makes it 1 counts the image out, and leaves its blob |
 //! | `b1:t:{seq}` | trash: what may be deleted, and from when |
@@ -140,9 +142,19 @@ impl Key {
         Self(format!("b1:f:{seq}"))
     }
 
-    /// `b1:a:{image}:{window}`.
-    pub fn takeover(id: ImageId, window: u64) -> Self {
-        Self(format!("b1:a:{id}:{window}"))
+    /// `b1:a:{image}:{updated}:{window}`.
+    pub fn takeover(id: ImageId, updated: u64, window: u64) -> Self {
+        Self(format!("b1:a:{id}:{updated}:{window}"))
+    }
+
+    /// `b1:k:{sha256 of key}`.
+    pub fn answered(key: &Sha256Hex) -> Self {
+        Self(format!("b1:k:{key}"))
+    }
+
+    /// `b1:k:{sha256 of key}:{window}`.
+    pub fn answering(key: &Sha256Hex, window: u64) -> Self {
+        Self(format!("b1:k:{key}:{window}"))
     }
 
     /// `b1:x:{image}`.
@@ -204,6 +216,13 @@ impl Sha256Hex {
             let _ = write!(text, "{byte:02x}");
         }
         Self(text)
+    }
+
+    /// The 32 bytes that the digits mean; fewer, should they be damaged.
+    pub fn bytes(&self) -> Vec<u8> {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
+        let pairs = self.0.as_bytes().chunks_exact(2);
+        pairs.map(|pair| pair.iter().fold(0, |byte, &hex| (byte << 4) | digit(hex))).collect()
     }
 
     /// The digits.

@@ -31,6 +31,7 @@ pub mod packer;
 pub mod policy;
 pub mod ports;
 pub mod record;
+pub mod settings;
 pub mod sniff;
 pub mod store;
 pub mod vault;

@@ -6,20 +6,52 @@
 use url::{Host, Url};
 
 use crate::error::Error;
+use crate::settings::words;
 
 /// The longest URL taken, in bytes.
 pub const MAX_URL_BYTES: usize = 8192;
 
-/// What is allowed beyond public web servers on their usual ports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Which origins are asked; unless told otherwise, public web servers on their usual ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OriginPolicy {
     /// Allows IP addresses, private names and any port: for tests and private networks.
     pub allow_private_network: bool,
+    /// If there are any, no other host is asked.
+    pub allowed_hosts: AllowedHosts,
+}
+
+/// Hosts by name; `*.example.com` is every name below `example.com`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<String>);
+
+impl std::str::FromStr for AllowedHosts {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let host = |pattern: &str| {
+            let (below, name) = pattern.strip_prefix("*.").map_or(("", pattern), |name| ("*.", name));
+            // As the URL parser writes it: lower-case, internationalised names in ASCII, addresses in full.
+            let host = Host::parse(name).map_err(|_| ())?;
+            Ok(format!("{below}{host}"))
+        };
+        words(text).map(host).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl AllowedHosts {
+    fn allow(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.');
+        let allows = |pattern: &String| match pattern.strip_prefix('*') {
+            Some(below) => host.len() > below.len() && host.ends_with(below),
+            None => host == pattern,
+        };
+        self.0.is_empty() || self.0.iter().any(allows)
+    }
 }
 
 impl OriginPolicy {
     /// Reads a URL given by a user.
-    pub fn parse(self, text: &str) -> Result<Url, Error> {
+    pub fn parse(&self, text: &str) -> Result<Url, Error> {
         let invalid = |reason: String| Error::Invalid { field: "url", reason };
         if text.len() > MAX_URL_BYTES {
             return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
@@ -30,7 +62,7 @@ impl OriginPolicy {
     }
 
     /// Says why a URL is refused, if it is.
-    pub fn check(self, url: &Url) -> Result<(), String> {
+    pub fn check(&self, url: &Url) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("only http and https are fetched, not {}", url.scheme()));
         }
@@ -40,6 +72,9 @@ impl OriginPolicy {
         let Some(host) = url.host() else {
             return Err("the URL has no host".into());
         };
+        if !self.allowed_hosts.allow(&host.to_string()) {
+            return Err(format!("{host} is not one of allowed_hosts"));
+        }
         if self.allow_private_network {
             return Ok(());
         }
@@ -83,8 +118,8 @@ fn is_private_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const CLOSED: OriginPolicy = OriginPolicy { allow_private_network: false };
-    const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true };
+    const CLOSED: OriginPolicy = OriginPolicy { allow_private_network: false, allowed_hosts: AllowedHosts(Vec::new()) };
+    const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true, ..CLOSED };
 
     #[test]
     fn public_web_servers_are_asked() {
@@ -137,5 +172,20 @@ mod tests {
         assert!(OPEN.parse("http://127.0.0.1:8080/a.png").is_ok());
         assert!(OPEN.parse("http://u:p@127.0.0.1/").is_err());
         assert!(OPEN.parse("file:///etc/passwd").is_err());
+    }
+
+    #[test]
+    fn only_allowed_hosts_are_asked_if_there_are_any() {
+        let allowed_hosts = "example.com, *.Example.org bücher.example".parse().unwrap();
+        let policy = OriginPolicy { allowed_hosts, ..CLOSED };
+        for url in ["http://EXAMPLE.com./a", "https://a.example.org/", "http://a.b.example.org/", "http://bücher.example/"]
+        {
+            assert!(policy.parse(url).is_ok(), "{url}");
+        }
+        for url in ["http://a.example.com/", "http://example.org/", "http://notexample.org/", "http://other.example/"] {
+            assert!(policy.parse(url).is_err(), "{url}");
+        }
+        let local = OriginPolicy { allowed_hosts: "localhost".parse().unwrap(), ..CLOSED };
+        assert!(local.parse("http://localhost/").is_err(), "a private name needs allow_private_network too");
     }
 }

@@ -1,7 +1,7 @@
 //! What is stored beside chunks: records as JSON in a checked envelope.
 //!
 //! ```text
-//! byte 0      kind: 'I' image, 'M' manifest, 'P' pointer, 'N' name, 'T' trash
+//! byte 0      kind: 'I' image, 'M' manifest, 'P' pointer, 'N' name, 'T' trash, 'K' idempotency key
 //! byte 1      version of that kind, now 1; others are refused, never guessed
 //! bytes 2-9   XXH3-64, little-endian, of the key, a zero byte, and the JSON
 //! bytes 10-   JSON
@@ -41,6 +41,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Reads the word used in JSON.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Storing, Self::Ready, Self::Failed].into_iter().find(|status| status.as_str() == word)
+    }
+
     /// The word used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -222,13 +227,33 @@ pub enum Rubbish {
     Blob(BlobId),
     /// The claims on an image that is gone.
     Removal(ImageId),
-    /// The claim on a job in one window of time.
-    Takeover(ImageId, u64),
+    /// The claim on a job, as it was written at a time, in one window of time.
+    Takeover(ImageId, u64, u64),
+    /// What is remembered of an idempotency key, given by its SHA-256, and the claim on it in one window of time.
+    Answer(Sha256Hex, u64),
 }
 
 impl Record for Trash {
     const KIND: u8 = b'T';
     const WHAT: &'static str = "trash entry";
+}
+
+/// What a request with an idempotency key made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What the request was.
+    pub fingerprint: Sha256Hex,
+    /// The images; if they do not exist, whoever was to make them is at it or dead.
+    pub images: Vec<ImageId>,
+    /// Until this time, in milliseconds since 1970, whoever makes them is taken to be alive.
+    pub lease: u64,
+    /// Until this time it is remembered.
+    pub until: u64,
+}
+
+impl Record for Answered {
+    const KIND: u8 = b'K';
+    const WHAT: &'static str = "idempotency key";
 }
 
 /// Puts a record into its envelope, for storing under `key`.

@@ -73,7 +73,8 @@ impl<P: Ports> Store<P> {
     /// Returns the image that was accepted as number `seq`, if it is still listed.
     pub async fn feed(&self, seq: u64) -> Result<Option<ImageRecord>, Error> {
         match self.load(&Key::feed(seq)).await? {
-            Some(Pointer::Image(id)) => self.image(id).await,
+            // An image that was tried again is listed under its new number.
+            Some(Pointer::Image(id)) => Ok(self.image(id).await?.filter(|image| image.seq == seq)),
             _ => Ok(None),
         }
     }

@@ -3,31 +3,56 @@
 //! Whoever is told of an image (a method returned its record) can rely on it: the record is durable by then.
 
 mod accept;
+mod edit;
 mod ingest;
+mod label;
+mod once;
 mod read;
 mod remove;
 mod resume;
+mod retry;
 
-pub use accept::Label;
-pub use read::{Page, Statistics};
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::Either;
+
+pub use accept::Draft;
+pub use edit::Edit;
+pub use label::Label;
+pub use once::Once;
+pub use read::{Filter, MAX_PAGE, Page, Statistics};
 pub use resume::Resumed;
 
 use crate::policy::OriginPolicy;
-use crate::ports::Ports;
+use crate::ports::{FetchTimeouts, Ports};
 use crate::store::Store;
 
-/// Settings that the operator may change; their names are those of the variables.
-#[derive(Clone, Copy, Debug)]
+/// Settings that the operator may change.
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// `max_image_bytes`: the largest image taken.
+    /// The largest image taken, in bytes.
     pub max_image_bytes: u64,
-    /// `allow_private_network`: which origins are asked.
+    /// Which origins are asked.
     pub origins: OriginPolicy,
+    /// Time limits of one request to an origin.
+    pub timeouts: FetchTimeouts,
+    /// Time for a whole download, however steadily it trickles.
+    pub download_time: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_image_bytes: 256 * 1024 * 1024, origins: OriginPolicy::default() }
+        Self {
+            max_image_bytes: 256 * 1024 * 1024,
+            origins: OriginPolicy::default(),
+            timeouts: FetchTimeouts {
+                connect: Duration::from_secs(5),
+                first_byte: Duration::from_secs(10),
+                between_bytes: Duration::from_secs(10),
+            },
+            download_time: Duration::from_mins(5),
+        }
     }
 }
 
@@ -43,5 +68,19 @@ impl<P: Ports> Vault<P> {
     /// Opens the vault.
     pub fn new(ports: P, settings: Settings) -> Self {
         Self { store: Store::new(ports.clone()), ports, settings }
+    }
+
+    /// Now, in milliseconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.ports.now()
+    }
+
+    /// Waits for `work`, but not longer than `time`; none if it goes on.
+    pub async fn wait<W: Future + Unpin>(&self, time: Duration, work: &mut W) -> Option<W::Output> {
+        let sleep = std::pin::pin!(self.ports.sleep(time));
+        match futures::future::select(work, sleep).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
     }
 }

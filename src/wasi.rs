@@ -3,21 +3,22 @@
 mod fetch;
 pub(crate) mod streams;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::random::random::get_random_bytes;
 use spin_sdk::wit_bindgen::yield_async;
 use spin_sdk::{key_value, variables};
 
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
-use crate::error::KvError;
+use crate::error::{Error, KvError};
 use crate::key::Key;
-use crate::policy::OriginPolicy;
 use crate::ports::{Clock, Kv, Random};
-use crate::vault::{Settings, Vault};
+use crate::settings::{self, Settings};
+use crate::vault::Vault;
 
 /// The store label that `spin.toml` grants.
 const LABEL: &str = "default";
@@ -34,19 +35,24 @@ struct Open {
     bucket: RefCell<Option<Rc<buckets::Bucket>>>,
 }
 
-/// Opens the vault for one call of one export, with the settings as they are now.
-pub(crate) async fn vault() -> Vault<Wasi> {
-    let defaults = Settings::default();
-    let settings = Settings {
-        max_image_bytes: variable("max_image_bytes").await.unwrap_or(defaults.max_image_bytes),
-        origins: OriginPolicy { allow_private_network: variable("allow_private_network").await.unwrap_or(false) },
-    };
-    Vault::new(Wasi::default(), settings)
+thread_local! {
+    /// Read once by each instance, which lives for a few requests only.
+    static SETTINGS: OnceCell<Settings> = const { OnceCell::new() };
 }
 
-/// A variable, if the host has it and it can be read.
-async fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
-    variables::get(name).await.ok()?.trim().parse().ok()
+/// The settings.
+pub(crate) async fn settings() -> Result<Settings, Error> {
+    if let Some(settings) = SETTINGS.with(|settings| settings.get().cloned()) {
+        return Ok(settings);
+    }
+    let values = join_all(settings::NAMES.map(async |name| (name, variables::get(name).await.ok()))).await;
+    let settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
+    Ok(SETTINGS.with(|read| read.get_or_init(|| settings).clone()))
+}
+
+/// Opens the vault for one call of one export.
+pub(crate) async fn vault() -> Result<Vault<Wasi>, Error> {
+    Ok(Vault::new(Wasi::default(), settings().await?.vault))
 }
 
 impl Wasi {

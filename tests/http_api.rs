@@ -22,20 +22,26 @@ pub async fn unknown_routes_and_methods(host: Host) {
         assert_eq!(reply.json()["status"], 404);
     }
     for (method, path, allow) in [
-        (Method::PUT, "/images".to_owned(), "GET, HEAD, POST"),
-        (Method::POST, format!("/images/{NOBODY}"), "GET, HEAD, DELETE"),
-        (Method::POST, format!("/images/{NOBODY}/content"), "GET, HEAD"),
-        (Method::GET, "/upload".into(), "POST"),
-        (Method::DELETE, "/process_image".into(), "POST"),
-        (Method::POST, "/basic_stats".into(), "GET, HEAD"),
-        (Method::POST, "/image/x".into(), "GET, HEAD"),
-        (Method::PATCH, "/".into(), "GET, HEAD"),
-        (Method::GET, "/jobs/resume".into(), "POST"),
-        (Method::from_bytes(b"BREW").unwrap(), "/stats".into(), "GET, HEAD"),
+        (Method::PUT, "/images".to_owned(), "GET, POST, HEAD, OPTIONS"),
+        (Method::POST, format!("/images/{NOBODY}"), "GET, PATCH, DELETE, HEAD, OPTIONS"),
+        (Method::POST, format!("/images/{NOBODY}/content"), "GET, HEAD, OPTIONS"),
+        (Method::GET, format!("/images/{NOBODY}/retry"), "POST, OPTIONS"),
+        (Method::GET, "/upload".into(), "POST, OPTIONS"),
+        (Method::DELETE, "/process_image".into(), "POST, OPTIONS"),
+        (Method::POST, "/basic_stats".into(), "GET, HEAD, OPTIONS"),
+        (Method::POST, "/image/x".into(), "GET, HEAD, OPTIONS"),
+        (Method::PATCH, "/".into(), "GET, HEAD, OPTIONS"),
+        (Method::GET, "/jobs/resume".into(), "POST, OPTIONS"),
+        (Method::from_bytes(b"BREW").unwrap(), "/stats".into(), "GET, HEAD, OPTIONS"),
     ] {
         let reply = client.send(method.clone(), &path, &[], "").await;
         assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, allow), "{method} {path}");
+        let options = client.send(Method::OPTIONS, &path, &[], "").await;
+        assert_eq!((options.status.as_u16(), options.header("allow")), (204, allow), "OPTIONS {path}");
     }
+    // Every kind of problem says what it means, where its type points.
+    let problem = client.get(client.get("/nothing").await.json()["type"].as_str().unwrap()).await;
+    assert_eq!((problem.status.as_u16(), &problem.json()["title"]), (200, &json!("Not found")));
 }
 
 pub async fn malformed_json_names_the_place(host: Host) {
@@ -57,9 +63,14 @@ pub async fn malformed_json_names_the_place(host: Host) {
         (json!({ "url": "http://x.example/", "tags": "a" }), "tags"),
         (json!({ "url": "http://x.example/", "tags": ["a", 5] }), "tags[1]"),
     ] {
-        let reply = burrow.client.post("/upload", &body).await;
-        assert_eq!((reply.status.as_u16(), &reply.json()["field"]), (400, &json!(field)), "{body}");
+        for path in ["/images", "/upload"] {
+            let reply = burrow.client.post(path, &body).await;
+            assert_eq!((reply.status.as_u16(), &reply.json()["field"]), (400, &json!(field)), "{body}");
+        }
     }
+    // A misspelt field is told, but not to front ends of the first design, which may send more.
+    let misspelt = json!({ "url": "http://nobody.invalid/", "tag": ["a"] });
+    assert_eq!(burrow.client.post("/images", &misspelt).await.status, 400);
     assert_eq!(burrow.client.get("/stats").await.json()["pending"], 0);
 }
 
@@ -78,7 +89,7 @@ pub async fn invalid_input_names_the_field(host: Host) {
         let reply = burrow.client.post("/images", &body).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["field"]), (422, &json!(field)), "{body}: {}", reply.text());
     }
-    for query in ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=-1"] {
+    for query in ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=-1", "status=x", "tags=x"] {
         assert_eq!(burrow.client.get(&format!("/images?{query}")).await.status, 422, "{query}");
     }
     let text = [("content-type", "text/plain")];
@@ -150,4 +161,25 @@ pub async fn head_has_no_body(host: Host) {
         assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
     }
     assert_eq!(burrow.client.send(Method::HEAD, "/nothing", &[], "").await.status, 404);
+}
+
+pub async fn what_is_polled_costs_a_304(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let url = origin.image("/photo.png", fixture("photo.png"));
+    let record = burrow.client.add_ready(&json!({ "url": url })).await;
+    let image = format!("/images/{}", record["id"].as_str().unwrap());
+    for path in ["/", "/stats", "/images", &image, "/images/by-name/photo.png", "/openapi.json", "/style.css"] {
+        let reply = burrow.client.get(path).await;
+        let etag = reply.header("etag").to_owned();
+        assert!(etag.starts_with('"'), "{path}: {etag}");
+        assert!(reply.header("cache-control") == "no-cache" || path == "/style.css", "{path}");
+        for condition in [etag.as_str(), &format!("W/{etag}"), &format!("\"x\", {etag}"), "*"] {
+            let again = burrow.client.send(Method::GET, path, &[("if-none-match", condition)], "").await;
+            assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path} {condition}");
+            assert_eq!(again.header("etag"), etag);
+        }
+        let other = burrow.client.send(Method::GET, path, &[("if-none-match", "\"x\"")], "").await;
+        assert_eq!((other.status, other.body), (reply.status, reply.body), "{path}");
+        assert_eq!(burrow.client.send(Method::GET, path, &[("if-match", "\"x\"")], "").await.status, 412, "{path}");
+    }
 }

@@ -5,6 +5,7 @@ mod get;
 mod ls;
 mod output;
 mod serve;
+mod settings;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use burrow_host::kv::Embedded;
-use burrow_host::{Burrow, Options};
+use burrow_host::Burrow;
 use clap::{Args, Parser, Subcommand};
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.
@@ -32,17 +33,12 @@ struct Global {
     #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "PATH")]
     store: PathBuf,
 
-    /// Fetch also from private addresses and names, and from any port.
-    #[arg(long, global = true, env = "BURROW_ALLOW_PRIVATE_NETWORK")]
-    allow_private_network: bool,
-
-    /// The largest image taken, in bytes [default: 268435456].
-    #[arg(long, global = true, env = "BURROW_MAX_IMAGE_BYTES", value_name = "BYTES")]
-    max_image_bytes: Option<u64>,
-
     /// Run this component instead of the one inside this program.
     #[arg(long, global = true, env = "BURROW_COMPONENT", value_name = "FILE")]
     component: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: settings::Settings,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,10 +88,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 impl Global {
     fn open(&self) -> anyhow::Result<Burrow> {
-        let options =
-            Options { allow_private_network: self.allow_private_network, max_image_bytes: self.max_image_bytes };
         let kv = Arc::new(Embedded::open(&self.store)?);
-        Ok(Burrow::new(&self.component()?, kv, &options)?)
+        Ok(Burrow::new(&self.component()?, kv, self.settings.variables())?)
     }
 
     fn component(&self) -> anyhow::Result<Vec<u8>> {

@@ -22,7 +22,7 @@ mod vault;
 use std::sync::Arc;
 
 pub use bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
-pub use bindings::exports::burrow::vault::vault::{Page, Resumed, Statistics};
+pub use bindings::exports::burrow::vault::vault::{Filter, Page, Resumed, Statistics};
 pub use variables::Variables;
 pub use vault::Content;
 
@@ -61,7 +61,7 @@ fn explain(error: &VaultError) -> String {
         | VaultError::Corrupt(text)
         | VaultError::StoreFailed(text) => text.clone(),
         VaultError::NotFound => "no such image".into(),
-        VaultError::NotReady(status) => format!("the image is {}, not ready", status_word(*status)),
+        VaultError::WrongStatus(status) => format!("the image is {}, so this is not possible", status_word(*status)),
         VaultError::RangeNotSatisfiable(size) => {
             format!("the range lies outside the content of {size} bytes")
         }
@@ -93,28 +93,21 @@ impl std::fmt::Debug for Burrow {
     }
 }
 
-/// What the operator decides.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Lets images be fetched from private addresses and names, and from any port.
-    pub allow_private_network: bool,
-    /// The largest image taken, in bytes; the component's default if none.
-    pub max_image_bytes: Option<u64>,
+impl Default for Filter {
+    /// Every image.
+    fn default() -> Self {
+        Self { tags: Vec::new(), status: None, name: None }
+    }
 }
 
 impl Burrow {
-    /// Compiles the component (the bytes of `burrow.wasm`) and joins it with a store.
+    /// Compiles the component (the bytes of `burrow.wasm`) and joins it with a store and settings.
     ///
     /// # Errors
     ///
     /// [`Error::Component`] if the bytes are no component for this host.
-    pub fn new(component: &[u8], kv: Arc<dyn KeyValue>, options: &Options) -> Result<Self, Error> {
-        let mut variables = Variables::default();
-        variables.set("allow_private_network", &options.allow_private_network);
-        if let Some(max) = options.max_image_bytes {
-            variables.set("max_image_bytes", &max);
-        }
-        let outbound = outbound::Outbound::new(options.allow_private_network);
+    pub fn new(component: &[u8], kv: Arc<dyn KeyValue>, variables: Variables) -> Result<Self, Error> {
+        let outbound = outbound::Outbound::new(variables.allow_private_network(), variables.connect_timeout());
         Ok(Self { factory: engine::Factory::new(component, kv, variables, outbound)? })
     }
 }

@@ -21,9 +21,6 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::address::is_public;
 use crate::timed_body::TimedBody;
 
-/// Time for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-
 /// Time for the first byte of an answer, and between two, should the component not say.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -35,13 +32,14 @@ const IDLE_PER_HOST: usize = 8;
 pub(crate) struct Outbound {
     client: Client<HttpsConnector<HttpConnector<PublicResolver>>, WasiBody>,
     allow_private_network: bool,
+    connect_timeout: Duration,
 }
 
 impl Outbound {
-    pub(crate) fn new(allow_private_network: bool) -> Self {
+    pub(crate) fn new(allow_private_network: bool, connect_timeout: Duration) -> Self {
         let mut http = HttpConnector::new_with_resolver(PublicResolver { allow_private_network });
         http.enforce_http(false);
-        http.set_connect_timeout(Some(CONNECT));
+        http.set_connect_timeout(Some(connect_timeout));
         http.set_nodelay(true);
         let https =
             HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
@@ -50,7 +48,7 @@ impl Outbound {
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(https);
-        Self { client, allow_private_network }
+        Self { client, allow_private_network, connect_timeout }
     }
 
     async fn send(
@@ -66,7 +64,7 @@ impl Outbound {
         }
         let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(WAIT);
         let between_bytes = options.and_then(|options| options.between_bytes_timeout).unwrap_or(WAIT);
-        let response = tokio::time::timeout(CONNECT + first_byte, self.client.request(request))
+        let response = tokio::time::timeout(self.connect_timeout + first_byte, self.client.request(request))
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(|error| explain(&error))?;

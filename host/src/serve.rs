@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -42,8 +42,11 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Time for the next bytes of a request's body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Time for the component to begin its answer.
+/// Time for the component to begin its answer to a request without a body.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
+
+/// The same where a body must be received and packed first.
+const UPLOAD_TIME: Duration = Duration::from_mins(15);
 
 /// Time for a job to go on after its answer: longer than any job's own limits.
 const JOB_TIME: Duration = Duration::from_mins(15);
@@ -149,8 +152,9 @@ async fn resume_for_ever(burrow: Burrow, started: SystemTime) {
 
 async fn answer(handler: &ProxyHandler<Workers>, request: http::Request<Incoming>) -> http::Response<WasiBody> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let time = if request.body().is_end_stream() { ANSWER_TIME } else { UPLOAD_TIME };
     let request = request.map(|body| TimedBody::new(body, BODY_TIME).boxed_unsync());
-    match handler.handle((), request).await {
+    match handler.handle(time, request).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!("{method} {path}: {error:#}");
@@ -200,7 +204,7 @@ impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
         let time = match status {
             WorkerStatus::Idle => IDLE_TIME,
-            WorkerStatus::Requests => ANSWER_TIME,
+            WorkerStatus::Requests => UPLOAD_TIME,
             WorkerStatus::PostReturn => JOB_TIME,
         };
         if self.stopping.as_mut().poll(cx).is_ready() && status == WorkerStatus::Idle {
@@ -222,7 +226,7 @@ struct Worker {
 
 impl WorkerState for Worker {
     type StoreData = State;
-    type RequestData = ();
+    type RequestData = Duration;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= TOTAL_REQUESTS {
@@ -237,10 +241,10 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, State>,
-        (): (),
+        time: Duration,
         _: wasmtime::component::GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        Box::pin(tokio::time::sleep(ANSWER_TIME))
+        Box::pin(tokio::time::sleep(time))
     }
 
     fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {

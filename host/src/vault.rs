@@ -11,7 +11,7 @@ use wasmtime::{Store, StoreContextMut};
 
 use crate::bindings::Burrow as Instance;
 use crate::bindings::burrow::vault::types::Error as VaultError;
-use crate::bindings::exports::burrow::vault::vault::{Page, Resumed, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{Filter, Page, Resumed, Statistics};
 use crate::state::State;
 use crate::{Burrow, ByteRange, Error, Image, Label};
 
@@ -63,9 +63,20 @@ impl Burrow {
         Ok(call!(self, burrow_vault_vault.call_get_by_name(name.to_owned())))
     }
 
-    /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000).
-    pub async fn list(&self, cursor: Option<String>, limit: u32) -> Result<Page, Error> {
-        Ok(call!(self, burrow_vault_vault.call_list_images(cursor, limit)))
+    /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000). A page may hold fewer, even none,
+    /// and still have a `next`.
+    pub async fn list(&self, filter: &Filter, cursor: Option<String>, limit: u32) -> Result<Page, Error> {
+        Ok(call!(self, burrow_vault_vault.call_list_images(filter.clone(), cursor, limit)))
+    }
+
+    /// Changes a ready image's name, tags or both; what is none stays.
+    pub async fn update(&self, id: &str, name: Option<String>, tags: Option<Vec<String>>) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_update(id.to_owned(), name, tags)))
+    }
+
+    /// Tries a failed image again; returns its record, ready or failed.
+    pub async fn retry(&self, id: &str) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_retry(id.to_owned())))
     }
 
     /// Removes an image; returns whether there was one.

@@ -7,9 +7,12 @@ use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWrit
 use super::Component;
 use crate::bindings::exports::wasi::http::handler::Guest;
 use crate::error::Error;
-use crate::http::{self as service, Answer, Body};
+use crate::http::problem::Problem;
+use crate::http::{self as service, Answer, Body, Service};
+use crate::settings::Settings;
+use crate::vault::Vault;
 use crate::wasi::streams::{Completion, HttpBody, Message, write};
-use crate::wasi::{Wasi, vault};
+use crate::wasi::{Wasi, settings};
 
 impl Message for Request {
     fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion) {
@@ -19,13 +22,20 @@ impl Message for Request {
 
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
-        let vault = vault().await;
-        let Answer { response, job } = service::handle(&vault, incoming(request)?).await;
+        let Answer { response, jobs } = match settings().await {
+            Ok(Settings { vault, http }) => {
+                Service::new(Vault::new(Wasi::default(), vault), http).handle(incoming(request)?).await
+            }
+            Err(error) => {
+                log(&error);
+                Problem::from(error).into_response().into()
+            }
+        };
         let response = outgoing(response)?;
-        if let Some(job) = job {
+        for job in jobs {
             // Goes on after the answer. Should this instance die, the job's record says what is left to do.
             spawn(async move {
-                if let Err(error) = vault.work(job).await {
+                if let Err(error) = job.await {
                     log(&error);
                 }
             });
@@ -63,25 +73,21 @@ fn outgoing(response: ::http::Response<Body<Wasi>>) -> Result<Response, ErrorCod
 }
 
 /// Sends a body. If it breaks off, so must the response: the writer of its result is dropped unfinished.
-async fn send(body: Body<Wasi>, mut stream: StreamWriter<u8>, result: FutureWriter<Result<Option<Fields>, ErrorCode>>) {
-    match body {
-        Body::Bytes(bytes) if bytes.is_empty() => {}
-        Body::Bytes(bytes) => {
-            if !write(&mut stream, bytes).await {
-                return;
-            }
-        }
-        Body::Content(mut reader) => loop {
-            match reader.next().await {
-                Ok(Some(bytes)) => {
-                    if !write(&mut stream, bytes).await {
-                        return;
-                    }
+async fn send(
+    mut body: Body<Wasi>,
+    mut stream: StreamWriter<u8>,
+    result: FutureWriter<Result<Option<Fields>, ErrorCode>>,
+) {
+    loop {
+        match body.next().await {
+            Ok(Some(bytes)) => {
+                if !write(&mut stream, bytes).await {
+                    return;
                 }
-                Ok(None) => break,
-                Err(error) => return log(&error),
             }
-        },
+            Ok(None) => break,
+            Err(error) => return log(&error),
+        }
     }
     drop(stream);
     // The client may be gone; then nobody wants to know.

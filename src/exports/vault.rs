@@ -4,42 +4,43 @@ use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
 use crate::bindings::burrow::vault::types as wit;
-use crate::bindings::exports::burrow::vault::vault::{Guest, Page, Resumed, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{Filter, Guest, Page, Resumed, Statistics};
 use crate::bindings::{wit_future, wit_stream};
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::key::ImageId;
 use crate::record::{ImageRecord, State, Status};
-use crate::vault::Label;
+use crate::store::blob::Form;
+use crate::vault::{self, Edit, Label};
 use crate::wasi::streams::{Bytes, write};
 use crate::wasi::vault;
 
 impl Guest for Component {
     async fn ingest(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await.ingest(&url, &label.try_into()?).await?.into())
+        Ok(vault().await?.ingest(&url, label.try_into()?).await?.into())
     }
 
     async fn submit(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await.submit(&url, &label.try_into()?).await?.into())
+        Ok(vault().await?.submit(&url, label.try_into()?).await?.into())
     }
 
     async fn put(content: StreamReader<u8>, label: wit::Label) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await.put(&mut Bytes(content), &label.try_into()?).await?.into())
+        Ok(vault().await?.put(&mut Bytes(content), label.try_into()?).await?.into())
     }
 
     async fn get(id: String) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await.get(parse(&id)?).await?.into())
+        Ok(vault().await?.get(parse(&id)?).await?.into())
     }
 
     async fn get_by_name(name: String) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await.get_by_name(&name).await?.into())
+        Ok(vault().await?.get_by_name(&name).await?.into())
     }
 
     async fn open(
         id: String,
         range: Option<wit::ByteRange>,
     ) -> Result<(wit::Image, StreamReader<u8>, FutureReader<Result<(), wit::Error>>), wit::Error> {
-        let vault = vault().await;
+        let vault = vault().await?;
         let record = vault.get(parse(&id)?).await?;
         let size = record.content()?.size;
         let range = match range {
@@ -51,7 +52,7 @@ impl Guest for Component {
                 first..last.map_or(size, |last| last.saturating_add(1)).min(size)
             }
         };
-        let mut reader = vault.open(&record, range).await?;
+        let mut reader = vault.open(&record).await?.read(Form::Original, range);
         let (mut stream, content) = wit_stream::new();
         let (result, completion) = wit_future::new(|| Err(wit::Error::StoreFailed("reading was given up".into())));
         spawn(async move {
@@ -73,7 +74,7 @@ impl Guest for Component {
         Ok((record.into(), content, completion))
     }
 
-    async fn list_images(cursor: Option<String>, limit: u32) -> Result<Page, wit::Error> {
+    async fn list_images(filter: Filter, cursor: Option<String>, limit: u32) -> Result<Page, wit::Error> {
         let cursor = match cursor {
             None => None,
             Some(cursor) => Some(cursor.parse().map_err(|_| Error::Invalid {
@@ -81,19 +82,33 @@ impl Guest for Component {
                 reason: format!("{cursor:?} is not one that a page gave"),
             })?),
         };
-        let page = vault().await.list(cursor, limit as usize).await?;
+        let page = vault().await?.list(&filter.try_into()?, cursor, limit as usize).await?;
         Ok(Page {
             images: page.images.into_iter().map(Into::into).collect(),
             next: page.next.map(|next| next.to_string()),
         })
     }
 
+    async fn update(id: String, name: Option<String>, tags: Option<Vec<String>>) -> Result<wit::Image, wit::Error> {
+        let vault = vault().await?;
+        let edit = Edit::new(name.as_deref(), tags.as_deref())?;
+        let record = vault.get(parse(&id)?).await?;
+        Ok(vault.edit(record, edit).await?.into())
+    }
+
+    async fn retry(id: String) -> Result<wit::Image, wit::Error> {
+        let vault = vault().await?;
+        let record = vault.get(parse(&id)?).await?;
+        let record = vault.retry(record).await?.ok_or(Error::NotFailed(Status::Pending))?;
+        Ok(vault.work(record).await?.into())
+    }
+
     async fn remove(id: String) -> Result<bool, wit::Error> {
-        Ok(vault().await.remove(parse(&id)?).await?)
+        Ok(vault().await?.remove(parse(&id)?).await?)
     }
 
     async fn stats() -> Result<Statistics, wit::Error> {
-        let statistics = vault().await.statistics().await?;
+        let statistics = vault().await?.statistics().await?;
         Ok(Statistics {
             images: statistics.images,
             pending: statistics.pending,
@@ -105,7 +120,7 @@ impl Guest for Component {
     }
 
     async fn resume(dead_before: Option<u64>) -> Result<Resumed, wit::Error> {
-        let resumed = vault().await.resume(dead_before).await?;
+        let resumed = vault().await?.resume(dead_before).await?;
         Ok(Resumed { ready: resumed.ready, failed: resumed.failed, busy: resumed.busy })
     }
 }
@@ -120,6 +135,21 @@ impl TryFrom<wit::Label> for Label {
 
     fn try_from(label: wit::Label) -> Result<Self, Error> {
         Self::new(label.name.as_deref(), &label.tags)
+    }
+}
+
+impl TryFrom<Filter> for vault::Filter {
+    type Error = Error;
+
+    fn try_from(Filter { tags, status, name }: Filter) -> Result<Self, Error> {
+        let Label { name, tags } = Label::new(name.as_deref(), &tags)?;
+        let status = status.map(|status| match status {
+            wit::Status::Pending => Status::Pending,
+            wit::Status::Storing => Status::Storing,
+            wit::Status::Ready => Status::Ready,
+            wit::Status::Failed => Status::Failed,
+        });
+        Ok(Self { tags, status, name: name.map(|name| name.to_lowercase()) })
     }
 }
 
@@ -175,9 +205,15 @@ impl From<Error> for wit::Error {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::Invalid { .. } | Error::Interrupted(_) => Self::InvalidInput(text),
+            Error::Invalid { .. }
+            | Error::Interrupted(_)
+            | Error::Malformed(_)
+            | Error::Digest(_)
+            | Error::KeyReused
+            | Error::KeyBusy
+            | Error::Setting { .. } => Self::InvalidInput(text),
             Error::NotFound | Error::Removed => Self::NotFound,
-            Error::NotReady(status) => Self::NotReady(status.into()),
+            Error::NotReady(status) | Error::NotFailed(status) => Self::WrongStatus(status.into()),
             Error::RangeNotSatisfiable { size } => Self::RangeNotSatisfiable(size),
             Error::Limit { limit, allowed, seen } => {
                 Self::LimitExceeded(wit::LimitExceeded { limit: limit.into(), allowed, seen })

@@ -1,26 +1,221 @@
-//! An image's bytes.
+//! An image's bytes: conditions, ranges, forms.
 
-use http::{HeaderValue, Response, header};
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::ops::Range;
 
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::conditional::{self, Validators, Verdict};
 use super::problem::Problem;
-use super::{Answer, Body};
+use super::range::{self, MAX_RANGES, Refused};
+use super::{Answer, Body, Head, Piece, Service, digest, negotiation};
+use crate::codec::Codec;
 use crate::ports::Ports;
-use crate::record::ImageRecord;
-use crate::vault::Vault;
+use crate::record::{Content, ImageRecord};
+use crate::store::blob::{Blob, Form};
 
 /// Scripts inside an SVG must not run as if they were ours.
 const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
-/// Sends the whole content.
-pub(super) async fn response<P: Ports>(vault: &Vault<P>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
-    let content = image.content()?;
-    let reader = vault.open(image, 0..content.size).await?;
-    let mut response = Response::new(Body::Content(reader));
-    let headers = response.headers_mut();
-    let media_type = HeaderValue::try_from(&content.media_type).ok();
-    headers.extend(media_type.map(|media_type| (header::CONTENT_TYPE, media_type)));
-    let etag = HeaderValue::try_from(format!("\"{}\"", content.sha256)).ok();
-    headers.extend(etag.map(|etag| (header::ETAG, etag)));
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// The digest of the original, whatever coding it is sent in (draft-ietf-httpbis-unencoded-digest).
+const UNENCODED_DIGEST: HeaderName = HeaderName::from_static("unencoded-digest");
+
+/// What need not be encoded in `filename*` (RFC 8187 section 3.2.1).
+const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+impl<P: Ports> Service<P> {
+    /// The content of what an id leads to, which never changes.
+    pub(super) async fn content(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
+        let cache = match head.link {
+            Some(seconds) => format!("private, max-age={seconds}, immutable"),
+            None if self.settings.read_tokens.is_empty() => "public, max-age=31536000, immutable".into(),
+            None => "private, max-age=31536000, immutable".into(),
+        };
+        self.send(head, image, &cache, Some(image.created / 1000)).await
+    }
+
+    /// The content of what a name leads to now. Its time says nothing: the image of a name can become an older one.
+    pub(super) async fn content_by_name(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
+        let cache = if self.settings.read_tokens.is_empty() { "no-cache" } else { "private, no-cache" };
+        let mut answer = self.send(head, image, cache, None).await?;
+        let location = HeaderValue::try_from(format!("/images/{}/content", image.id)).ok();
+        answer.response.headers_mut().extend(location.map(|location| (header::CONTENT_LOCATION, location)));
+        Ok(answer)
+    }
+
+    async fn send(
+        &self,
+        Head { method, query, headers, .. }: Head<'_>,
+        image: &ImageRecord,
+        cache: &str,
+        last_modified: Option<u64>,
+    ) -> Result<Answer<P>, Problem> {
+        let content = image.content()?;
+        let gzip_etag = etag(content, Form::Gzip);
+        // Ranges are for GET alone (RFC 9110 section 14.2).
+        let ranged = *method == Method::GET && headers.contains_key(header::RANGE);
+        let of_gzip = ranged && conditional::names(headers, &header::IF_RANGE, &gzip_etag);
+        let packed = content.codec == Codec::Deflate;
+        let form = negotiation::form(headers, packed, ranged && !of_gzip).ok_or_else(Problem::not_acceptable)?;
+        let etag = etag(content, form);
+        let now = Validators { etag: &etag, last_modified };
+
+        let mut response = Response::new(Body::from(Vec::new()));
+        describe(response.headers_mut(), cache, now);
+        match conditional::evaluate(headers, true, now) {
+            Verdict::Failed => return Err(Problem::precondition()),
+            Verdict::NotModified => {
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                return Ok(response.into());
+            }
+            Verdict::Proceed => {}
+        }
+
+        let blob = self.vault.open(image).await?;
+        let size = blob.size(form);
+        let mut ranges = None;
+        if ranged && conditional::range_holds(headers, now) {
+            ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
+        }
+        let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };
+        describe_whole(response.headers_mut(), content, form, &disposition_of(disposition, &image.name));
+        match ranges.as_deref() {
+            Some([range]) => part(&mut response, &blob, form, range.clone(), size),
+            // A part of several has no place for the coding, so they are sent of the original only.
+            Some(ranges) if form == Form::Original => parts(&mut response, &blob, content, ranges, size),
+            _ => *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, 0..size))])),
+        }
+        Ok(response.into())
+    }
+}
+
+/// The entity tag of a form: of the original its SHA-256, for it says all.
+fn etag(content: &Content, form: Form) -> String {
+    match form {
+        Form::Original => format!("\"{}\"", content.sha256),
+        Form::Gzip => format!("\"{}-gzip\"", content.sha256),
+    }
+}
+
+/// What a 304 has, too.
+fn describe(headers: &mut HeaderMap, cache: &str, now: Validators<'_>) {
+    let mut insert = |name: HeaderName, value: &str| headers.extend(HeaderValue::try_from(value).map(|v| (name, v)));
+    insert(header::ETAG, now.etag);
+    insert(header::CACHE_CONTROL, cache);
+    insert(header::VARY, "accept-encoding");
+    if let Some(seconds) = now.last_modified {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        insert(header::LAST_MODIFIED, &httpdate::fmt_http_date(time));
+    }
+}
+
+fn describe_whole(headers: &mut HeaderMap, content: &Content, form: Form, disposition: &str) {
+    headers.extend(HeaderValue::try_from(&content.media_type).map(|value| (header::CONTENT_TYPE, value)));
+    headers.extend(HeaderValue::try_from(disposition).map(|value| (header::CONTENT_DISPOSITION, value)));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
-    Ok(response.into())
+    let digest = digest::field(&content.sha256);
+    match form {
+        Form::Original => headers.extend(digest.map(|digest| (REPR_DIGEST, digest))),
+        Form::Gzip => {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            headers.extend(digest.map(|digest| (UNENCODED_DIGEST, digest)));
+        }
+    }
+}
+
+fn content_range(range: &Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end - 1)
+}
+
+fn part<P: Ports>(response: &mut Response<Body<P>>, blob: &Blob<P>, form: Form, range: Range<u64>, size: u64) {
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let value = HeaderValue::try_from(content_range(&range, size));
+    response.headers_mut().extend(value.map(|value| (header::CONTENT_RANGE, value)));
+    *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, range))]));
+}
+
+/// `multipart/byteranges` (RFC 9110 section 14.6).
+fn parts<P: Ports>(
+    response: &mut Response<Body<P>>,
+    blob: &Blob<P>,
+    content: &Content,
+    ranges: &[Range<u64>],
+    size: u64,
+) {
+    // No content holds a digest of itself.
+    let boundary = format!("burrow-{}", content.sha256);
+    let mut pieces = VecDeque::new();
+    let mut before = String::new();
+    for range in ranges {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            before,
+            "--{boundary}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
+            content.media_type,
+            content_range(range, size)
+        );
+        pieces.push_back(Piece::Bytes(std::mem::take(&mut before).into_bytes()));
+        pieces.push_back(Piece::Content(blob.read(Form::Original, range.clone())));
+        before.push_str("\r\n");
+    }
+    pieces.push_back(Piece::Bytes(format!("{before}--{boundary}--\r\n").into_bytes()));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let media_type = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
+    response.headers_mut().extend(media_type.map(|value| (header::CONTENT_TYPE, value)));
+    *response.body_mut() = Body(pieces);
+}
+
+fn unsatisfiable(refused: &Refused, size: u64) -> Problem {
+    let detail = match refused {
+        Refused::Malformed => "Range is not one or more ranges of bytes".into(),
+        Refused::TooMany(count) => format!("at most {MAX_RANGES} ranges are sent at once, not {count}"),
+        Refused::Outside => format!("no byte of Range lies inside the {size} bytes"),
+    };
+    Problem::range(detail, size)
+}
+
+/// `Content-Disposition` (RFC 6266): the name in ASCII for old clients, and as it is (RFC 8187).
+fn disposition_of(disposition: &str, name: &str) -> String {
+    let is_path = |c: char| matches!(c, '/' | '\\');
+    let ascii: String = name
+        .chars()
+        .map(|c| if matches!(c, ' '..='~') && !is_path(c) && !matches!(c, '"' | '%') { c } else { '_' })
+        .collect();
+    if ascii == name {
+        return format!("{disposition}; filename=\"{ascii}\"");
+    }
+    let name = name.replace(is_path, "_");
+    format!("{disposition}; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(&name, ATTR_CHAR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_safe_file_names() {
+        assert_eq!(disposition_of("inline", "a b.png"), "inline; filename=\"a b.png\"");
+        assert_eq!(
+            disposition_of("attachment", "../ü\"%.png"),
+            "attachment; filename=\".._____.png\"; filename*=UTF-8''.._%C3%BC%22%25.png"
+        );
+        assert_eq!(disposition_of("inline", "\u{202e}x"), "inline; filename=\"_x\"; filename*=UTF-8''%E2%80%AEx");
+    }
 }

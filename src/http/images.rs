@@ -1,88 +1,171 @@
-//! `/images`, `/stats`, `/jobs/resume`.
+//! Listing, changing and removing images; their links; jobs left over.
 
 use http::{HeaderValue, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
-use super::json::{AddByUrl, Image, Stats, media_type, response};
+use super::conditional::{self, Validators, Verdict};
+use super::json::{Image, Link, Patch, media_type, read, response};
 use super::problem::Problem;
-use super::{Answer, Request, forms};
+use super::route::Query;
+use super::{Answer, Head, Job, Piece, Service, etag, no_content};
 use crate::error::Error;
 use crate::key::ImageId;
 use crate::ports::{ByteSource, Ports};
-use crate::vault::Vault;
+use crate::record::{ImageRecord, Status};
+use crate::vault::{Edit, Filter, Label, Page};
 
-/// Images on a page of the list unless asked otherwise.
-const PAGE: usize = 50;
+/// Seconds for which a signed link is good unless asked otherwise.
+const LINK_SECONDS: u64 = 3600;
 
-/// `POST /images`: records the job and answers at once; JSON for programs, a form for the page.
-pub(super) async fn add<P: Ports>(vault: &Vault<P>, request: Request<impl ByteSource>) -> Result<Answer<P>, Problem> {
-    match media_type(&request.headers).as_str() {
-        "application/x-www-form-urlencoded" => forms::add(vault, request).await,
-        "application/json" | "" => {
-            let (url, label) = AddByUrl::read(request.body).await?.checked()?;
-            let record = vault.accept(&url, &label).await?;
-            let mut response = response(StatusCode::ACCEPTED, &Image::from(&record));
-            let location = HeaderValue::try_from(format!("/images/{}", record.id)).ok();
-            response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
-            Ok(Answer { response, job: Some(record) })
+impl<P: Ports> Service<P> {
+    /// `GET /images`.
+    pub(super) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
+        const PARAMETERS: [&str; 5] = ["cursor", "limit", "tag", "status", "q"];
+        if let Some((other, _)) = head.query.pairs().find(|(name, _)| !PARAMETERS.contains(name)) {
+            return Err(Problem::invalid(other, "only cursor, limit, tag, status and q are taken"));
         }
-        other => Err(Problem::unsupported(other, "application/json and application/x-www-form-urlencoded")),
+        let Page { images, next } = self.page(head.query).await?;
+        let images: Vec<Image<'_>> = images.iter().map(Image::from).collect();
+        let mut response =
+            response(StatusCode::OK, &json!({ "images": images, "next": next.map(|next| next.to_string()) }));
+        if let Some(next) = next {
+            let link = HeaderValue::try_from(format!("<{}>; rel=\"next\"", next_page(head.query, next)));
+            response.headers_mut().extend(link.map(|link| (header::LINK, link)));
+        }
+        Ok(response.into())
     }
-}
 
-/// `GET /images`.
-pub(super) async fn list<P: Ports>(vault: &Vault<P>, query: &str) -> Result<Answer<P>, Problem> {
-    let (cursor, limit) = page_of(query)?;
-    let page = vault.list(cursor, limit).await?;
-    let images: Vec<Image<'_>> = page.images.iter().map(Image::from).collect();
-    let mut response =
-        response(StatusCode::OK, &json!({ "images": images, "next": page.next.map(|next| next.to_string()) }));
-    if let Some(next) = page.next {
-        let link = HeaderValue::try_from(format!("</images?limit={limit}&cursor={next}>; rel=\"next\"")).ok();
-        response.headers_mut().extend(link.map(|link| (header::LINK, link)));
+    /// The page of images that a query asks for.
+    pub(super) async fn page(&self, query: &Query) -> Result<Page, Problem> {
+        let cursor = query.get("cursor").map(|cursor| {
+            let reason = "not one that a page gave".to_owned();
+            cursor.parse().map_err(|_| Error::Invalid { field: "cursor", reason })
+        });
+        let limit = query.get("limit").map(|limit| {
+            let reason = "not a whole number from 1 to 1000".to_owned();
+            limit.parse().map_err(|_| Error::Invalid { field: "limit", reason })
+        });
+        let limit = limit.transpose()?.unwrap_or(self.settings.page_size);
+        Ok(self.vault.list(&filter(query)?, cursor.transpose()?, limit).await?)
     }
-    Ok(response.into())
-}
 
-/// `cursor` and `limit` of a query.
-pub(super) fn page_of(query: &str) -> Result<(Option<u64>, usize), Problem> {
-    let (mut cursor, mut limit) = (None, PAGE);
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let number = |field| {
-            let reason = format!("{value:?} is not one that Burrow gave, or not a number");
-            value.parse::<u64>().map_err(|_| Error::Invalid { field, reason })
+    /// `PATCH /images/{id}`.
+    pub(super) async fn edit(
+        &self,
+        head: Head<'_>,
+        id: ImageId,
+        body: impl ByteSource,
+    ) -> Result<Answer<P>, Problem> {
+        match media_type(head.headers)?.as_str() {
+            "application/merge-patch+json" | "application/json" | "" => {}
+            other => {
+                let detail = format!("Content-Type {other:?} is not taken here, only application/merge-patch+json");
+                let accept_patch = HeaderValue::from_static("application/merge-patch+json");
+                return Err(Problem::unsupported(detail).with(ACCEPT_PATCH, accept_patch));
+            }
+        }
+        let patch: Patch = read(body, self.settings.max_request_bytes).await?;
+        let name = patch.name.map(|name| name.ok_or_else(|| Problem::invalid("name", "an image cannot do without")));
+        let tags = patch.tags.map(Option::unwrap_or_default);
+        let edit = Edit::new(name.transpose()?.as_deref(), tags.as_deref())?;
+        let record = self.vault.get(id).await?;
+        check(head, &record)?;
+        Ok(super::json::image(&self.vault.edit(record, edit).await?).into())
+    }
+
+    /// `DELETE /images/{id}`.
+    pub(super) async fn remove(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
+        match self.vault.get(id).await {
+            Ok(record) => check(head, &record)?,
+            Err(Error::NotFound) if head.headers.contains_key(header::IF_MATCH) => return Err(Problem::precondition()),
+            // A damaged record can be removed, too, and none is no error.
+            Err(Error::NotFound | Error::Corrupt(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.vault.remove(id).await?;
+        Ok(no_content().into())
+    }
+
+    /// `POST /images/{id}/retry`.
+    pub(super) async fn retry(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
+        let record = self.vault.get(id).await?;
+        let (record, job) = match self.vault.retry(record.clone()).await? {
+            Some(record) => (record.clone(), Some(self.job(record))),
+            // Somebody else does it.
+            None => (self.vault.get(id).await?, None),
         };
-        match &*name {
-            "cursor" => cursor = Some(number("cursor")?),
-            "limit" => limit = usize::try_from(number("limit")?).unwrap_or(usize::MAX),
-            _ => {}
+        let mut answer = self.answer_job(head.headers, record, job).await?;
+        if answer.response.status() == StatusCode::CREATED {
+            // It was there before.
+            *answer.response.status_mut() = StatusCode::OK;
         }
+        Ok(answer)
     }
-    Ok((cursor, limit))
+
+    /// `POST /images/{id}/links`.
+    pub(super) async fn link(&self, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        let bytes = super::read_body(body, self.settings.max_request_bytes).await?;
+        let link = if bytes.is_empty() { Link::default() } else { super::json::parse(&bytes)? };
+        let (seconds, max) = (link.seconds.unwrap_or(LINK_SECONDS), self.settings.max_link_seconds);
+        if !(1..=max).contains(&seconds) {
+            return Err(Problem::invalid("seconds", format!("1 to max_link_seconds = {max} are taken, not {seconds}")));
+        }
+        self.vault.get(id).await?.content()?;
+        let expires = self.vault.now() / 1000 + seconds;
+        let path = self.settings.link_keys.sign(id, expires).ok_or_else(Problem::no_links)?;
+        let body = json!({ "path": path, "expires": super::json::timestamp(expires * 1000) });
+        Ok(response(StatusCode::CREATED, &body).into())
+    }
+
+    /// `POST /jobs/resume`: does what is to be done before it answers, for it is called by cron; if that takes long, it
+    /// answers, and goes on.
+    pub(super) async fn resume(&self) -> Result<Answer<P>, Problem> {
+        let vault = self.vault.clone();
+        let mut resuming = Box::pin(async move { vault.resume(None).await });
+        if let Some(resumed) = self.vault.wait(self.settings.max_wait, &mut resuming).await {
+            let resumed = resumed?;
+            let body = json!({ "ready": resumed.ready, "failed": resumed.failed, "busy": resumed.busy });
+            return Ok(response(StatusCode::OK, &body).into());
+        }
+        let job: Job = Box::pin(async move { resuming.await.map(|_| ()) });
+        let response = response(StatusCode::ACCEPTED, &json!({ "status": "continuing" }));
+        Ok(Answer { response, jobs: vec![job] })
+    }
 }
 
-/// `GET /images/{id}`.
-pub(super) async fn get<P: Ports>(vault: &Vault<P>, id: ImageId) -> Result<Answer<P>, Problem> {
-    Ok(response(StatusCode::OK, &Image::from(&vault.get(id).await?)).into())
+const ACCEPT_PATCH: http::HeaderName = http::HeaderName::from_static("accept-patch");
+
+/// Refuses a change to a record that is not the one the client has seen.
+fn check(head: Head<'_>, record: &ImageRecord) -> Result<(), Problem> {
+    let response = super::json::image::<()>(record);
+    let Some(Piece::Bytes(bytes)) = response.body().0.front() else { return Ok(()) };
+    let etag = etag(bytes);
+    match conditional::evaluate(head.headers, false, Validators { etag: &etag, last_modified: None }) {
+        Verdict::Proceed => Ok(()),
+        Verdict::Failed | Verdict::NotModified => Err(Problem::precondition()),
+    }
 }
 
-/// `DELETE /images/{id}`.
-pub(super) async fn remove<P: Ports>(vault: &Vault<P>, id: ImageId) -> Result<Answer<P>, Problem> {
-    vault.remove(id).await?;
-    let mut response = response(StatusCode::NO_CONTENT, &json!({}));
-    *response.body_mut() = super::Body::Bytes(Vec::new());
-    response.headers_mut().remove(header::CONTENT_TYPE);
-    Ok(response.into())
+fn filter(query: &Query) -> Result<Filter, Error> {
+    let tags: Vec<String> = query.all("tag").map(str::to_owned).collect();
+    let rename = |error: Error| match error {
+        Error::Invalid { field: "tags", reason } => Error::Invalid { field: "tag", reason },
+        Error::Invalid { field: "name", reason } => Error::Invalid { field: "q", reason },
+        error => error,
+    };
+    let Label { name, tags } = Label::new(query.get("q"), &tags).map_err(rename)?;
+    let status = query.get("status").map(|word| {
+        let reason = "only pending, storing, ready and failed are known".to_owned();
+        Status::parse(word).ok_or(Error::Invalid { field: "status", reason })
+    });
+    Ok(Filter { tags, status: status.transpose()?, name: name.map(|name| name.to_lowercase()) })
 }
 
-/// `GET /stats`.
-pub(super) async fn stats<P: Ports>(vault: &Vault<P>) -> Result<Answer<P>, Problem> {
-    Ok(response(StatusCode::OK, &Stats::from(vault.statistics().await?)).into())
-}
-
-/// `POST /jobs/resume`: does what is to be done before it answers, for it is called by cron.
-pub(super) async fn resume<P: Ports>(vault: &Vault<P>) -> Result<Answer<P>, Problem> {
-    let resumed = vault.resume(None).await?;
-    let body = json!({ "ready": resumed.ready, "failed": resumed.failed, "busy": resumed.busy });
-    Ok(response(StatusCode::OK, &body).into())
+/// The path of the next page: the same query with another cursor.
+fn next_page(query: &Query, next: u64) -> String {
+    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let others = query.pairs().filter(|(name, _)| *name != "cursor");
+    let others: String = others.map(|(name, value)| format!("{}={}&", encode(name), encode(value))).collect();
+    format!("/images?{others}cursor={next}")
 }

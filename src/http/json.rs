@@ -1,19 +1,29 @@
 //! JSON as clients see it.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use super::{Body, read_body};
 use crate::ports::ByteSource;
 use crate::record::{ImageRecord, State};
-use crate::vault::{Label, Statistics};
+use crate::vault::Statistics;
 
-/// The largest JSON or form taken, in bytes.
-pub(super) const MAX_REQUEST: usize = 64 * 1024;
-
-/// `POST /images`, `POST /upload`, `POST /process_image`.
+/// `POST /upload`, `POST /process_image`: what else is sent is passed over.
 #[derive(Debug, Deserialize)]
+pub(super) struct Upload {
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) tags: Option<Vec<String>>,
+}
+
+/// `POST /images`: the same, and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AddByUrl {
     #[serde(default)]
     url: Option<String>,
@@ -23,25 +33,50 @@ pub(super) struct AddByUrl {
     tags: Option<Vec<String>>,
 }
 
-impl AddByUrl {
-    /// Reads the body of a request.
-    pub(super) async fn read(body: impl ByteSource) -> Result<Self, Problem> {
-        let bytes = read_body(body, MAX_REQUEST).await?;
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let add = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            Problem::json(&error.into_inner(), Some(path))
-        })?;
-        // What follows the value must be white space.
-        json.end().map_err(|error| Problem::json(&error, None))?;
-        Ok(add)
+impl From<AddByUrl> for Upload {
+    fn from(AddByUrl { url, name, tags }: AddByUrl) -> Self {
+        Self { url, name, tags }
     }
+}
 
-    /// The URL and the label, checked.
-    pub(super) fn checked(self) -> Result<(String, Label), Problem> {
-        let url = self.url.ok_or_else(|| Problem::missing("url"))?;
-        Ok((url, Label::new(self.name.as_deref(), &self.tags.unwrap_or_default())?))
-    }
+/// `PATCH /images/{id}`, a merge patch (RFC 7396): what is absent stays, null removes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patch {
+    #[serde(default, deserialize_with = "present")]
+    pub(super) name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) tags: Option<Option<Vec<String>>>,
+}
+
+/// Tells null from absent.
+fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// `POST /images/{id}/links`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Link {
+    #[serde(default)]
+    pub(super) seconds: Option<u64>,
+}
+
+/// Reads a body as JSON.
+pub(super) async fn read<T: DeserializeOwned>(body: impl ByteSource, limit: usize) -> Result<T, Problem> {
+    parse(&read_body(body, limit).await?)
+}
+
+/// Parses JSON, all of it.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        Problem::json(&error.into_inner(), Some(path))
+    })?;
+    // What follows the value must be white space.
+    json.end().map_err(|error| Problem::json(&error, None))?;
+    Ok(value)
 }
 
 /// An image as clients see it.
@@ -132,16 +167,50 @@ pub(super) fn timestamp(millis: u64) -> String {
     timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default()
 }
 
-/// A JSON response that no cache keeps.
+/// A JSON response.
 pub(super) fn response<P>(status: StatusCode, body: &impl Serialize) -> Response<Body<P>> {
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = super::respond(status, "application/json", body);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    super::respond(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
 }
 
-/// The media type of a request's body, in lower case and without parameters.
-pub(super) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+/// An image's record.
+pub(super) fn image<P>(record: &ImageRecord) -> Response<Body<P>> {
+    response(StatusCode::OK, &Image::from(record))
+}
+
+/// `GET /stats`.
+pub(super) fn stats<P>(statistics: Statistics) -> Response<Body<P>> {
+    response(StatusCode::OK, &Stats::from(statistics))
+}
+
+/// `GET /openapi.json`.
+pub(super) fn interface<P>() -> Response<Body<P>> {
+    super::respond(StatusCode::OK, "application/json", include_bytes!("../../openapi.json").to_vec())
+}
+
+/// The media type of a request's body, in lower case and without parameters; empty if there is none.
+///
+/// # Errors
+///
+/// Text in another character set than UTF-8, and encoded bodies, are not taken.
+pub(super) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        let identity = HeaderValue::from_static("identity");
+        let detail = "a body with a Content-Encoding is not taken: what is sent is what is kept";
+        return Err(Problem::unsupported(detail).with(header::ACCEPT_ENCODING, identity));
+    }
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(String::new()) };
+    let value = value.to_str().map_err(|_| Problem::unsupported("Content-Type is not ASCII"))?;
+    let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
+    for parameter in parameters.split(';') {
+        let (name, value) = parameter.split_once('=').unwrap_or_default();
+        let value = value.trim().trim_matches('"');
+        if name.trim().eq_ignore_ascii_case("charset")
+            && !["utf-8", "us-ascii"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8))
+        {
+            return Err(Problem::unsupported("only UTF-8 is read"));
+        }
+    }
+    Ok(media_type.trim().to_ascii_lowercase())
 }

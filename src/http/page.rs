@@ -2,15 +2,16 @@
 
 use askama::Template;
 use bytesize::ByteSize;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::json::{Image, Stats, response, timestamp};
+use super::negotiation::wants_json;
 use super::problem::Problem;
-use super::{Answer, Body, images, respond, wants_html};
+use super::{Answer, Body, Head, Service, respond};
 use crate::ports::Ports;
 use crate::record::{ImageRecord, State};
-use crate::vault::{Statistics, Vault};
+use crate::vault::Statistics;
 
 /// Everything comes from us, nothing is inline, nobody may frame us.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -82,29 +83,29 @@ impl From<&ImageRecord> for Card {
     }
 }
 
-/// `GET /`: the gallery, or for programs the same as JSON.
-pub(super) async fn home<P: Ports>(vault: &Vault<P>, query: &str, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
-    let (cursor, limit) = images::page_of(query)?;
-    let statistics = vault.statistics().await?;
-    let page = vault.list(cursor, limit).await?;
-    let accepts_json = headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("application/json")));
-    if accepts_json && !wants_html(headers) {
-        let images: Vec<Image<'_>> = page.images.iter().map(Image::from).collect();
-        let next = page.next.map(|next| next.to_string());
-        let body = json!({ "stats": Stats::from(statistics), "images": images, "next": next });
-        return Ok(response(StatusCode::OK, &body).into());
+impl<P: Ports> Service<P> {
+    /// `GET /`: the gallery, or for programs the same as JSON.
+    pub(super) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
+        let statistics = self.vault.statistics().await?;
+        let page = self.page(query).await?;
+        if wants_json(headers) {
+            let images: Vec<Image<'_>> = page.images.iter().map(Image::from).collect();
+            let next = page.next.map(|next| next.to_string());
+            let body = json!({ "stats": Stats::from(statistics), "images": images, "next": next });
+            let mut response = response(StatusCode::OK, &body);
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+            return Ok(response.into());
+        }
+        let images: Vec<Card> = page.images.iter().map(Card::from).collect();
+        let unfinished = images.iter().any(|card| matches!(card.status, "pending" | "storing"));
+        html(&Home {
+            statistics,
+            last_uploaded: statistics.last_uploaded.map(timestamp),
+            images,
+            next: page.next,
+            refresh: unfinished.then_some(REFRESH),
+        })
     }
-    let images: Vec<Card> = page.images.iter().map(Card::from).collect();
-    let unfinished = images.iter().any(|card| matches!(card.status, "pending" | "storing"));
-    html(&Home {
-        statistics,
-        last_uploaded: statistics.last_uploaded.map(timestamp),
-        images,
-        next: page.next,
-        refresh: unfinished.then_some(REFRESH),
-    })
 }
 
 /// The page of one image.
@@ -121,10 +122,9 @@ pub(super) fn style<P>() -> Response<Body<P>> {
 }
 
 fn html<P>(page: &impl Template) -> Result<Answer<P>, Problem> {
-    let body = page.render().map_err(|error| Problem::internal(&error))?;
+    let body = page.render().map_err(|_| Problem::internal())?;
     let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", body.into_bytes());
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response.into())
 }

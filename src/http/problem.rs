@@ -1,163 +1,294 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{Body, respond};
 use crate::error::Error;
 
+/// A kind of failure, with a page of its own under `/problems/`.
+#[derive(Debug)]
+struct Kind {
+    slug: &'static str,
+    title: &'static str,
+    about: &'static str,
+}
+
+/// Declares the kinds, and lists them.
+macro_rules! kinds {
+    ($($name:ident: $slug:literal, $title:literal, $about:literal;)+) => {
+        $(static $name: Kind = Kind { slug: $slug, title: $title, about: $about };)+
+        static KINDS: &[&Kind] = &[$(&$name),+];
+    };
+}
+
+kinds! {
+    MALFORMED: "malformed", "Malformed request",
+        "The request breaks the rules of its format. `line` and `column` say where JSON could not be read, `field` which value has the wrong type.";
+    DIGEST: "digest", "Wrong digest",
+        "Content-Digest or Repr-Digest cannot be read, or the body does not have it. Nothing was kept.";
+    UNAUTHORIZED: "unauthorized", "Not authorized",
+        "This needs `Authorization: Bearer` with a token that the operator set (write_token, or read_token for reading).";
+    FORBIDDEN: "forbidden", "Forbidden",
+        "A page of another site tried to change something (cors_origins can allow it), or a signed link is not good (any more).";
+    NOT_FOUND: "not-found", "Not found",
+        "There is no such image, or nothing at this path.";
+    METHOD: "method-not-allowed", "Method not allowed",
+        "The path has other methods; `Allow` lists them.";
+    NOT_ACCEPTABLE: "not-acceptable", "Not acceptable",
+        "Accept-Encoding refuses every form in which this content can be sent.";
+    NOT_READY: "not-ready", "Wrong status",
+        "The image is not in the status that this needs: ready to read or change it, failed to try it again. Look at its record, wait, or retry it.";
+    BUSY: "busy", "Busy",
+        "A request with the same Idempotency-Key is being answered. Send it again after `Retry-After` seconds.";
+    PRECONDITION: "precondition", "Precondition failed",
+        "If-Match, If-None-Match or If-Unmodified-Since does not hold. Read the resource again.";
+    LIMIT: "limit", "Over a limit",
+        "More than a limit allows. `limit` is its name, `allowed` its value, `seen` the value seen, at least. Limits that are settings can be changed by the operator.";
+    UNSUPPORTED: "unsupported", "Unsupported media type",
+        "The body is of a type, character set or encoding that is not taken here.";
+    RANGE: "range", "Range not satisfiable",
+        "Range cannot be read, has more than 16 parts, or lies outside the content; `Content-Range` has its size.";
+    INVALID: "invalid", "Invalid input",
+        "A value breaks a rule. `field` names it.";
+    NOT_AN_IMAGE: "not-an-image", "Not an image",
+        "The bytes are no PNG, JPEG, WebP, GIF, BMP, TIFF, ICO, SVG, AVIF, HEIF, JPEG XL or QOI. Nothing was kept.";
+    KEY_REUSED: "key-reused", "Key reused",
+        "The Idempotency-Key belongs to another request of the last 24 hours. Use a new one.";
+    CORRUPT: "corrupt", "Damaged in the store",
+        "What is stored is damaged, so nothing of it is sent. The operator's log says what.";
+    ORIGIN: "origin", "Origin failed",
+        "The origin did not give the image.";
+    SETTINGS: "settings", "Wrong setting",
+        "A setting cannot be read. The operator must mend it; until then nothing is answered.";
+    INTERNAL: "internal", "Internal error",
+        "Something happened that should not. The operator's log says what.";
+    STORE: "store", "Store failed",
+        "The key-value store failed. Send the request again after `Retry-After` seconds.";
+}
+
 /// A failure, ready to be sent.
 #[derive(Debug, Serialize)]
 pub struct Problem {
-    /// Which kind of failure: a stable reference, described in docs/http-api.md.
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: String,
     title: &'static str,
     status: u16,
     detail: String,
-    /// The field that is wrong, as a path into the JSON sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
-    /// Where JSON could not be read, from 1.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    position: Option<Position>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    limit: Option<Limit>,
+    #[serde(flatten)]
+    members: Map<String, Value>,
     #[serde(skip)]
-    allow: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Position {
-    line: usize,
-    column: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Limit {
-    #[serde(rename = "limit")]
-    name: &'static str,
-    allowed: u64,
-    seen: u64,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind, title, status, detail, field: None, position: None, limit: None, allow: None }
+    fn new(status: StatusCode, kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{}", kind.slug),
+            title: kind.title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            members: Map::new(),
+            headers: Vec::new(),
+        }
     }
 
-    /// No image has that id or name.
-    pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "Not found", "no such image")
+    fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn with_text(self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::try_from(value) {
+            Ok(value) => self.with(name, value),
+            Err(_) => self,
+        }
+    }
+
+    fn limit(status: StatusCode, name: &str, allowed: u64, seen: u64) -> Self {
+        let detail = format!("more than the limit {name} = {allowed} allows: at least {seen}");
+        let problem = Self::new(status, &LIMIT, detail);
+        problem.member("limit", name).member("allowed", allowed).member("seen", seen)
+    }
+
+    /// The status of the answer.
+    #[cfg(test)]
+    pub(super) fn status(&self) -> u16 {
+        self.status
     }
 
     /// No resource has that path.
-    pub(super) fn no_route(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "Not found", format!("there is nothing at {path}"))
+    pub(super) fn nothing_there() -> Self {
+        Self::new(StatusCode::NOT_FOUND, &NOT_FOUND, "there is nothing at this path")
+    }
+
+    /// Signed links cannot be made.
+    pub(super) fn no_links() -> Self {
+        Self::new(StatusCode::NOT_FOUND, &NOT_FOUND, "links are not signed here: the setting link_keys is empty")
     }
 
     /// The path has other methods.
-    pub(super) fn method_not_allowed(method: &Method, allow: &'static str) -> Self {
+    pub(super) fn method_not_allowed(method: &Method, allow: &str) -> Self {
         let detail = format!("{method} is not possible here, only {allow}");
-        let problem =
-            Self::new(StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed", detail);
-        Self { allow: Some(allow), ..problem }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, &METHOD, detail).with_text(header::ALLOW, allow)
     }
 
-    /// Something is not UTF-8.
-    pub(super) fn not_utf8(what: &str) -> Self {
-        let detail = format!("{what} is not UTF-8");
-        Self::new(StatusCode::BAD_REQUEST, "/problems/malformed", "Malformed request", detail)
+    /// The path and query are too long.
+    pub(super) fn target_too_long(allowed: usize, seen: usize) -> Self {
+        Self::limit(StatusCode::URI_TOO_LONG, "max_target_bytes", allowed as u64, seen as u64)
+    }
+
+    /// The request breaks the rules of its format.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, &MALFORMED, detail)
     }
 
     /// The body is not the JSON it should be; `path` leads to the wrong value.
     pub(super) fn json(error: &serde_json::Error, path: Option<String>) -> Self {
-        let position = Some(Position { line: error.line(), column: error.column() });
         let field = path.filter(|path| error.is_data() && path != ".");
         let detail = match &field {
             Some(field) => format!("{field}: {error}"),
             None => error.to_string(),
         };
-        let problem = Self::new(StatusCode::BAD_REQUEST, "/problems/malformed", "Malformed request", detail);
-        Self { field, position, ..problem }
+        let problem = Self::malformed(detail).member("line", error.line()).member("column", error.column());
+        match field {
+            Some(field) => problem.member("field", field),
+            None => problem,
+        }
+    }
+
+    /// A value breaks a rule.
+    pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, &INVALID, detail).member("field", field)
     }
 
     /// A field that must be there is not.
-    pub(super) fn missing(field: &'static str) -> Self {
-        let detail = format!("{field} is missing");
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "Invalid input", detail);
-        Self { field: Some(field.into()), ..problem }
+    pub(super) fn missing(field: &str) -> Self {
+        Self::invalid(field, format!("{field} is missing"))
+    }
+
+    /// A digest cannot be read, or is wrong.
+    pub(super) fn digest(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, &DIGEST, detail)
     }
 
     /// The body is of a type that is not taken here.
-    pub(super) fn unsupported(found: &str, taken: &str) -> Self {
-        let detail = format!("Content-Type {found:?} is not taken here, only {taken}");
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "/problems/unsupported", "Unsupported media type", detail)
+    pub(super) fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, &UNSUPPORTED, detail)
+    }
+
+    /// A token is needed, and there is none or a wrong one.
+    pub(super) fn unauthorized(token_given: bool) -> Self {
+        let (detail, challenge) = if token_given {
+            ("the bearer token is not one that holds here", "Bearer realm=\"burrow\", error=\"invalid_token\"")
+        } else {
+            ("this needs a bearer token", "Bearer realm=\"burrow\"")
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        Self::new(StatusCode::UNAUTHORIZED, &UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// A page of another site tried to change something.
     pub(super) fn cross_site() -> Self {
-        let detail = "a form on another site may not add images";
-        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
+        Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, "a page of another site may not change anything here")
+    }
+
+    /// A signed link is not good.
+    pub(super) fn link(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, detail)
+    }
+
+    /// No form of the content is acceptable.
+    pub(super) fn not_acceptable() -> Self {
+        let detail = "Accept-Encoding refuses identity, and this content is not stored as gzip";
+        Self::new(StatusCode::NOT_ACCEPTABLE, &NOT_ACCEPTABLE, detail)
+    }
+
+    /// A condition does not hold.
+    pub(super) fn precondition() -> Self {
+        let detail = "a condition of the request does not hold for what is here now";
+        Self::new(StatusCode::PRECONDITION_FAILED, &PRECONDITION, detail)
+    }
+
+    /// No part of the range can be sent, of content of so many bytes.
+    pub(super) fn range(detail: impl Into<String>, size: u64) -> Self {
+        let problem = Self::new(StatusCode::RANGE_NOT_SATISFIABLE, &RANGE, detail);
+        problem.with_text(header::CONTENT_RANGE, &format!("bytes */{size}"))
     }
 
     /// Something that cannot happen did.
-    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
-        let detail = error.to_string();
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error", detail)
+    pub(super) fn internal() -> Self {
+        let detail = "something happened that should not; the log says what";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, &INTERNAL, detail)
     }
 
     /// The answer to send.
-    pub(super) fn into_response<P>(self) -> Response<Body<P>> {
+    pub fn into_response<P>(self) -> Response<Body<P>> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(allow) = self.allow {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
-        }
+        response.headers_mut().extend(self.headers);
         response
     }
 }
 
+/// `GET /problems/{kind}`: what a kind of failure means.
+pub(super) fn about<P>(slug: &str) -> Result<Response<Body<P>>, Problem> {
+    let kind = KINDS.iter().find(|kind| kind.slug == slug).ok_or_else(Problem::nothing_there)?;
+    let about = json!({ "type": format!("/problems/{slug}"), "title": kind.title, "about": kind.about });
+    Ok(super::json::response(StatusCode::OK, &about))
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        let soon = |problem: Self| problem.with(header::RETRY_AFTER, HeaderValue::from_static("1"));
         let detail = error.to_string();
         match error {
-            Error::Invalid { field, .. } => {
-                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "Invalid input", detail);
-                Self { field: Some(field.into()), ..problem }
-            }
-            Error::NotFound | Error::Removed => Self::not_found(),
-            Error::NotReady(_) => Self::new(StatusCode::CONFLICT, "/problems/not-ready", "Not ready", detail),
-            Error::RangeNotSatisfiable { .. } => {
-                Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "/problems/range", "Range not satisfiable", detail)
-            }
-            Error::Limit { limit, allowed, seen } => {
-                let problem = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/limit", "Over a limit", detail);
-                Self { limit: Some(Limit { name: limit, allowed, seen }), ..problem }
-            }
-            Error::NotAnImage(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/not-an-image", "Not an image", detail)
-            }
-            Error::Fetch(_) => Self::new(StatusCode::BAD_GATEWAY, "/problems/origin", "Origin failed", detail),
-            Error::Interrupted(_) => {
-                Self::new(StatusCode::BAD_REQUEST, "/problems/malformed", "Malformed request", detail)
-            }
+            Error::Invalid { field, .. } => Self::invalid(field, detail),
+            Error::NotFound | Error::Removed => Self::new(StatusCode::NOT_FOUND, &NOT_FOUND, "no such image"),
+            Error::NotReady(_) | Error::NotFailed(_) => Self::new(StatusCode::CONFLICT, &NOT_READY, detail),
+            Error::RangeNotSatisfiable { size } => Self::range(detail, size),
+            Error::Limit { limit, allowed, seen } => Self::limit(StatusCode::PAYLOAD_TOO_LARGE, limit, allowed, seen),
+            Error::NotAnImage(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &NOT_AN_IMAGE, detail),
+            Error::Fetch(_) => Self::new(StatusCode::BAD_GATEWAY, &ORIGIN, detail),
+            Error::Digest(_) => Self::digest(detail),
+            Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),
+            Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
+            Error::KeyBusy => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
+            Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
             // What exactly is damaged or failed is the operator's to know: it is logged, not sent.
             Error::Corrupt(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "/problems/corrupt",
-                "Damaged in the store",
+                &CORRUPT,
                 "what is stored of this image is damaged, so nothing of it is sent",
             ),
-            Error::Store(_) => Self::new(
+            Error::Store(_) => soon(Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "/problems/store",
-                "Store failed",
+                &STORE,
                 "the key-value store failed; try again later",
-            ),
+            )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_every_kind_and_no_other() {
+        let documentation = include_str!("../../docs/http-api.md");
+        for kind in KINDS {
+            assert!(documentation.contains(&format!("| `/problems/{}` |", kind.slug)), "{}", kind.slug);
+        }
+        assert_eq!(documentation.matches("| `/problems/").count(), KINDS.len());
     }
 }

@@ -1,4 +1,4 @@
-//! Paths.
+//! Request targets: paths and queries.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -6,70 +6,190 @@ use percent_encoding::percent_decode_str;
 use super::problem::Problem;
 use crate::key::ImageId;
 
-/// What a path means. Each variant is one line of the table in README.
+/// The longest path and query taken, in bytes.
+const MAX_TARGET: usize = 16 * 1024;
+
+/// What a path means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// `/`
     Home,
-    /// `/style.css`
     Style,
-    /// `/healthz`
     Health,
-    /// `/images`
+    Interface,
+    Problem(String),
     Images,
-    /// `/images/{id}`
     Image(ImageId),
-    /// `/images/{id}/content`
     Content(ImageId),
-    /// `/upload` and `/process_image`
+    Retry(ImageId),
+    Links(ImageId),
+    ByName(String),
+    ContentByName(String),
     Upload,
-    /// `/basic_stats`
     BasicStats,
-    /// `/image/{name}`
     NamedImage(String),
-    /// `/stats`
     Stats,
-    /// `/jobs/resume`
     Resume,
 }
 
-impl Route {
-    /// Reads a path.
-    pub(super) fn parse(path: &str) -> Result<Self, Problem> {
-        // A name may hold anything, a slash too, so it is all that follows.
-        if let Some(name) = path.strip_prefix("/image/") {
-            let name = percent_decode_str(name).decode_utf8().map_err(|_| Problem::not_utf8("the name in the path"))?;
-            return Ok(Self::NamedImage(name.into_owned()));
+/// Every route: its path, what it means, and its methods, beside `HEAD` wherever `GET` is, and `OPTIONS`. The part in
+/// braces is one segment, percent-decoded; with a star all that follows.
+#[rustfmt::skip]
+pub(super) const ROUTES: [(&str, Make, &[Method]); 18] = [
+    ("/", |_| Some(Route::Home), &[Method::GET]),
+    ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
+    ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
+    ("/images/by-name/{name}/content", |name| Some(Route::ContentByName(name)), &[Method::GET]),
+    ("/images/{id}", |id| ImageId::parse(&id).map(Route::Image), &[Method::GET, Method::PATCH, Method::DELETE]),
+    ("/images/{id}/content", |id| ImageId::parse(&id).map(Route::Content), &[Method::GET]),
+    ("/images/{id}/retry", |id| ImageId::parse(&id).map(Route::Retry), &[Method::POST]),
+    ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
+    ("/stats", |_| Some(Route::Stats), &[Method::GET]),
+    ("/jobs/resume", |_| Some(Route::Resume), &[Method::POST]),
+    ("/healthz", |_| Some(Route::Health), &[Method::GET]),
+    ("/openapi.json", |_| Some(Route::Interface), &[Method::GET]),
+    ("/problems/{kind}", |kind| Some(Route::Problem(kind)), &[Method::GET]),
+    ("/style.css", |_| Some(Route::Style), &[Method::GET]),
+    ("/upload", |_| Some(Route::Upload), &[Method::POST]),
+    ("/process_image", |_| Some(Route::Upload), &[Method::POST]),
+    ("/basic_stats", |_| Some(Route::BasicStats), &[Method::GET]),
+    ("/image/{*name}", |name| Some(Route::NamedImage(name)), &[Method::GET]),
+];
+
+/// Makes a route of what stood in the braces.
+type Make = fn(String) -> Option<Route>;
+
+/// A request's target, read.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) route: Route,
+    methods: &'static [Method],
+    pub(super) query: Query,
+}
+
+impl Target {
+    /// Reads a path with its query, percent-encoded as they came.
+    pub(super) fn parse(target: &str) -> Result<Self, Problem> {
+        if target.len() > MAX_TARGET {
+            return Err(Problem::target_too_long(MAX_TARGET, target.len()));
         }
-        let id = |text: &str| ImageId::parse(text).ok_or_else(Problem::not_found);
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        Ok(match segments.as_slice() {
-            [""] => Self::Home,
-            ["style.css"] => Self::Style,
-            ["healthz"] => Self::Health,
-            ["images"] => Self::Images,
-            ["images", image] => Self::Image(id(image)?),
-            ["images", image, "content"] => Self::Content(id(image)?),
-            ["upload" | "process_image"] => Self::Upload,
-            ["basic_stats"] => Self::BasicStats,
-            ["stats"] => Self::Stats,
-            ["jobs", "resume"] => Self::Resume,
-            _ => return Err(Problem::no_route(path)),
-        })
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        // All of it is checked, whatever route it is, so that one rule holds everywhere.
+        decode(path)?;
+        let query = Query::parse(query)?;
+        for (template, make, methods) in ROUTES {
+            if let Some(text) = captured(template, path)
+                && let Some(route) = make(decode(text)?)
+            {
+                return Ok(Self { route, methods, query });
+            }
+        }
+        Err(Problem::nothing_there())
     }
 
     /// Refuses a method that the path does not have.
     pub(super) fn check_method(&self, method: &Method) -> Result<(), Problem> {
-        let allowed = match self {
-            Self::Images => "GET, HEAD, POST",
-            Self::Image(_) => "GET, HEAD, DELETE",
-            Self::Upload | Self::Resume => "POST",
-            _ => "GET, HEAD",
-        };
-        if allowed.split(", ").any(|allowed| allowed == method.as_str()) {
+        let asked = if method == Method::HEAD { &Method::GET } else { method };
+        if method == Method::OPTIONS || self.methods.contains(asked) {
             Ok(())
         } else {
-            Err(Problem::method_not_allowed(method, allowed))
+            Err(Problem::method_not_allowed(method, &self.allow()))
         }
+    }
+
+    /// The methods of the path, as `Allow` has them.
+    pub(super) fn allow(&self) -> String {
+        let head = self.methods.contains(&Method::GET).then_some(Method::HEAD);
+        let methods = self.methods.iter().cloned().chain(head).chain([Method::OPTIONS]);
+        methods.map(|method| method.to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What stands in the template's braces, if the path fits it.
+fn captured<'a>(template: &str, path: &'a str) -> Option<&'a str> {
+    let Some((before, rest)) = template.split_once('{') else {
+        return (template == path).then_some("");
+    };
+    let text = path.strip_prefix(before)?;
+    match rest.split_once('}')? {
+        (name, _) if name.starts_with('*') => Some(text),
+        (_, after) => {
+            let text = text.strip_suffix(after)?;
+            (!text.contains('/')).then_some(text)
+        }
+    }
+}
+
+/// Decodes percent-encoded UTF-8; a `%` that begins nothing is refused, never guessed.
+fn decode(text: &str) -> Result<String, Problem> {
+    let whole = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(whole) {
+        return Err(Problem::malformed("the request target has a % that no two hexadecimal digits follow"));
+    }
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| Problem::malformed("what is percent-encoded is not UTF-8"))
+}
+
+/// Names and values of a query or a form.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `application/x-www-form-urlencoded`.
+    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+        let decoded = |text: &str| decode(&text.replace('+', " "));
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decoded(name)?, decoded(value)?))
+        });
+        pairs.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The value of a name; the last, if it is there more than once.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
+    }
+
+    /// All values of a name.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Names and values in their order.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_routes() {
+        let route = |path: &str| Target::parse(path).ok().map(|target| target.route);
+        assert_eq!(route("/images?x=1"), Some(Route::Images));
+        assert_eq!(route("/images/by-name/a%2Fb%20c"), Some(Route::ByName("a/b c".into())));
+        assert_eq!(route("/images/by-name/a/content"), Some(Route::ContentByName("a".into())));
+        assert_eq!(route("/images/by-name/content"), Some(Route::ByName("content".into())));
+        assert_eq!(route("/image/a/b"), Some(Route::NamedImage("a/b".into())));
+        let id = ImageId::new(1, &[2; 10]);
+        assert_eq!(route(&format!("/images/{id}/retry")), Some(Route::Retry(id)));
+        for nothing in ["", "*", "//images", "/images/", "/images/x", "/images/by-name/a/b", "/healthz/", "/image"] {
+            assert_eq!(route(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn percent_signs_are_not_guessed() {
+        for target in ["/%", "/%1", "/%zz", "/images?q=%", "/images?%=1", "/image/%ff", "/stats?a=%c3%28"] {
+            assert_eq!(Target::parse(target).unwrap_err().status(), 400, "{target}");
+        }
+        let query = Query::parse("a=1+2&b&a=%2B&&c=d=e").unwrap();
+        assert_eq!(query.get("a"), Some("+"));
+        assert_eq!(query.all("a").collect::<Vec<_>>(), ["1 2", "+"]);
+        assert_eq!((query.get("b"), query.get("c"), query.get("d")), (Some(""), Some("d=e"), None));
     }
 }

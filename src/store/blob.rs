@@ -1,11 +1,13 @@
 //! Blobs: packed content in chunks, under a manifest that is written last.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Store;
-use crate::codec::{BLOCK, block_count, block_len};
+use crate::codec::gzip::{HEADER, LAST_BLOCK, trailer};
+use crate::codec::{Codec, block_count, block_len};
 use crate::error::Error;
 use crate::key::{BlobId, Key};
 use crate::ports::Ports;
@@ -38,61 +40,129 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.delete(&Key::manifest(blob)).await?)
     }
 
-    /// Opens the bytes of `range` (inside the content) of a ready image.
-    pub async fn open_blob(&self, content: &Content, range: Range<u64>) -> Result<BlobReader<P>, Error> {
+    /// Opens a ready image's content.
+    pub async fn open_blob(&self, content: &Content) -> Result<Blob<P>, Error> {
         let blob = content.blob;
         let manifest = self
             .manifest(blob)
             .await?
             .ok_or_else(|| Error::Corrupt(format!("manifest {} is missing", Key::manifest(blob))))?;
         let chunks = u32::try_from(manifest.chunks.len()).ok();
-        if manifest.size != content.size
-            || manifest.sha256 != content.sha256
-            || chunks != block_count(content.size)
-            || range.end > content.size
-        {
+        if manifest.size != content.size || manifest.sha256 != content.sha256 || chunks != block_count(content.size) {
             return Err(Error::Corrupt(format!("manifest {} is of other content", Key::manifest(blob))));
         }
-        Ok(BlobReader { store: self.clone(), blob, manifest, range })
+        Ok(Blob { store: self.clone(), blob, manifest: Rc::new(manifest) })
     }
 }
 
-/// Reads the original bytes of a blob, chunk by chunk, each checked before it is given out.
-#[derive(Debug)]
-pub struct BlobReader<P> {
+/// A form in which a blob can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The original bytes.
+    Original,
+    /// The gzip stream around the packed bytes; only of blobs packed as deflate.
+    Gzip,
+}
+
+/// Content that can be read. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Blob<P> {
     store: Store<P>,
     blob: BlobId,
-    manifest: Manifest,
+    manifest: Rc<Manifest>,
+}
+
+impl<P: Ports> Blob<P> {
+    /// Whether the blob has this form.
+    pub fn has(&self, form: Form) -> bool {
+        form == Form::Original || self.manifest.codec == Codec::Deflate
+    }
+
+    /// The size of a form in bytes.
+    pub fn size(&self, form: Form) -> u64 {
+        match form {
+            Form::Original => self.manifest.size,
+            Form::Gzip => HEADER.len() as u64 + self.manifest.stored_size() + END as u64,
+        }
+    }
+
+    /// Reads the bytes of `range`, inside the form's size; only the chunks that it touches are read.
+    pub fn read(&self, form: Form, range: Range<u64>) -> BlobReader<P> {
+        BlobReader { blob: self.clone(), form, range, next: 0, position: 0 }
+    }
+
+    async fn chunk(&self, n: u32) -> Result<Vec<u8>, Error> {
+        let key = Key::chunk(self.blob, n);
+        let corrupt = |why: &str| Error::Corrupt(format!("chunk {key} {why}"));
+        let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
+        let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
+        if chunk.len() == len as usize && xxh3_64(&chunk) == sum {
+            Ok(chunk)
+        } else {
+            Err(corrupt("does not match its checksum"))
+        }
+    }
+}
+
+/// Bytes after the chunks of the gzip form.
+const END: usize = LAST_BLOCK.len() + 8;
+
+/// Reads a blob segment by segment, each chunk checked before it is given out. The original's segments are its blocks;
+/// those of the gzip form are its header, the chunks, and its end.
+#[derive(Debug)]
+pub struct BlobReader<P> {
+    blob: Blob<P>,
+    form: Form,
     range: Range<u64>,
+    /// The next segment, and where it begins.
+    next: u32,
+    position: u64,
 }
 
 impl<P: Ports> BlobReader<P> {
     /// Bytes still to come.
     pub fn remaining(&self) -> u64 {
-        self.range.end - self.range.start
+        self.range.end.saturating_sub(self.range.start)
     }
 
-    /// Returns the next bytes, at most [`BLOCK`], or none at the end.
+    /// Returns the next bytes, at most [`BLOCK`](crate::codec::BLOCK) of the original or one chunk, or none at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let Range { start, end } = self.range;
-        if start >= end {
+        if self.remaining() == 0 {
             return Ok(None);
         }
-        let n = u32::try_from(start / BLOCK as u64).unwrap_or(u32::MAX);
-        let key = Key::chunk(self.blob, n);
-        let corrupt = |why: &str| Error::Corrupt(format!("chunk {key} {why}"));
-        let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
-        let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
-        if chunk.len() != len as usize || xxh3_64(&chunk) != sum {
-            return Err(corrupt("does not match its checksum"));
+        // Passes over segments that end before the range begins.
+        let mut end = self.position + self.segment_len();
+        while end <= self.range.start {
+            (self.next, self.position) = (self.next + 1, end);
+            end += self.segment_len();
         }
-        let mut block = self.manifest.codec.unpack(chunk, block_len(self.manifest.size, n))?;
-        let first = u64::from(n) * BLOCK as u64;
-        let skip = usize::try_from(start - first).unwrap_or(BLOCK);
-        let keep = usize::try_from(end - first).unwrap_or(BLOCK);
-        block.truncate(keep);
-        block.drain(..skip.min(block.len()));
-        self.range.start += block.len() as u64;
-        Ok(Some(block))
+        let mut bytes = self.segment().await?;
+        bytes.truncate(usize::try_from(self.range.end - self.position).unwrap_or(usize::MAX));
+        let skip = usize::try_from(self.range.start - self.position).unwrap_or(usize::MAX);
+        bytes.drain(..skip.min(bytes.len()));
+        (self.next, self.position) = (self.next + 1, end);
+        self.range.start += bytes.len() as u64;
+        Ok(Some(bytes))
+    }
+
+    /// The length of the next segment. Past the end it is long, so that a search for the range's start ends.
+    fn segment_len(&self) -> u64 {
+        let manifest = &self.blob.manifest;
+        let len = match (self.form, self.next) {
+            (Form::Original, n) => block_len(manifest.size, n) as u64,
+            (Form::Gzip, 0) => HEADER.len() as u64,
+            (Form::Gzip, n) => manifest.chunks.get(n as usize - 1).map_or(END as u64, |(len, _)| u64::from(*len)),
+        };
+        if len == 0 { u64::from(u32::MAX) } else { len }
+    }
+
+    async fn segment(&self) -> Result<Vec<u8>, Error> {
+        let Blob { manifest, .. } = &self.blob;
+        match (self.form, self.next) {
+            (Form::Original, n) => manifest.codec.unpack(self.blob.chunk(n).await?, block_len(manifest.size, n)),
+            (Form::Gzip, 0) => Ok(HEADER.into()),
+            (Form::Gzip, n) if n as usize <= manifest.chunks.len() => self.blob.chunk(n - 1).await,
+            (Form::Gzip, _) => Ok([&LAST_BLOCK[..], &trailer(manifest.crc32, manifest.size)].concat()),
+        }
     }
 }

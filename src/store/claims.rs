@@ -3,23 +3,54 @@
 
 use super::Store;
 use crate::error::Error;
-use crate::key::{ImageId, Key};
+use crate::key::{ImageId, Key, Sha256Hex};
 use crate::ports::Ports;
-use crate::record::Rubbish;
+use crate::record::{Answered, ImageRecord, Rubbish};
 
 /// How long a claim on a job lasts, in milliseconds: longer than any job takes.
 pub const LEASE: u64 = 15 * 60 * 1000;
 
 impl<P: Ports> Store<P> {
-    /// Claims a job whose lease has ended. Should the claimer die before it writes a new lease, the next window of time
-    /// has a new claim.
-    pub async fn claim_job(&self, id: ImageId) -> Result<bool, Error> {
-        let window = self.ports.now() / LEASE;
-        if self.ports.increment(&Key::takeover(id, window), 1).await? != 1 {
+    /// Claims a job as this record has it: one whose lease has ended, or that failed. Should the claimer die before it
+    /// writes a new record, the next window of time has a new claim.
+    pub async fn claim_job(&self, record: &ImageRecord) -> Result<bool, Error> {
+        let (id, updated, window) = (record.id, record.updated, self.ports.now() / LEASE);
+        if self.ports.increment(&Key::takeover(id, updated, window), 1).await? != 1 {
             return Ok(false);
         }
-        self.discard(Rubbish::Takeover(id, window)).await?;
+        self.discard(Rubbish::Takeover(id, updated, window)).await?;
         Ok(true)
+    }
+
+    /// Claims to answer the requests with an idempotency key in a window of time; `new` if nobody is known to have begun
+    /// before, so that another window, too, is nobody's.
+    pub async fn claim_key(&self, key: &Sha256Hex, window: u64, new: bool) -> Result<bool, Error> {
+        if self.ports.increment(&Key::answering(key, window), 1).await? != 1 {
+            return Ok(false);
+        }
+        self.discard(Rubbish::Answer(key.clone(), window)).await?;
+        if !new {
+            return Ok(true);
+        }
+        // Of two who begin at once on either side of a window's edge, each counts itself in before it looks for the
+        // other, so that they cannot both miss each other.
+        for other in [window.saturating_sub(1), window + 1] {
+            if self.ports.increment(&Key::answering(key, other), 0).await? > 0 {
+                return Ok(false);
+            }
+        }
+        // Who was before us in this window or another has written by now, or claims no more.
+        Ok(self.answered(key).await?.is_none_or(|answered| answered.until <= self.ports.now()))
+    }
+
+    /// Returns what the request with an idempotency key made.
+    pub async fn answered(&self, key: &Sha256Hex) -> Result<Option<Answered>, Error> {
+        self.load(&Key::answered(key)).await
+    }
+
+    /// Remembers what the request with an idempotency key makes.
+    pub async fn remember_key(&self, key: &Sha256Hex, answered: &Answered) -> Result<(), Error> {
+        self.save(&Key::answered(key), answered).await
     }
 
     /// Claims the removal of an image.

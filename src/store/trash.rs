@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::error::{Error, passing_over};
-use crate::key::{BlobId, Key, Vaultwide};
+use crate::key::{BlobId, Key, Sha256Hex, Vaultwide};
 use crate::ports::Ports;
 use crate::record::{Rubbish, Trash};
 
@@ -49,7 +49,10 @@ impl<P: Ports> Store<P> {
                         self.ports.delete(&Key::blob_left(id)).await?;
                         self.ports.delete(&Key::removal(id)).await?;
                     }
-                    Rubbish::Takeover(id, window) => self.ports.delete(&Key::takeover(id, window)).await?,
+                    Rubbish::Takeover(id, updated, window) => {
+                        self.ports.delete(&Key::takeover(id, updated, window)).await?;
+                    }
+                    Rubbish::Answer(answer, window) => self.forget_answer(answer, window).await?,
                 }
                 self.ports.delete(&key).await?;
             }
@@ -59,6 +62,16 @@ impl<P: Ports> Store<P> {
             self.set_mark(Vaultwide::Emptied, emptied).await?;
         }
         Ok(())
+    }
+
+    /// Forgets an idempotency key, unless it is to be remembered longer; then it goes to the end of the trash.
+    async fn forget_answer(&self, key: Sha256Hex, window: u64) -> Result<(), Error> {
+        let answered = passing_over(self.answered(&key).await)?;
+        if answered.is_some_and(|answered| answered.until > self.ports.now()) {
+            return self.discard(Rubbish::Answer(key, window)).await;
+        }
+        self.ports.delete(&Key::answered(&key)).await?;
+        Ok(self.ports.delete(&Key::answering(&key, window)).await?)
     }
 
     async fn delete_blob(&self, blob: BlobId) -> Result<(), Error> {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Vault;
-use super::accept::Label;
+use super::{Draft, Label, Vault};
 use crate::download;
 use crate::error::Error;
 use crate::key::{BlobId, Vaultwide};
@@ -22,8 +21,8 @@ const MAX_ATTEMPTS: u32 = 30;
 
 impl<P: Ports> Vault<P> {
     /// Records a job and does it. Returns its record, ready or failed.
-    pub async fn ingest(&self, url: &str, label: &Label) -> Result<ImageRecord, Error> {
-        let record = self.accept(url, label).await?;
+    pub async fn ingest(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
+        let record = self.accept(self.draft_job(url, label)?).await?;
         self.work(record).await
     }
 
@@ -50,23 +49,34 @@ impl<P: Ports> Vault<P> {
     }
 
     /// Stores bytes that are given as a new image. Nothing is kept if they are not whole or no image.
-    pub async fn put(&self, source: &mut impl ByteSource, label: &Label) -> Result<ImageRecord, Error> {
+    pub async fn put(&self, source: &mut impl ByteSource, label: Label) -> Result<ImageRecord, Error> {
         let content = self.pack(source).await?;
-        let record = self.new_record(label, None, State::Ready(content)).await?;
+        self.keep(self.draft(label), content).await
+    }
+
+    /// Makes packed content a new image.
+    pub async fn keep(&self, draft: Draft, content: Content) -> Result<ImageRecord, Error> {
+        let record = self.new_record(draft, State::Ready(content)).await?;
         self.publish(&record).await?;
         self.store.list_image(&record).await?;
         Ok(record)
     }
 
+    /// Gives up packed content that was not made an image.
+    pub async fn discard(&self, content: &Content) -> Result<(), Error> {
+        self.store.leave(content.blob).await
+    }
+
     async fn attempt(&self, record: &ImageRecord) -> Result<Content, Error> {
         let source = record.source.as_deref().unwrap_or_default();
         let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
-        let mut body = download::open(&self.ports, self.settings.origins, url).await?;
+        let mut body = download::open(&self.ports, &self.settings, url).await?;
         self.pack(&mut body).await
     }
 
-    /// Packs all of `source` into a blob of its own, or finds the blob that holds the same already.
-    async fn pack(&self, source: &mut impl ByteSource) -> Result<Content, Error> {
+    /// Packs all of `source` into a blob of its own, or finds the blob that holds the same already. The content counts as
+    /// used: [`Vault::keep`] or [`Vault::discard`] it.
+    pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Content, Error> {
         let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
         let mut stored = 0;
         let packed = match self.pack_chunks(blob, source, &mut stored).await {
@@ -186,7 +196,7 @@ impl<P: Ports> Vault<P> {
 
     /// Writes a record, unless the image was removed meanwhile. A removal claims first and deletes the record after;
     /// here the record is written first and the claim looked for after; so one of the two deletes it.
-    async fn commit(&self, record: &ImageRecord) -> Result<(), Error> {
+    pub(super) async fn commit(&self, record: &ImageRecord) -> Result<(), Error> {
         // Looked for before, too, so that an image is not seen again after its removal was acknowledged.
         if self.store.is_removed(record.id).await? {
             return Err(Error::Removed);
@@ -208,7 +218,7 @@ impl<P: Ports> Vault<P> {
         };
         // Who knows who is dead is alone; others may find an ended lease at the same time.
         let mine =
-            record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(record.id).await?);
+            record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(&record).await?);
         Ok(mine.then_some(record))
     }
 }

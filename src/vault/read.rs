@@ -1,19 +1,42 @@
 //! Reading: records, content, pages, counts.
 
-use std::ops::Range;
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Vault;
 use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Vaultwide};
 use crate::ports::Ports;
-use crate::record::ImageRecord;
-use crate::store::blob::BlobReader;
+use crate::record::{ImageRecord, Status};
+use crate::store::blob::Blob;
 
 /// The most images on one page.
-pub(super) const MAX_PAGE: usize = 1000;
+pub const MAX_PAGE: usize = 1000;
 
-/// Feed entries looked at for one page: where most images of a stretch were removed, a page may hold fewer than asked.
-const MAX_SCAN: usize = 10_000;
+/// Feed entries looked at for one page: where few images of a stretch are asked for, or many were removed, a page may
+/// hold fewer than asked.
+const MAX_SCAN: usize = 1000;
+
+/// Feed entries looked at together.
+const AT_ONCE: usize = 8;
+
+/// Which images to list: those for which all of it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// They have all these tags.
+    pub tags: Vec<String>,
+    /// They have this status.
+    pub status: Option<Status>,
+    /// Their names contain this text, in lower case, when they are put in lower case.
+    pub name: Option<String>,
+}
+
+impl Filter {
+    fn lets_through(&self, image: &ImageRecord) -> bool {
+        self.tags.iter().all(|tag| image.tags.contains(tag))
+            && self.status.is_none_or(|status| image.status() == status)
+            && self.name.as_ref().is_none_or(|text| image.name.to_lowercase().contains(text))
+    }
+}
 
 /// One page of images, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,28 +75,31 @@ impl<P: Ports> Vault<P> {
         self.store.image_named(name).await?.ok_or(Error::NotFound)
     }
 
-    /// Opens the bytes `range` (inside the content) of a ready image.
-    pub async fn open(&self, image: &ImageRecord, range: Range<u64>) -> Result<BlobReader<P>, Error> {
-        self.store.open_blob(image.content()?, range).await
+    /// Opens the content of a ready image.
+    pub async fn open(&self, image: &ImageRecord) -> Result<Blob<P>, Error> {
+        self.store.open_blob(image.content()?).await
     }
 
     /// Lists images, newest first, from those accepted as number `before - 1` (or the newest) on.
-    pub async fn list(&self, before: Option<u64>, limit: usize) -> Result<Page, Error> {
+    pub async fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, Error> {
         if !(1..=MAX_PAGE).contains(&limit) {
             let reason = format!("1 to {MAX_PAGE} are listed at once, not {limit}");
             return Err(Error::Invalid { field: "limit", reason });
         }
         let newest = self.store.count(Vaultwide::Feed).await?;
-        let mut seq = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
-        let mut images = Vec::new();
-        for _ in 0..MAX_SCAN {
-            if seq == 0 || images.len() == limit {
-                break;
-            }
-            images.extend(passing_over(self.store.feed(seq).await)?);
-            seq -= 1;
+        let first = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
+        let entries = futures::stream::iter((1..=first).rev().take(MAX_SCAN))
+            .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
+            .buffered(AT_ONCE);
+        let (mut images, mut last) = (Vec::new(), first + 1);
+        let mut entries = std::pin::pin!(entries);
+        while images.len() < limit
+            && let Some((seq, image)) = entries.try_next().await?
+        {
+            images.extend(image.filter(|image| filter.lets_through(image)));
+            last = seq;
         }
-        Ok(Page { images, next: (seq > 0).then_some(seq + 1) })
+        Ok(Page { images, next: (last > 1).then_some(last) })
     }
 
     /// Counts.

@@ -34,6 +34,11 @@ impl Client {
         Self { base: base.into(), http: Http::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// The server's host and port.
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://").trim_end_matches('/')
+    }
+
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {

@@ -21,6 +21,7 @@ pub enum Host {
 pub struct Burrow {
     pub client: Client,
     host: Host,
+    settings: Vec<(&'static str, String)>,
     directory: tempfile::TempDir,
     child: Child,
 }
@@ -33,16 +34,25 @@ impl Host {
 
     /// Starts with an empty store; private addresses are allowed, for the test's origin has one.
     pub async fn start(&self) -> Burrow {
-        let directory = tempfile::tempdir().unwrap();
-        let (child, client) = self.launch(directory.path()).await;
-        Burrow { client, host: self.clone(), directory, child }
+        self.start_with(&[]).await
     }
 
-    async fn launch(&self, directory: &Path) -> (Child, Client) {
+    /// The same, with settings.
+    pub async fn start_with(&self, settings: &[(&'static str, &str)]) -> Burrow {
+        let directory = tempfile::tempdir().unwrap();
+        let settings: Vec<_> = settings.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+        let (child, client) = self.launch(directory.path(), &settings).await;
+        Burrow { client, host: self.clone(), settings, directory, child }
+    }
+
+    async fn launch(&self, directory: &Path, settings: &[(&'static str, String)]) -> (Child, Client) {
         let mut command = match self {
             Self::Native => {
                 let mut command = burrow(directory);
                 command.args(["--allow-private-network", "serve", "--listen", "127.0.0.1:0"]);
+                for (name, value) in settings {
+                    command.env(format!("BURROW_{}", name.to_ascii_uppercase()), value);
+                }
                 command
             }
             Self::Spin(spin) => {
@@ -50,6 +60,9 @@ impl Host {
                 command.arg("up").arg("--from").arg(repository().join("spin.toml"));
                 command.args(["--listen", "127.0.0.1:0", "--variable", "allow_private_network=true", "--state-dir"]);
                 command.arg(directory);
+                for (name, value) in settings {
+                    command.arg("--variable").arg(format!("{name}={value}"));
+                }
                 command
             }
         };
@@ -75,7 +88,7 @@ impl Burrow {
             // Spin runs the application in a child of its own, which stops when it does.
             Host::Spin(_) => self.signal("INT").await,
         }
-        (self.child, self.client) = self.host.launch(self.directory.path()).await;
+        (self.child, self.client) = self.host.launch(self.directory.path(), &self.settings).await;
     }
 
     /// Asks it to stop, waits until it has, and returns its exit code.

@@ -75,7 +75,7 @@ impl Toolchain {
             }
         }
         say("using the distribution's compiler for the component");
-        install(&PACKAGES)?;
+        install(&PACKAGES).map_err(|error| format!("{error}; or `rustup target add {TARGET}`"))?;
         let by_hand = "install Rust by rustup (https://rustup.rs) and `rustup target add wasm32-wasip2`";
         let sysroot = output("rustc", &["--print", "sysroot"]).ok_or(by_hand)?;
         let host = output("rustc", &["--print", "host-tuple"]).ok_or(by_hand)?;
@@ -114,7 +114,7 @@ fn has_target() -> bool {
 }
 
 /// Installs Debian packages that are not there.
-fn install(packages: &[&str]) -> Result<(), String> {
+pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     let installed = |package: &str| {
         output("dpkg-query", &["--show", "--showformat=${db:Status-Status}", package]).as_deref() == Some("installed")
     };
@@ -133,5 +133,5 @@ fn install(packages: &[&str]) -> Result<(), String> {
     };
     apt(&["update", "--quiet"])
         .and_then(|()| apt(&[&["install", "--quiet", "--yes", "--no-install-recommends"], missing.as_slice()].concat()))
-        .map_err(|error| format!("{error}; install by hand: {}, or `rustup target add {TARGET}`", missing.join(" ")))
+        .map_err(|error| format!("{error}; install by hand: {}", missing.join(" ")))
 }

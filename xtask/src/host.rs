@@ -1,18 +1,23 @@
 //! Building, running and testing the native host, with the component inside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{cargo, root, run, say};
 
-/// Builds `burrow` and serves.
-pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
+/// Builds `burrow`; returns where it is.
+pub(crate) fn build(component: &Path) -> Result<PathBuf, String> {
     say("building burrow (the first time takes some minutes: wasmtime is in it)");
     // The whole workspace, as the tests do, so that wasmtime is built once with the same features.
     run(bundled(cargo().args(["build", "--locked", "--release", "--workspace"]), component))?;
+    Ok(root().join("target/release/burrow"))
+}
+
+/// Builds `burrow` and serves.
+pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
+    let burrow = build(component)?;
     say("serving");
-    let mut burrow = Command::new(root().join("target/release/burrow"));
-    run(burrow.arg("serve").args(args).current_dir(root()))
+    run(Command::new(burrow).arg("serve").args(args).current_dir(root()))
 }
 
 /// Runs every test.

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it does")]
 
 mod component;
+mod contract;
 mod host;
 mod run;
 
@@ -14,7 +15,8 @@ cargo xtask <command>
 
   build              the component, target/burrow.wasm; sets up the toolchain for it if there is none
   serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
-  test [-- ARGS]     builds all, then runs every test; ARGS go to `cargo test`
+  test [-- ARGS]     builds all, then runs every test; ARGS go to `cargo test`, which then runs alone
+  contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
   lint               clippy for the host and for the component, warnings denied
 ";
 
@@ -25,7 +27,11 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "build" => component::build().map(|path| println!("{}", path.display())),
         "serve" => component::build().and_then(|component| host::serve(&component, &rest)),
-        "test" => component::build().and_then(|component| host::test(&component, &rest)),
+        "test" => component::build().and_then(|component| {
+            host::test(&component, &rest)?;
+            if rest.is_empty() { contract::test(&component, &rest) } else { Ok(()) }
+        }),
+        "contract" => component::build().and_then(|component| contract::test(&component, &rest)),
         "lint" => component::lint().and_then(|()| host::lint()),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

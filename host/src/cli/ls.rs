@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use burrow_host::{Burrow, status_word};
+use burrow_host::{Burrow, Filter, status_word};
 
 use super::output;
 
@@ -22,7 +22,7 @@ impl Ls {
         let mut left = self.limit.unwrap_or(usize::MAX);
         let mut cursor = None;
         while left > 0 {
-            let page = burrow.list(cursor, PAGE.min(u32::try_from(left).unwrap_or(PAGE))).await?;
+            let page = burrow.list(&Filter::default(), cursor, PAGE.min(u32::try_from(left).unwrap_or(PAGE))).await?;
             left -= page.images.len().min(left);
             for image in page.images {
                 let size = image.content.map_or_else(|| "-".into(), |content| output::bytes(content.size));

@@ -18,6 +18,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
+        // A setting that cannot be read is told now, not to whoever asks first.
+        burrow.stats().await?;
         let listener =
             TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().context("cannot tell which port was taken")?;

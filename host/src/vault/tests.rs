@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
-use crate::Options;
+use crate::{Filter, Variables};
 use crate::bindings::burrow::vault::types::Status;
 use crate::kv::Embedded;
 
@@ -15,7 +15,7 @@ fn burrow(directory: &tempfile::TempDir) -> Burrow {
     let component = std::env::var_os("BURROW_BUNDLE").map(PathBuf::from);
     let component = component.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/burrow.wasm").into());
     let component = std::fs::read(component).expect("run `cargo xtask build` first");
-    Burrow::new(&component, Arc::new(Embedded::open(directory.path()).unwrap()), &Options::default()).unwrap()
+    Burrow::new(&component, Arc::new(Embedded::open(directory.path()).unwrap()), Variables::default()).unwrap()
 }
 
 fn label(name: &str) -> Label {
@@ -79,8 +79,8 @@ async fn what_is_refused_leaves_nothing() {
         let error = burrow.get(id).await.unwrap_err();
         assert!(matches!(error, Error::Vault(VaultError::InvalidInput(_))), "{error}");
     }
-    assert!(burrow.list(Some("x".into()), 1).await.is_err() && burrow.list(None, 0).await.is_err());
-    assert!(burrow.list(None, 10).await.unwrap().images.is_empty());
+    assert!(burrow.list(&Filter::default(), Some("x".into()), 1).await.is_err() && burrow.list(&Filter::default(), None, 0).await.is_err());
+    assert!(burrow.list(&Filter::default(), None, 10).await.unwrap().images.is_empty());
     assert_eq!(burrow.stats().await.unwrap().stored_bytes, 0);
 }
 

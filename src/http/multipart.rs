@@ -1,0 +1,203 @@
+//! `multipart/form-data` (RFC 7578): files as they stream in.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+
+use bytes::Bytes;
+use futures::SinkExt as _;
+use futures::channel::mpsc;
+use futures::future::{Either, select};
+use http::HeaderMap;
+use multer::{Field, Multipart};
+
+use super::problem::Problem;
+use super::{Service, Settings};
+use crate::error::Error;
+use crate::ports::{ByteSource, Ports};
+use crate::record::Content;
+use crate::vault::{Draft, Label};
+
+/// Bytes that may be under way between the body and the parser beside what it has not made sense of yet.
+const UNDER_WAY: usize = 1024 * 1024;
+
+/// What the two sides, the body and the parser, know of each other.
+#[derive(Default)]
+struct Between {
+    /// Bytes that the parser was given since it last found something.
+    unread: Cell<usize>,
+    /// Why the body broke off.
+    broken: RefCell<Option<Error>>,
+}
+
+impl<P: Ports> Service<P> {
+    /// Packs every file of a body. If anything is wrong, up to the end of the body, all are given up.
+    pub(super) async fn read_files(
+        &self,
+        mut body: impl ByteSource,
+        headers: &HeaderMap,
+    ) -> Result<Vec<(Draft, Content)>, Problem> {
+        let boundary = boundary(headers)?;
+        let between = Between::default();
+        let (mut sender, receiver) = mpsc::channel::<Result<Bytes, io::Error>>(0);
+        let pump = async {
+            loop {
+                match body.next().await {
+                    Ok(Some(piece)) => {
+                        between.unread.set(between.unread.get() + piece.len());
+                        // After the last boundary nobody listens, and the rest only counts for the digest.
+                        let _ = sender.send(Ok(piece.into())).await;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        between.broken.replace(Some(error));
+                        break;
+                    }
+                }
+            }
+            sender.close_channel();
+        };
+        let mut files = Vec::new();
+        let outcome = {
+            let parse = self.parse(Multipart::new(receiver, boundary), &between, &mut files);
+            match select(std::pin::pin!(pump), std::pin::pin!(parse)).await {
+                Either::Left(((), parse)) => parse.await,
+                Either::Right((Ok(()), pump)) => {
+                    pump.await;
+                    Ok(())
+                }
+                Either::Right((Err(problem), _)) => Err(problem),
+            }
+        };
+        let outcome = match between.broken.take() {
+            Some(error) => Err(error.into()),
+            None => outcome,
+        };
+        if let Err(problem) = outcome {
+            self.give_up(&files).await?;
+            return Err(problem);
+        }
+        Ok(files)
+    }
+
+    /// Gives up what was packed.
+    pub(super) async fn give_up(&self, files: &[(Draft, Content)]) -> Result<(), Problem> {
+        for (_, content) in files {
+            self.vault.discard(content).await?;
+        }
+        Ok(())
+    }
+
+    async fn parse(
+        &self,
+        mut form: Multipart<'_>,
+        between: &Between,
+        files: &mut Vec<(Draft, Content)>,
+    ) -> Result<(), Problem> {
+        let Settings { max_files, max_request_bytes, .. } = self.settings;
+        let (mut name, mut tags, mut text) = (None, Vec::new(), 0);
+        while let Some(field) = between.guard(max_request_bytes, form.next_field()).await? {
+            let file_name = field.file_name().map(str::to_owned);
+            let field_name = field.name().unwrap_or_default().to_owned();
+            let mut part = Part { field, between };
+            let Some(file_name) = file_name else {
+                let value = part.text(&field_name, &mut text, max_request_bytes).await?;
+                match field_name.as_str() {
+                    "name" => name = Some(value),
+                    "tags" => tags = split_tags(&value),
+                    _ => return Err(Problem::invalid(&field_name, "only name, tags and files are taken")),
+                }
+                continue;
+            };
+            if files.len() == max_files {
+                let (allowed, seen) = (max_files as u64, max_files as u64 + 1);
+                return Err(Error::Limit { limit: "max_files", allowed, seen }.into());
+            }
+            // A browser sends a field in which no file was chosen as an empty one without a name.
+            if file_name.is_empty() {
+                match part.next().await? {
+                    None => continue,
+                    Some(_) => return Err(Problem::invalid(&field_name, "a file has no file name")),
+                }
+            }
+            // Some browsers send paths.
+            let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
+            let label = Label::new(name.take().as_deref().or(Some(base)), &tags)?;
+            let content = self.vault.pack(&mut part).await?;
+            files.push((self.vault.draft(label), content));
+        }
+        if files.is_empty() { Err(Problem::missing("file")) } else { Ok(()) }
+    }
+}
+
+/// The tags of a form's field.
+pub(super) fn split_tags(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+}
+
+fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
+    let value = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(value).map_err(|error| Problem::malformed(error.to_string()))?;
+    // RFC 2046 section 5.1.1.
+    if (1..=70).contains(&boundary.len()) {
+        Ok(boundary)
+    } else {
+        Err(Problem::malformed("a multipart boundary has 1 to 70 characters"))
+    }
+}
+
+impl Between {
+    /// Waits for the parser, but gives up if it swallows more than `limit` without finding anything.
+    async fn guard<T>(&self, limit: usize, parser: impl Future<Output = multer::Result<T>>) -> Result<T, Error> {
+        let mut parser = std::pin::pin!(parser);
+        let found = std::future::poll_fn(|cx| {
+            let found = parser.as_mut().poll(cx);
+            let unread = self.unread.get();
+            if found.is_pending() && unread > limit + UNDER_WAY {
+                let (allowed, seen) = (limit as u64, unread as u64);
+                return std::task::Poll::Ready(Err(Error::Limit { limit: "max_request_bytes", allowed, seen }));
+            }
+            found.map(|found| found.map_err(|error| self.broken.take().unwrap_or_else(|| malformed(&error))))
+        });
+        let found = found.await?;
+        self.unread.set(0);
+        Ok(found)
+    }
+}
+
+fn malformed(error: &multer::Error) -> Error {
+    Error::Malformed(format!("the multipart body cannot be read: {error}"))
+}
+
+/// One part's bytes.
+struct Part<'a, 'b> {
+    field: Field<'a>,
+    between: &'b Between,
+}
+
+impl Part<'_, '_> {
+    /// All of it as text; `sum` counts the text of all parts.
+    async fn text(&mut self, field: &str, sum: &mut usize, limit: usize) -> Result<String, Problem> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.next().await? {
+            *sum += piece.len();
+            if *sum > limit {
+                let (allowed, seen) = (limit as u64, *sum as u64);
+                return Err(Error::Limit { limit: "max_request_bytes", allowed, seen }.into());
+            }
+            bytes.extend(piece);
+        }
+        String::from_utf8(bytes).map_err(|_| Problem::malformed(format!("the field {field:?} is not UTF-8")))
+    }
+}
+
+impl ByteSource for Part<'_, '_> {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        loop {
+            let piece = self.between.guard(UNDER_WAY, self.field.chunk()).await?;
+            match piece {
+                Some(piece) if piece.is_empty() => {}
+                piece => return Ok(piece.map(Into::into)),
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the operator decides: variables, read and checked once. A value that cannot be read is an error, never a
+//! default.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::http;
+use crate::http::cors::Origins;
+use crate::http::links::LinkKeys;
+use crate::http::token::Tokens;
+use crate::policy::{AllowedHosts, OriginPolicy};
+use crate::ports::FetchTimeouts;
+use crate::vault;
+
+/// The name of every setting, as a variable of the host.
+pub const NAMES: [&str; 16] = [
+    "allow_private_network",
+    "allowed_hosts",
+    "between_bytes_timeout_seconds",
+    "connect_timeout_seconds",
+    "cors_origins",
+    "download_timeout_seconds",
+    "first_byte_timeout_seconds",
+    "link_keys",
+    "max_files",
+    "max_image_bytes",
+    "max_link_seconds",
+    "max_request_bytes",
+    "max_wait_seconds",
+    "page_size",
+    "read_token",
+    "write_token",
+];
+
+/// All settings.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Those of the vault.
+    pub vault: vault::Settings,
+    /// Those of the HTTP service.
+    pub http: http::Settings,
+}
+
+impl Settings {
+    /// Reads the variables, each by its name; one that is absent or blank has its default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] names the variable that cannot be read. It never repeats the value, which may be secret.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let read = Read(|name: &str| variable(name).filter(|value| !value.trim().is_empty()));
+        let Self { vault, http } = Self::default();
+        let timeouts = FetchTimeouts {
+            connect: read.seconds("connect_timeout_seconds", 1..=300, vault.timeouts.connect)?,
+            first_byte: read.seconds("first_byte_timeout_seconds", 1..=300, vault.timeouts.first_byte)?,
+            between_bytes: read.seconds("between_bytes_timeout_seconds", 1..=300, vault.timeouts.between_bytes)?,
+        };
+        let page = read.number("page_size", 1..=vault::MAX_PAGE as u64, http.page_size as u64)?;
+        Ok(Self {
+            vault: vault::Settings {
+                max_image_bytes: read.number("max_image_bytes", 1..=u64::MAX, vault.max_image_bytes)?,
+                origins: OriginPolicy {
+                    allow_private_network: read.parsed("allow_private_network", "true or false")?.unwrap_or(false),
+                    allowed_hosts: read
+                        .parsed::<AllowedHosts>("allowed_hosts", "names, or *.name, separated by spaces or commas")?
+                        .unwrap_or_default(),
+                },
+                timeouts,
+                download_time: read.seconds("download_timeout_seconds", 1..=600, vault.download_time)?,
+            },
+            http: http::Settings {
+                max_request_bytes: read.size("max_request_bytes", 1024..=16 << 20, http.max_request_bytes)?,
+                max_files: read.size("max_files", 1..=10_000, http.max_files)?,
+                page_size: usize::try_from(page).unwrap_or(http.page_size),
+                max_wait: read.seconds("max_wait_seconds", 0..=50, http.max_wait)?,
+                write_tokens: read.parsed::<Tokens>("write_token", Tokens::RULE)?.unwrap_or_default(),
+                read_tokens: read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default(),
+                link_keys: read.parsed::<LinkKeys>("link_keys", LinkKeys::RULE)?.unwrap_or_default(),
+                max_link_seconds: read.number("max_link_seconds", 1..=10 * 365 * 86_400, http.max_link_seconds)?,
+                cors_origins: read.parsed::<Origins>("cors_origins", Origins::RULE)?.unwrap_or_default(),
+            },
+        })
+    }
+}
+
+/// The words of a list that people write with spaces or commas between them.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty())
+}
+
+/// Reads single variables.
+struct Read<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Read<F> {
+    fn parsed<T: FromStr>(&self, name: &'static str, rule: &str) -> Result<Option<T>, Error> {
+        let parse = |value: String| value.trim().parse().map_err(|_| Error::Setting { name, rule: rule.into() });
+        (self.0)(name).map(parse).transpose()
+    }
+
+    fn number(&self, name: &'static str, range: RangeInclusive<u64>, default: u64) -> Result<u64, Error> {
+        let rule = format!("a whole number from {} to {}", range.start(), range.end());
+        let number = self.parsed(name, &rule)?.unwrap_or(default);
+        if range.contains(&number) { Ok(number) } else { Err(Error::Setting { name, rule }) }
+    }
+
+    fn size(&self, name: &'static str, range: RangeInclusive<usize>, default: usize) -> Result<usize, Error> {
+        let range = *range.start() as u64..=*range.end() as u64;
+        Ok(usize::try_from(self.number(name, range, default as u64)?).unwrap_or(default))
+    }
+
+    fn seconds(&self, name: &'static str, range: RangeInclusive<u64>, default: Duration) -> Result<Duration, Error> {
+        Ok(Duration::from_secs(self.number(name, range, default.as_secs())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, Error> {
+        Settings::read(|name| {
+            assert!(NAMES.contains(&name), "{name} is not in NAMES");
+            variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn what_is_absent_or_blank_has_its_default() {
+        let settings = read(&[("page_size", " "), ("write_token", "")]).unwrap();
+        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_not_repeated() {
+        for (name, value) in [
+            ("allow_private_network", "yes"),
+            ("allowed_hosts", "http://example.com"),
+            ("connect_timeout_seconds", "0"),
+            ("cors_origins", "example.com"),
+            ("download_timeout_seconds", "5m"),
+            ("link_keys", "a:tooshort"),
+            ("max_files", "0"),
+            ("max_image_bytes", "256MiB"),
+            ("max_request_bytes", "-1"),
+            ("max_wait_seconds", "51"),
+            ("page_size", "1001"),
+            ("read_token", "brief"),
+            ("write_token", "sécurité-sécurité"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_read() {
+        let settings = read(&[
+            ("max_image_bytes", "5"),
+            ("page_size", " 7 "),
+            ("write_token", "0123456789abcdef, fedcba9876543210"),
+            ("allow_private_network", "true"),
+        ]);
+        let settings = settings.unwrap();
+        assert_eq!((settings.vault.max_image_bytes, settings.http.page_size), (5, 7));
+        assert!(settings.vault.origins.allow_private_network);
+        assert!(settings.http.write_tokens.hold(b"fedcba9876543210") && !settings.http.write_tokens.hold(b"x"));
+    }
+}

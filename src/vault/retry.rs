@@ -1,0 +1,41 @@
+//! Trying a failed job again.
+
+use super::Vault;
+use crate::error::Error;
+use crate::key::Vaultwide;
+use crate::ports::Ports;
+use crate::record::{ImageRecord, State, Status};
+use crate::store::LEASE;
+
+impl<P: Ports> Vault<P> {
+    /// Makes a failed image a pending job again, the newest of the feed, so that a resume finds it. The caller holds it
+    /// and goes on with [`Vault::work`]; none if somebody else tries it again just now.
+    pub async fn retry(&self, mut record: ImageRecord) -> Result<Option<ImageRecord>, Error> {
+        if record.status() != Status::Failed {
+            return Err(Error::NotFailed(record.status()));
+        }
+        if !self.store.claim_job(&record).await? {
+            return Ok(None);
+        }
+        let listed_before = record.seq;
+        record.seq = self.store.next_seq().await?;
+        record.attempts = 0;
+        record.updated = self.ports.now();
+        record.state = State::Pending { lease: record.updated + LEASE };
+        self.store.add(Vaultwide::Failed, -1).await?;
+        self.store.add(Vaultwide::Pending, 1).await?;
+        self.store.list_image(&record).await?;
+        self.store.leave_feed(listed_before).await?;
+        if self.store.is_removed(record.id).await? {
+            self.store.leave_feed(record.seq).await?;
+            self.store.delete_image(record.id).await?;
+            if !self.store.claim_undoing(record.id).await? {
+                // Its remover saw it failed, and counted it out as that.
+                self.store.add(Vaultwide::Failed, 1).await?;
+                self.store.add(Vaultwide::Pending, -1).await?;
+            }
+            return Err(Error::Removed);
+        }
+        Ok(Some(record))
+    }
+}

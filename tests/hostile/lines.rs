@@ -1,0 +1,106 @@
+//! Request lines and header lines that are none.
+
+use super::Stored;
+use super::case::{CLOSED, Case, FORBIDDEN, UNREADABLE, cut, raw};
+
+const HEADERS: &str = "X: a\0b|X: a\rb|X: a\u{1}b|X: a\u{7f}b|X\0: a|X : a|X\t: a| X: a|\tX: a|X: a\r\n b|X: a\r\n\tb|X: a\r\n \
+    |: a|X|X y: a|X(y): a|X\u{e9}: a|\"X\": a|@: a|[X]: a|X;y: a|X/y: a|{X}: a|X=y: a|X,y: a|X<y>: a|X\\y: a|X: a\r\n\0: b\
+    |X: a\r\r\nY: b|\u{7f}: a|GET / HTTP/1.1";
+
+const HOSTS: &str = "|Host:\r\n|Host: burrow\r\nHost: burrow\r\n|Host: burrow\r\nHost: other\r\n|Host: burrow, other\r\n\
+    |Host: a b\r\n|Host: burrow/../x\r\n|Host: user@burrow\r\n|Host: burrow:port\r\n|Host: burrow:99999999\r\n\
+    |Host: [::1\r\n|Host: \"><script>\r\n|Host: \u{ff}\r\n";
+
+const REQUESTS: &str = "GET|GET /stats|GET /stats |GET /stats HTTP|GET /stats HTTP/|GET /stats HTTP/1|GET /stats HTTP/1.\
+    |GET /stats HTTP/1.2|GET /stats HTTP/0.9|GET /stats HTTP/2.0|GET /stats HTTP/3|GET /stats HTTP/1.1.1\
+    |GET /stats HTTP/11|GET /stats HTTP/1,1|GET /stats HTTP 1.1|GET /stats http/1.1|GET /stats HTTQ/1.1\
+    |GET /stats XHTTP/1.1|GET /stats HTTP/1.1 |GET /stats HTTP/1.1 x|GET /stats HTTP/-1.1|GET  /stats HTTP/1.1\
+    |GET /stats  HTTP/1.1|GET\t/stats\tHTTP/1.1| GET /stats HTTP/1.1|GET /sta ts HTTP/1.1|GET/stats HTTP/1.1\
+    |/stats HTTP/1.1|G@T /stats HTTP/1.1|(GET) /stats HTTP/1.1|G\u{c9}T /stats HTTP/1.1|GET\0 /stats HTTP/1.1\
+    |GET: /stats HTTP/1.1|\"GET\" /stats HTTP/1.1|GET /stats HTTP/1.1\rX: y|HTTP/1.1 200 OK|EHLO burrow\
+    |SSH-2.0-OpenSSH_9.9|\u{feff}GET /stats HTTP/1.1";
+
+/// Beginnings of other protocols (TLS, HTTP/2, SOCKS), of nothing, and of requests that never come.
+const BEGINNINGS: [&[u8]; 11] = [
+    b"",
+    b"\0",
+    b"\r\n\r\n\r\n",
+    b"G",
+    b"GET /sta",
+    b"GET /stats HTTP/1.1\r\nHo",
+    b"GET /stats HTTP/1.1\r\nHost: burrow\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    b"\x05\x01\x00",
+    b"\xff\xfe\xfd\xfc\r\n\r\n",
+];
+
+pub(super) fn header_lines(stored: &Stored) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for line in HEADERS.split('|') {
+        cases.push(raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{line}\r\n\r\n")).any(UNREADABLE));
+        cases.push(raw(format!("GET /stats HTTP/1.1\r\n{line}\r\nHost: burrow\r\n\r\n")).any(UNREADABLE));
+    }
+    // A server may take a line feed for the end of a line (RFC 9112 section 2.2), and bytes above 127 for text.
+    for lines in [
+        "\nHost: burrow\n\n",
+        "\r\nHost: burrow\n\r\n",
+        "\nHost: burrow\r\n\n",
+        "\r\nX:\r\n\r\n",
+        "\r\nX: \t \t\r\n\r\n",
+    ] {
+        cases.push(cut(format!("GET /stats HTTP/1.1{lines}")).any(&[200, 400, CLOSED]));
+    }
+    if stored.natively {
+        cases.push(raw(b"GET /stats HTTP/1.1\r\nHost: burrow\r\nX: \xff\xfe\r\n\r\n").any(&[200, 400, CLOSED]));
+    }
+    cases
+}
+
+/// Requests of no host, or of two. Servers should refuse them (RFC 9112 section 3.2). No page of another site may use
+/// them.
+pub(super) fn hosts() -> Vec<Case> {
+    const REST: &str = "Origin: http://evil.example\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n";
+    let mut cases = Vec::new();
+    for hosts in HOSTS.split('|') {
+        for version in ["1.1", "1.0"] {
+            cases.push(raw(format!("GET /stats HTTP/{version}\r\n{hosts}\r\n")).any(&[200, 400, CLOSED]));
+            cases.push(raw(format!("POST /images HTTP/{version}\r\n{hosts}{REST}")).any(&[400, 403, CLOSED]));
+        }
+    }
+    cases.push(raw(format!("POST /images HTTP/1.1\r\nHost: evil.example:1\r\n{REST}")).is(403, FORBIDDEN));
+    for hosts in ["Host: burrow\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: burrow\r\n"] {
+        cases.push(raw(format!("POST /images HTTP/1.1\r\n{hosts}{REST}")).any(&[400, 403, CLOSED]));
+    }
+    cases
+}
+
+pub(super) fn request_lines() -> Vec<Case> {
+    let lines = REQUESTS.split('|').map(|line| cut(format!("{line}\r\nHost: burrow\r\n\r\n")));
+    lines.chain(BEGINNINGS.map(cut)).map(|case| case.any(UNREADABLE)).collect()
+}
+
+/// Heads that are larger than any server takes.
+pub(super) fn big_heads() -> Vec<Case> {
+    let with = |lines: String| raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{lines}\r\n"));
+    let ask = |method: String| raw(format!("{method} /stats HTTP/1.1\r\nHost: burrow\r\n\r\n"));
+    let mut cases = Vec::new();
+    for lines in [
+        "X: y\r\n".repeat(150),
+        (0..1000).map(|n| format!("X-{n}: y\r\n")).collect(),
+        "X:\r\n".repeat(100_000),
+        format!("X: {}\r\n", "y".repeat(500_000)),
+        format!("Cookie: {}\r\n", "a=b; ".repeat(100_000)),
+        format!("{}: y\r\n", "X".repeat(500_000)),
+    ] {
+        cases.push(with(lines).any(&[431, CLOSED]));
+    }
+    cases.push(with(format!("{}: y\r\n", "X".repeat(66_000))).any(&[400, 431, CLOSED]));
+    cases.push(with(format!("X: {}\r\n", "y".repeat(200_000))).any(&[200, 431, CLOSED]));
+    cases.push(ask("G".repeat(100_000)).any(&[400, 405, 431, CLOSED]));
+    cases.push(ask("G".repeat(500_000)).any(&[400, 405, 431, CLOSED]));
+    cases.push(raw(vec![b'G'; 500_000]).any(&[400, 431, CLOSED]));
+    cases.push(raw(vec![b'\n'; 500_000]).any(&[400, 431, CLOSED]));
+    cases.push(raw(vec![0; 500_000]).any(UNREADABLE));
+    cases
+}
