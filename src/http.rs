@@ -24,7 +24,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::error::Error;
 use crate::ports::{ByteSource, Ports};
@@ -256,10 +256,8 @@ impl<P: Ports> Service<P> {
 
     fn options(&self, target: &Target, headers: &HeaderMap) -> Response<Body<P>> {
         let mut response = no_content();
-        if let Ok(allow) = HeaderValue::try_from(target.allow()) {
-            self.settings.cors_origins.preflight(headers, &allow, response.headers_mut());
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
+        self.settings.cors_origins.preflight(headers, &target.allow(), response.headers_mut());
+        set(response.headers_mut(), header::ALLOW, target.allow());
         response
     }
 }
@@ -271,9 +269,7 @@ fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<A
         Some(Piece::Bytes(bytes)) => etag(bytes),
         _ => return Ok(answer),
     };
-    if let Ok(value) = HeaderValue::try_from(&etag) {
-        response.headers_mut().insert(header::ETAG, value);
-    }
+    set(response.headers_mut(), header::ETAG, etag.as_str());
     match conditional::evaluate(headers, true, Validators { etag: &etag, last_modified: None }) {
         Verdict::Proceed => {}
         Verdict::Failed => return Err(Problem::precondition()),
@@ -311,6 +307,13 @@ fn respond<P>(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Re
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+/// Sets a header, in place of what it was. A value that no header can have, which none of ours is, is left out.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: impl TryInto<HeaderValue>) {
+    if let Ok(value) = value.try_into() {
+        headers.insert(name, value);
+    }
 }
 
 fn no_content<P>() -> Response<Body<P>> {

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     const CLOSED: OriginPolicy = OriginPolicy { allow_private_network: false, allowed_hosts: AllowedHosts(Vec::new()) };
-    const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true, ..CLOSED };
+    const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true, allowed_hosts: AllowedHosts(Vec::new()) };
 
     #[test]
     fn public_web_servers_are_asked() {
@@ -178,7 +178,8 @@ mod tests {
     fn only_allowed_hosts_are_asked_if_there_are_any() {
         let allowed_hosts = "example.com, *.Example.org bücher.example".parse().unwrap();
         let policy = OriginPolicy { allowed_hosts, ..CLOSED };
-        for url in ["http://EXAMPLE.com./a", "https://a.example.org/", "http://a.b.example.org/", "http://bücher.example/"]
+        for url in
+            ["http://EXAMPLE.com./a", "https://a.example.org/", "http://a.b.example.org/", "http://bücher.example/"]
         {
             assert!(policy.parse(url).is_ok(), "{url}");
         }

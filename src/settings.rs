@@ -137,11 +137,11 @@ mod tests {
         for (name, value) in [
             ("allow_private_network", "yes"),
             ("allowed_hosts", "http://example.com"),
-            ("connect_timeout_seconds", "0"),
+            ("connect_timeout_seconds", "0x5"),
             ("cors_origins", "example.com"),
             ("download_timeout_seconds", "5m"),
             ("link_keys", "a:tooshort"),
-            ("max_files", "0"),
+            ("max_files", "0.5"),
             ("max_image_bytes", "256MiB"),
             ("max_request_bytes", "-1"),
             ("max_wait_seconds", "51"),

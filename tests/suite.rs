@@ -6,13 +6,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, missing_docs, unreachable_pub, reason = "tests")]
 
+mod access;
 mod cli;
+mod content;
 mod first_design;
 mod http_api;
+mod images;
 mod jobs;
 mod lossless;
 mod page;
 mod support;
+mod uploads;
 mod world;
 
 use std::future::Future;
@@ -44,19 +48,31 @@ macro_rules! natively {
 
 fn main() -> ExitCode {
     let on_every_host = on_every_host! {
+        access: changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token, links_need_keys,
+            other_sites_change_nothing, allowed_sites_may_read_and_change, only_allowed_hosts_are_asked;
+        content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
+            several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
         http_api: unknown_routes_and_methods, malformed_json_names_the_place, invalid_input_names_the_field,
-            images_are_listed_newest_first, removing_is_idempotent_and_spares_twins, head_has_no_body;
+            images_are_listed_newest_first, removing_is_idempotent_and_spares_twins, head_has_no_body,
+            what_is_polled_costs_a_304;
+        images: lists_are_filtered, an_image_is_renamed_and_tagged, changes_can_be_conditional,
+            a_failed_job_is_tried_again;
         jobs: origins_that_fail_leave_the_old_image, fifty_uploads_at_once, a_restart_keeps_everything,
             redirects_are_followed_and_checked, a_page_is_served_while_a_big_image_is_packed,
             removing_an_image_that_is_being_stored;
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         page: the_page_shows_images_and_adds_one, names_are_shown_as_text, a_form_of_another_site_is_refused;
+        uploads: bytes_are_stored_as_they_are, limits_are_told, several_files_are_stored_at_once,
+            several_files_are_stored_all_or_none, digests_are_verified, a_request_sent_again_adds_nothing,
+            a_client_may_wait;
     };
     let mut trials = natively! {
+        access: settings_that_cannot_be_read_are_told, the_settings_are_the_same_everywhere;
         cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted, a_store_that_is_open_says_so,
             private_places_are_refused, serve_stops_when_asked;
+        images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
         world: the_component_is_what_the_world_says;
     };

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use burrow_host::kv::Embedded;
 use burrow_host::Burrow;
+use burrow_host::kv::Embedded;
 use clap::{Args, Parser, Subcommand};
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.

@@ -50,6 +50,10 @@ fn incoming(request: Request) -> Result<service::Request<HttpBody>, ErrorCode> {
         let name = ::http::HeaderName::try_from(name).map_err(|_| ErrorCode::HttpProtocolError)?;
         headers.append(name, value.try_into().map_err(|_| ErrorCode::HttpProtocolError)?);
     }
+    // The host gives the `Host` header as the request's authority.
+    if let Some(authority) = request.get_authority().and_then(|authority| authority.try_into().ok()) {
+        headers.insert(::http::header::HOST, authority);
+    }
     Ok(service::Request {
         method: request.get_method().try_into().map_err(|_| ErrorCode::HttpRequestMethodInvalid)?,
         path_and_query: request.get_path_with_query().unwrap_or_else(|| "/".into()),

@@ -10,7 +10,7 @@ use super::negotiation::wants_html;
 use super::prefer::{PREFERENCE_APPLIED, Wait};
 use super::problem::Problem;
 use super::route::Query;
-use super::{Answer, Body, Head, Job, Service, json, no_content, read_body};
+use super::{Answer, Body, Head, Job, Service, json, no_content, read_body, set};
 use crate::error::Error;
 use crate::key::Sha256Hex;
 use crate::ports::{ByteSource, Ports};
@@ -128,7 +128,9 @@ impl<P: Ports> Service<P> {
         }
         let ended = matches!(record.status(), Status::Ready | Status::Failed);
         let mut response = located(if ended { StatusCode::CREATED } else { StatusCode::ACCEPTED }, &record);
-        response.headers_mut().extend(wait.applied().map(|applied| (PREFERENCE_APPLIED, applied)));
+        if let Some(applied) = wait.applied() {
+            set(response.headers_mut(), PREFERENCE_APPLIED, applied);
+        }
         Ok(Answer { response, jobs })
     }
 
@@ -172,8 +174,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// An answer with an image and where it is.
 pub(super) fn located<P>(status: StatusCode, record: &ImageRecord) -> Response<Body<P>> {
     let mut response = response(status, &Image::from(record));
-    let location = HeaderValue::try_from(format!("/images/{}", record.id));
-    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    set(response.headers_mut(), header::LOCATION, format!("/images/{}", record.id));
     response
 }
 

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::conditional::{self, Validators, Verdict};
 use super::problem::Problem;
 use super::range::{self, MAX_RANGES, Refused};
-use super::{Answer, Body, Head, Piece, Service, digest, negotiation};
+use super::{Answer, Body, Head, Piece, Service, digest, negotiation, set};
 use crate::codec::Codec;
 use crate::ports::Ports;
 use crate::record::{Content, ImageRecord};
@@ -54,8 +54,8 @@ impl<P: Ports> Service<P> {
     pub(super) async fn content_by_name(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
         let cache = if self.settings.read_tokens.is_empty() { "no-cache" } else { "private, no-cache" };
         let mut answer = self.send(head, image, cache, None).await?;
-        let location = HeaderValue::try_from(format!("/images/{}/content", image.id)).ok();
-        answer.response.headers_mut().extend(location.map(|location| (header::CONTENT_LOCATION, location)));
+        let location = format!("/images/{}/content", image.id);
+        set(answer.response.headers_mut(), header::CONTENT_LOCATION, location);
         Ok(answer)
     }
 
@@ -94,7 +94,7 @@ impl<P: Ports> Service<P> {
             ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
         }
         let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };
-        describe_whole(response.headers_mut(), content, form, &disposition_of(disposition, &image.name));
+        describe_whole(response.headers_mut(), content, form, disposition_of(disposition, &image.name));
         match ranges.as_deref() {
             Some([range]) => part(&mut response, &blob, form, range.clone(), size),
             // A part of several has no place for the coding, so they are sent of the original only.
@@ -115,27 +115,26 @@ fn etag(content: &Content, form: Form) -> String {
 
 /// What a 304 has, too.
 fn describe(headers: &mut HeaderMap, cache: &str, now: Validators<'_>) {
-    let mut insert = |name: HeaderName, value: &str| headers.extend(HeaderValue::try_from(value).map(|v| (name, v)));
-    insert(header::ETAG, now.etag);
-    insert(header::CACHE_CONTROL, cache);
-    insert(header::VARY, "accept-encoding");
+    set(headers, header::ETAG, now.etag);
+    set(headers, header::CACHE_CONTROL, cache);
+    set(headers, header::VARY, "accept-encoding");
     if let Some(seconds) = now.last_modified {
         let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        insert(header::LAST_MODIFIED, &httpdate::fmt_http_date(time));
+        set(headers, header::LAST_MODIFIED, httpdate::fmt_http_date(time));
     }
 }
 
-fn describe_whole(headers: &mut HeaderMap, content: &Content, form: Form, disposition: &str) {
-    headers.extend(HeaderValue::try_from(&content.media_type).map(|value| (header::CONTENT_TYPE, value)));
-    headers.extend(HeaderValue::try_from(disposition).map(|value| (header::CONTENT_DISPOSITION, value)));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
+fn describe_whole(headers: &mut HeaderMap, content: &Content, form: Form, disposition: String) {
+    set(headers, header::CONTENT_TYPE, content.media_type.as_str());
+    set(headers, header::CONTENT_DISPOSITION, disposition);
+    set(headers, header::ACCEPT_RANGES, "bytes");
+    set(headers, header::CONTENT_SECURITY_POLICY, SANDBOX);
     let digest = digest::field(&content.sha256);
     match form {
-        Form::Original => headers.extend(digest.map(|digest| (REPR_DIGEST, digest))),
+        Form::Original => set(headers, REPR_DIGEST, digest),
         Form::Gzip => {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            headers.extend(digest.map(|digest| (UNENCODED_DIGEST, digest)));
+            set(headers, header::CONTENT_ENCODING, "gzip");
+            set(headers, UNENCODED_DIGEST, digest);
         }
     }
 }
@@ -146,8 +145,7 @@ fn content_range(range: &Range<u64>, size: u64) -> String {
 
 fn part<P: Ports>(response: &mut Response<Body<P>>, blob: &Blob<P>, form: Form, range: Range<u64>, size: u64) {
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    let value = HeaderValue::try_from(content_range(&range, size));
-    response.headers_mut().extend(value.map(|value| (header::CONTENT_RANGE, value)));
+    set(response.headers_mut(), header::CONTENT_RANGE, content_range(&range, size));
     *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, range))]));
 }
 
@@ -177,8 +175,7 @@ fn parts<P: Ports>(
     }
     pieces.push_back(Piece::Bytes(format!("{before}--{boundary}--\r\n").into_bytes()));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    let media_type = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
-    response.headers_mut().extend(media_type.map(|value| (header::CONTENT_TYPE, value)));
+    set(response.headers_mut(), header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
     *response.body_mut() = Body(pieces);
 }
 
@@ -214,7 +211,7 @@ mod tests {
         assert_eq!(disposition_of("inline", "a b.png"), "inline; filename=\"a b.png\"");
         assert_eq!(
             disposition_of("attachment", "../ü\"%.png"),
-            "attachment; filename=\".._____.png\"; filename*=UTF-8''.._%C3%BC%22%25.png"
+            "attachment; filename=\"..____.png\"; filename*=UTF-8''.._%C3%BC%22%25.png"
         );
         assert_eq!(disposition_of("inline", "\u{202e}x"), "inline; filename=\"_x\"; filename*=UTF-8''%E2%80%AEx");
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::problem::Problem;
+use super::set;
 use crate::settings::words;
 
 /// Request headers that pages may set.
@@ -75,9 +76,9 @@ impl Origins {
     }
 
     /// Answers a preflight: whether pages of another site may use a method.
-    pub(super) fn preflight(&self, request: &HeaderMap, allow: &HeaderValue, response: &mut HeaderMap) {
+    pub(super) fn preflight(&self, request: &HeaderMap, allow: &str, response: &mut HeaderMap) {
         if request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) && self.allowed(request, response).is_some() {
-            response.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
+            set(response, header::ACCESS_CONTROL_ALLOW_METHODS, allow);
             response.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOW_HEADERS);
             response.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         }
@@ -122,9 +123,8 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
+        let pairs =
+            pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
         pairs.collect()
     }
 

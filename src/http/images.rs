@@ -8,7 +8,7 @@ use super::conditional::{self, Validators, Verdict};
 use super::json::{Image, Link, Patch, media_type, read, response};
 use super::problem::Problem;
 use super::route::Query;
-use super::{Answer, Head, Job, Piece, Service, etag, no_content};
+use super::{Answer, Head, Job, Piece, Service, etag, no_content, set};
 use crate::error::Error;
 use crate::key::ImageId;
 use crate::ports::{ByteSource, Ports};
@@ -30,8 +30,8 @@ impl<P: Ports> Service<P> {
         let mut response =
             response(StatusCode::OK, &json!({ "images": images, "next": next.map(|next| next.to_string()) }));
         if let Some(next) = next {
-            let link = HeaderValue::try_from(format!("<{}>; rel=\"next\"", next_page(head.query, next)));
-            response.headers_mut().extend(link.map(|link| (header::LINK, link)));
+            let link = format!("<{}>; rel=\"next\"", next_page(head.query, next));
+            set(response.headers_mut(), header::LINK, link);
         }
         Ok(response.into())
     }
@@ -51,12 +51,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// `PATCH /images/{id}`.
-    pub(super) async fn edit(
-        &self,
-        head: Head<'_>,
-        id: ImageId,
-        body: impl ByteSource,
-    ) -> Result<Answer<P>, Problem> {
+    pub(super) async fn edit(&self, head: Head<'_>, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         match media_type(head.headers)?.as_str() {
             "application/merge-patch+json" | "application/json" | "" => {}
             other => {
@@ -107,7 +102,8 @@ impl<P: Ports> Service<P> {
     pub(super) async fn link(&self, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let bytes = super::read_body(body, self.settings.max_request_bytes).await?;
         let link = if bytes.is_empty() { Link::default() } else { super::json::parse(&bytes)? };
-        let (seconds, max) = (link.seconds.unwrap_or(LINK_SECONDS), self.settings.max_link_seconds);
+        let max = self.settings.max_link_seconds;
+        let seconds = link.seconds.unwrap_or(LINK_SECONDS.min(max));
         if !(1..=max).contains(&seconds) {
             return Err(Problem::invalid("seconds", format!("1 to max_link_seconds = {max} are taken, not {seconds}")));
         }

@@ -69,6 +69,10 @@ pub(super) async fn read<T: DeserializeOwned>(body: impl ByteSource, limit: usiz
 
 /// Parses JSON, all of it.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // An array could be read as a struct, too, field by field.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::malformed("a JSON object is needed here, not an array"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

@@ -58,8 +58,6 @@ kinds! {
         "The Idempotency-Key belongs to another request of the last 24 hours. Use a new one.";
     CORRUPT: "corrupt", "Damaged in the store",
         "What is stored is damaged, so nothing of it is sent. The operator's log says what.";
-    ORIGIN: "origin", "Origin failed",
-        "The origin did not give the image.";
     SETTINGS: "settings", "Wrong setting",
         "A setting cannot be read. The operator must mend it; until then nothing is answered.";
     INTERNAL: "internal", "Internal error",
@@ -235,7 +233,9 @@ impl Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.headers_mut().extend(self.headers);
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }
@@ -258,23 +258,22 @@ impl From<Error> for Problem {
             Error::RangeNotSatisfiable { size } => Self::range(detail, size),
             Error::Limit { limit, allowed, seen } => Self::limit(StatusCode::PAYLOAD_TOO_LARGE, limit, allowed, seen),
             Error::NotAnImage(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &NOT_AN_IMAGE, detail),
-            Error::Fetch(_) => Self::new(StatusCode::BAD_GATEWAY, &ORIGIN, detail),
             Error::Digest(_) => Self::digest(detail),
             Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
             Error::KeyBusy => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
             Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
+            // An origin that fails is told in the record of its image; no request waits for one.
+            Error::Fetch(_) => Self::internal(),
             // What exactly is damaged or failed is the operator's to know: it is logged, not sent.
             Error::Corrupt(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 &CORRUPT,
                 "what is stored of this image is damaged, so nothing of it is sent",
             ),
-            Error::Store(_) => soon(Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &STORE,
-                "the key-value store failed; try again later",
-            )),
+            Error::Store(_) => {
+                soon(Self::new(StatusCode::SERVICE_UNAVAILABLE, &STORE, "the key-value store failed; try again later"))
+            }
         }
     }
 }

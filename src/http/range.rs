@@ -121,8 +121,22 @@ mod tests {
     #[test]
     fn what_breaks_the_grammar_or_lies_outside_is_refused() {
         for value in [
-            "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=a-b", "bytes=1", "bytes=2-1", "bytes=--1", "bytes=1--2",
-            "bytes=+1-2", "bytes=0x1-2", "bytes=1-2;3-4", "bytes=1 - 2", "bytes=1-2-3", "0-1", "bytes=0-1,x",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=1",
+            "bytes=2-1",
+            "bytes=--1",
+            "bytes=1--2",
+            "bytes=+1-2",
+            "bytes=0x1-2",
+            "bytes=1-2;3-4",
+            "bytes=1 - 2",
+            "bytes=1-2-3",
+            "0-1",
+            "bytes=0-1,x",
         ] {
             assert_eq!(ask(value), Err(Refused::Malformed), "{value}");
         }

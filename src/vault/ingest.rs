@@ -217,8 +217,7 @@ impl<P: Ports> Vault<P> {
             State::Ready(_) | State::Failed { .. } => return Ok(None),
         };
         // Who knows who is dead is alone; others may find an ended lease at the same time.
-        let mine =
-            record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(&record).await?);
+        let mine = record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(&record).await?);
         Ok(mine.then_some(record))
     }
 }

@@ -46,8 +46,7 @@ impl<P: Ports> Vault<P> {
         if !self.store.claim_key(&key, now / ANSWERING, before.is_none()).await? {
             return Err(Error::KeyBusy);
         }
-        let answered =
-            Answered { fingerprint, images: planned, lease: now + ANSWERING, until: now + REMEMBERED };
+        let answered = Answered { fingerprint, images: planned, lease: now + ANSWERING, until: now + REMEMBERED };
         self.store.remember_key(&key, &answered).await?;
         Ok(Once::First)
     }

@@ -15,6 +15,7 @@ pub(super) const UNREADABLE: &[u16] = &[400, CLOSED];
 
 pub(super) const MALFORMED: &str = "/problems/malformed";
 pub(super) const DIGEST: &str = "/problems/digest";
+pub(super) const UNAUTHORIZED: &str = "/problems/unauthorized";
 pub(super) const FORBIDDEN: &str = "/problems/forbidden";
 pub(super) const NOT_FOUND: &str = "/problems/not-found";
 pub(super) const METHOD: &str = "/problems/method-not-allowed";
@@ -31,7 +32,7 @@ pub(super) const NOT_AN_IMAGE: &str = "/problems/not-an-image";
 const DOCUMENTED: [(&str, &[u16]); 16] = [
     (MALFORMED, &[400]),
     (DIGEST, &[400]),
-    ("/problems/unauthorized", &[401]),
+    (UNAUTHORIZED, &[401]),
     (FORBIDDEN, &[403]),
     (NOT_FOUND, &[404]),
     (METHOD, &[405]),
@@ -214,6 +215,7 @@ impl Case {
                 !text("limit").is_empty() && allowed.is_some() && allowed < seen
             }
             INVALID => !text("field").is_empty(),
+            UNAUTHORIZED => !reply.header("www-authenticate").is_empty(),
             METHOD => !reply.header("allow").is_empty(),
             RANGE => reply.header("content-range").starts_with("bytes */"),
             _ => true,
@@ -239,12 +241,10 @@ async fn send(client: &Client, request: &Request) -> Vec<Reply> {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
                 return vec![client.send(method, path, &headers, body.clone()).await];
             }
-            let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", client.address());
-            for (name, value) in headers {
-                bytes.push_str(&format!("{name}: {value}\r\n"));
-            }
-            bytes.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-            exchange(client.address(), &[bytes.as_bytes(), body].concat(), false).await
+            let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let (headers, host, length) = (headers.concat(), client.address(), body.len());
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: {length}\r\n\r\n");
+            exchange(host, &[head.as_bytes(), body].concat(), false).await
         }
     }
 }

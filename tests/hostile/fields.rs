@@ -15,19 +15,20 @@ const ADD: &str = r#"{"url":"http://127.0.0.1:1/x.png"}"#;
 /// address.
 const URLS: &str = r#"x / //burrow/x.png /x.png ? # x.png burrow/x.png burrow:80/x.png 127.0.0.1/x.png www.example.com
     file:///etc/passwd file://localhost/etc/passwd FILE:///etc/passwd ftp://127.0.0.1/x.png sftp://127.0.0.1/x
-    gopher://127.0.0.1:1/_x javascript:alert(1) data:image/png;base64,iVBORw0KGgo= about:blank blob:http://127.0.0.1:1/x
-    ws://127.0.0.1:1/ wss://127.0.0.1:1/ ldap://127.0.0.1:1/ dict://127.0.0.1:1/ jar:http://127.0.0.1:1/!/
-    view-source:http://127.0.0.1:1/ httpx://127.0.0.1:1/ mailto:a@b.example unix:/run/x.sock http+unix://%2frun%2fx.sock/
-    urn:uuid:0 s3://bucket/x.png C:\x.png \\server\share\x.png http//127.0.0.1:1/ :http://127.0.0.1:1/
-    url:http://127.0.0.1:1/ <http://127.0.0.1:1/> "http://127.0.0.1:1/" http://user:password@127.0.0.1:1/x.png
-    http://user@127.0.0.1:1/x.png http://:password@127.0.0.1:1/ https://%75ser@127.0.0.1:1/ http://a@b@127.0.0.1:1/
-    http://127.0.0.1:x\@evil.example/ http: http:/ http:// http:/// http://?x http://#x http://:80/ http://@/ http://:@/
-    http://user@/ http://127.0.0.1:65536/ http://127.0.0.1:99999/ http://127.0.0.1:-1/ http://127.0.0.1:x/
-    http://127.0.0.1:1x/ http://127.0.0.1:0x50/ http://127.0.0.1:4294967376/ http://a%20b/ http://a%00b/ http://%/
-    http://%zz/ http://%ff/ http://a<b/ http://a>b/ http://a^b/ http://a|b/ http://[::1/ http://::1/ http://[]/
-    http://[g]/ http://[::1]x/ http://[1]/ http://[::1%25lo]/ http://[1:2:3:4:5:6:7:8:9]/ http://[127.0.0.1]/
-    http://256.256.256.256/ http://1.2.3.4.5/ http://0x100000000/ http://4294967296/ http://127.0.0.1.256/
-    http://1.2.3.08/ http://0x7f.1.1.1.1/ http://xn--/ http://a.xn--zzzzzzz99999999999999/"#;
+    gopher://127.0.0.1:1/_x javascript:alert(1) data:image/png;base64,iVBORw0KGgo= about:blank
+    blob:http://127.0.0.1:1/x ws://127.0.0.1:1/ wss://127.0.0.1:1/ ldap://127.0.0.1:1/ dict://127.0.0.1:1/
+    jar:http://127.0.0.1:1/!/ view-source:http://127.0.0.1:1/ httpx://127.0.0.1:1/ mailto:a@b.example unix:/run/x.sock
+    http+unix://%2frun%2fx.sock/ urn:uuid:0 s3://bucket/x.png C:\x.png \\server\share\x.png http//127.0.0.1:1/
+    :http://127.0.0.1:1/ url:http://127.0.0.1:1/ <http://127.0.0.1:1/> "http://127.0.0.1:1/"
+    http://user:password@127.0.0.1:1/x.png http://user@127.0.0.1:1/x.png http://:password@127.0.0.1:1/
+    https://%75ser@127.0.0.1:1/ http://a@b@127.0.0.1:1/ http://127.0.0.1:x\@evil.example/ http: http:/ http://
+    http:/// http://?x http://#x http://:80/ http://@/ http://:@/ http://user@/ http://127.0.0.1:0/
+    http://127.0.0.1:65536/ http://127.0.0.1:99999/ http://127.0.0.1:-1/ http://127.0.0.1:x/ http://127.0.0.1:1x/
+    http://127.0.0.1:0x50/ http://127.0.0.1:4294967376/ http://a%20b/ http://a%00b/ http://%/ http://%zz/ http://%ff/
+    http://a<b/ http://a>b/ http://a^b/ http://a|b/ http://[::1/ http://::1/ http://[]/ http://[g]/ http://[::1]x/
+    http://[1]/ http://[::1%25lo]/ http://[1:2:3:4:5:6:7:8:9]/ http://[127.0.0.1]/ http://256.256.256.256/
+    http://1.2.3.4.5/ http://0x100000000/ http://4294967296/ http://127.0.0.1.256/ http://1.2.3.08/
+    http://0x7f.1.1.1.1/ http://xn--/ http://a.xn--zzzzzzz99999999999999/"#;
 
 /// More of them.
 const URLS_TOO: [&str; 10] = [
@@ -46,15 +47,15 @@ const URLS_TOO: [&str; 10] = [
 const MEDIA_TYPES: &str = "text/plain text/html text/json text/xml application/xml application/yaml application/jsonp
     application/json5 application/json-seq application/x-ndjson application/ld+json application/problem+json
     application/merge-patch+json application/javascript application/x-www-form application/pdf application/zip
-    multipart/mixed;boundary=b multipart/related;boundary=b message/http video/mp4 audio/mpeg font/woff2
-    model/obj json image imagex/png application application/ /json */* rubbish \u{fc}/\u{fc} application/json/x
-    applicationjson text/plain,application/json text/plain;application/json";
+    multipart/mixed;boundary=b multipart/related;boundary=b message/http video/mp4 audio/mpeg font/woff2 model/obj
+    json image imagex/png application application/ /json */* rubbish \u{fc}/\u{fc} application/json/x applicationjson
+    text/plain,application/json text/plain;application/json";
 
 const CHARSETS: &str = "latin1 iso-8859-1 utf-16 utf-7 us-asciix \"utf-16le\" windows-1252 x";
 
 const ENCODINGS: &str = "gzip x-gzip deflate br zstd compress rubbish gzip,gzip identity,gzip aes128gcm GZIP";
 
-pub(super) fn urls() -> Vec<Case> {
+pub(super) fn urls(_: &Stored) -> Vec<Case> {
     let mut cases = Vec::new();
     for url in URLS.split_ascii_whitespace().chain(URLS_TOO) {
         let body = serde_json::json!({ "url": url }).to_string();
@@ -75,17 +76,15 @@ pub(super) fn urls() -> Vec<Case> {
 }
 
 /// Forms that lack something, or say too much.
-pub(super) fn forms() -> Vec<Case> {
+pub(super) fn forms(_: &Stored) -> Vec<Case> {
     let url = format!("url={}", encode("http://127.0.0.1:1/x.png"));
     let tags: Vec<_> = (0..33).map(|n| n.to_string()).collect();
     let mut cases = Vec::new();
     for (field, body) in [
         ("url", String::new()),
         ("url", "&&&".into()),
-        ("url", "=".into()),
         ("url", "url".into()),
         ("url", "url=".into()),
-        ("url", format!("URL{}", &url[3..])),
         ("url", "name=x".into()),
         ("url", format!("url={}", "a".repeat(9000))),
         ("name", format!("{url}&name={}", "n".repeat(256))),
@@ -94,6 +93,7 @@ pub(super) fn forms() -> Vec<Case> {
     ] {
         cases.push(post("/images", FORM, body).is(422, INVALID).field(field));
     }
+    cases.push(post("/images", FORM, format!("URL{}", &url[3..])).is(422, INVALID));
     for body in [ADD, "url=%ff%fe", "url=%zz", "url=%", "\0", "url=\u{1}"] {
         cases.push(post("/images", FORM, body).any(&[400, 422]));
     }

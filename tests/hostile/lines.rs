@@ -3,22 +3,22 @@
 use super::Stored;
 use super::case::{CLOSED, Case, FORBIDDEN, UNREADABLE, cut, raw};
 
-const HEADERS: &str = "X: a\0b|X: a\rb|X: a\u{1}b|X: a\u{7f}b|X\0: a|X : a|X\t: a| X: a|\tX: a|X: a\r\n b|X: a\r\n\tb|X: a\r\n \
-    |: a|X|X y: a|X(y): a|X\u{e9}: a|\"X\": a|@: a|[X]: a|X;y: a|X/y: a|{X}: a|X=y: a|X,y: a|X<y>: a|X\\y: a|X: a\r\n\0: b\
-    |X: a\r\r\nY: b|\u{7f}: a|GET / HTTP/1.1";
+const HEADERS: &str = "X: a\0b|X: a\rb|X: a\u{1}b|X: a\u{7f}b|X\0: a|X : a|X\t: a| X: a|\tX: a|X: a\r\n b|X: a\r\n\tb\
+    |X: a\r\n |: a|X|X y: a|X(y): a|X\u{e9}: a|\"X\": a|@: a|[X]: a|X;y: a|X/y: a|{X}: a|X=y: a|X,y: a|X<y>: a\
+    |X\\y: a|X: a\r\n\0: b|X: a\r\r\nY: b|\u{7f}: a|GET / HTTP/1.1";
 
-const HOSTS: &str = "|Host:\r\n|Host: burrow\r\nHost: burrow\r\n|Host: burrow\r\nHost: other\r\n|Host: burrow, other\r\n\
-    |Host: a b\r\n|Host: burrow/../x\r\n|Host: user@burrow\r\n|Host: burrow:port\r\n|Host: burrow:99999999\r\n\
-    |Host: [::1\r\n|Host: \"><script>\r\n|Host: \u{ff}\r\n";
+const HOSTS: &str = "|Host:\r\n|Host: burrow\r\nHost: burrow\r\n|Host: burrow\r\nHost: other\r\n\
+    |Host: burrow, other\r\n|Host: a b\r\n|Host: burrow/../x\r\n|Host: user@burrow\r\n|Host: burrow:port\r\n\
+    |Host: burrow:99999999\r\n|Host: [::1\r\n|Host: \"><script>\r\n|Host: \u{ff}\r\n";
 
-const REQUESTS: &str = "GET|GET /stats|GET /stats |GET /stats HTTP|GET /stats HTTP/|GET /stats HTTP/1|GET /stats HTTP/1.\
-    |GET /stats HTTP/1.2|GET /stats HTTP/0.9|GET /stats HTTP/2.0|GET /stats HTTP/3|GET /stats HTTP/1.1.1\
-    |GET /stats HTTP/11|GET /stats HTTP/1,1|GET /stats HTTP 1.1|GET /stats http/1.1|GET /stats HTTQ/1.1\
-    |GET /stats XHTTP/1.1|GET /stats HTTP/1.1 |GET /stats HTTP/1.1 x|GET /stats HTTP/-1.1|GET  /stats HTTP/1.1\
-    |GET /stats  HTTP/1.1|GET\t/stats\tHTTP/1.1| GET /stats HTTP/1.1|GET /sta ts HTTP/1.1|GET/stats HTTP/1.1\
-    |/stats HTTP/1.1|G@T /stats HTTP/1.1|(GET) /stats HTTP/1.1|G\u{c9}T /stats HTTP/1.1|GET\0 /stats HTTP/1.1\
-    |GET: /stats HTTP/1.1|\"GET\" /stats HTTP/1.1|GET /stats HTTP/1.1\rX: y|HTTP/1.1 200 OK|EHLO burrow\
-    |SSH-2.0-OpenSSH_9.9|\u{feff}GET /stats HTTP/1.1";
+const REQUESTS: &str = "GET|GET /stats|GET /stats |GET /stats HTTP|GET /stats HTTP/|GET /stats HTTP/1\
+    |GET /stats HTTP/1.|GET /stats HTTP/1.2|GET /stats HTTP/0.9|GET /stats HTTP/2.0|GET /stats HTTP/3\
+    |GET /stats HTTP/1.1.1|GET /stats HTTP/11|GET /stats HTTP/1,1|GET /stats HTTP 1.1|GET /stats http/1.1\
+    |GET /stats HTTQ/1.1|GET /stats XHTTP/1.1|GET /stats HTTP/1.1 |GET /stats HTTP/1.1 x|GET /stats HTTP/-1.1\
+    |GET  /stats HTTP/1.1|GET /stats  HTTP/1.1|GET\t/stats\tHTTP/1.1| GET /stats HTTP/1.1|GET /sta ts HTTP/1.1\
+    |GET/stats HTTP/1.1|/stats HTTP/1.1|G@T /stats HTTP/1.1|(GET) /stats HTTP/1.1|G\u{c9}T /stats HTTP/1.1\
+    |GET\0 /stats HTTP/1.1|GET: /stats HTTP/1.1|\"GET\" /stats HTTP/1.1|GET /stats HTTP/1.1\rX: y|HTTP/1.1 200 OK\
+    |EHLO burrow|SSH-2.0-OpenSSH_9.9|\u{feff}GET /stats HTTP/1.1";
 
 /// Beginnings of other protocols (TLS, HTTP/2, SOCKS), of nothing, and of requests that never come.
 const BEGINNINGS: [&[u8]; 11] = [
@@ -59,7 +59,7 @@ pub(super) fn header_lines(stored: &Stored) -> Vec<Case> {
 
 /// Requests of no host, or of two. Servers should refuse them (RFC 9112 section 3.2). No page of another site may use
 /// them.
-pub(super) fn hosts() -> Vec<Case> {
+pub(super) fn hosts(_: &Stored) -> Vec<Case> {
     const REST: &str = "Origin: http://evil.example\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n";
     let mut cases = Vec::new();
     for hosts in HOSTS.split('|') {
@@ -75,32 +75,35 @@ pub(super) fn hosts() -> Vec<Case> {
     cases
 }
 
-pub(super) fn request_lines() -> Vec<Case> {
+pub(super) fn request_lines(_: &Stored) -> Vec<Case> {
     let lines = REQUESTS.split('|').map(|line| cut(format!("{line}\r\nHost: burrow\r\n\r\n")));
     lines.chain(BEGINNINGS.map(cut)).map(|case| case.any(UNREADABLE)).collect()
 }
 
 /// Heads that are larger than any server takes.
-pub(super) fn big_heads() -> Vec<Case> {
+pub(super) fn big_heads(_: &Stored) -> Vec<Case> {
     let with = |lines: String| raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{lines}\r\n"));
     let ask = |method: String| raw(format!("{method} /stats HTTP/1.1\r\nHost: burrow\r\n\r\n"));
     let mut cases = Vec::new();
     for lines in [
         "X: y\r\n".repeat(150),
-        (0..1000).map(|n| format!("X-{n}: y\r\n")).collect(),
+        (0..1000).map(|n| format!("X-{n}: y\r\n")).collect::<Vec<_>>().concat(),
         "X:\r\n".repeat(100_000),
-        format!("X: {}\r\n", "y".repeat(500_000)),
-        format!("Cookie: {}\r\n", "a=b; ".repeat(100_000)),
-        format!("{}: y\r\n", "X".repeat(500_000)),
+        format!("X: {}\r\n", "y".repeat(2_000_000)),
+        format!("Cookie: {}\r\n", "a=b; ".repeat(400_000)),
+        format!("{}: y\r\n", "X".repeat(2_000_000)),
     ] {
         cases.push(with(lines).any(&[431, CLOSED]));
     }
+    // These are near hyper's limit of about 400 KiB, which depends on how the bytes arrive.
+    for length in [200_000, 500_000] {
+        cases.push(with(format!("X: {}\r\n", "y".repeat(length))).any(&[200, 431, CLOSED]));
+    }
     cases.push(with(format!("{}: y\r\n", "X".repeat(66_000))).any(&[400, 431, CLOSED]));
-    cases.push(with(format!("X: {}\r\n", "y".repeat(200_000))).any(&[200, 431, CLOSED]));
     cases.push(ask("G".repeat(100_000)).any(&[400, 405, 431, CLOSED]));
-    cases.push(ask("G".repeat(500_000)).any(&[400, 405, 431, CLOSED]));
-    cases.push(raw(vec![b'G'; 500_000]).any(&[400, 431, CLOSED]));
-    cases.push(raw(vec![b'\n'; 500_000]).any(&[400, 431, CLOSED]));
-    cases.push(raw(vec![0; 500_000]).any(UNREADABLE));
+    cases.push(ask("G".repeat(2_000_000)).any(&[400, 431, CLOSED]));
+    cases.push(raw(vec![b'G'; 2_000_000]).any(&[400, 431, CLOSED]));
+    cases.push(raw(vec![b'\n'; 2_000_000]).any(&[400, 431, CLOSED]));
+    cases.push(raw(vec![0; 2_000_000]).any(UNREADABLE));
     cases
 }

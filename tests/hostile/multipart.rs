@@ -1,22 +1,23 @@
 //! `multipart/form-data` that is none, or holds files that are not kept. Each holds an image that could be.
 
+use super::Stored;
 use super::case::{Case, DIGEST, INVALID, LIMIT, MALFORMED, NOT_AN_IMAGE, UNREADABLE, ask, cut, post};
 use crate::support::images::fixture;
 
 const FORM: &str = "multipart/form-data; boundary=b";
 
 /// A boundary that cannot be told from these. The body's is `b`.
-const BOUNDARIES: &str = "multipart/form-data|multipart/form-data;|multipart/form-data; boundary|multipart/form-data; boundary=\
-    |multipart/form-data; boundary=\"\"|multipart/form-data; boundary=\"b|multipart/form-data; Boundry=b\
-    |multipart/form-data; boundary=c|multipart/form-data; boundary=--b|multipart/form-data; boundary=\"b \"\
-    |multipart/form-data; boundary=\u{fc}|multipart/form-data; x=boundary=b";
+const BOUNDARIES: &str = "multipart/form-data|multipart/form-data;|multipart/form-data; boundary\
+    |multipart/form-data; boundary=|multipart/form-data; boundary=\"\"|multipart/form-data; boundary=\"b\
+    |multipart/form-data; Boundry=b|multipart/form-data; boundary=c|multipart/form-data; boundary=--b\
+    |multipart/form-data; boundary=\"b \"|multipart/form-data; x=boundary=b";
 
 /// Heads of a part that are none, each in place of `Content-Disposition: form-data; name=f; filename=f.gif`.
-const HEADS: &str = "|Content-Type: image/gif|Content-Disposition|Content-Disposition form-data; name=f; filename=f.gif\
-    |: form-data; name=f; filename=f.gif|Content-Disposition:|Content-Disposition: form-data\
-    |Content-Disposition: form-data; filename=f.gif|Content-Disposition: attachment; filename=f.gif\
-    |Content-Disposition: form-data; nam=f; filename=f.gif|Content Disposition: form-data; name=f; filename=f.gif\
-    |Content-Disposition: form-data; name=f; filename=f.gif\0|\0Content-Disposition: form-data; name=f; filename=f.gif";
+const HEADS: &str = "|Content-Type: image/gif|Content-Disposition\
+    |Content-Disposition form-data; name=f; filename=f.gif|: form-data; name=f; filename=f.gif|Content-Disposition:\
+    |Content-Disposition: form-data|Content Disposition: form-data; name=f; filename=f.gif\
+    |Content-Disposition: form-data; name=f; filename=f.gif\0\
+    |\0Content-Disposition: form-data; name=f; filename=f.gif";
 
 /// A part with this head.
 fn part(head: &str, content: &[u8]) -> Vec<u8> {
@@ -35,7 +36,7 @@ fn whole(parts: &[Vec<u8>]) -> Vec<u8> {
     [&parts.concat(), &b"--b--\r\n"[..]].concat()
 }
 
-pub(super) fn syntax() -> Vec<Case> {
+pub(super) fn syntax(_: &Stored) -> Vec<Case> {
     let gif = fixture("photo.gif");
     let good = whole(&[file(&gif)]);
     let mut cases: Vec<_> = BOUNDARIES.split('|').map(|media_type| post("/images", media_type, good.clone())).collect();
@@ -63,16 +64,24 @@ pub(super) fn syntax() -> Vec<Case> {
         text.replace('\n', "\r\n").replace("--b", "-b"),
         text.replace('\n', "\r\n").replacen("--b", "--b x", 1),
         "x".repeat(10_000),
-        "--b".repeat(10_000),
+        "-b".repeat(10_000),
         "--b\r\n".repeat(10_000),
     ] {
         cases.push(post("/images", FORM, body));
     }
     cases = cases.into_iter().map(|case| case.is(400, MALFORMED)).collect();
-    for head in ["X: y\r\n".repeat(5000), format!("X: {}\r\n", "y".repeat(100_000)), "y".repeat(100_000)] {
-        let head = format!("{head}Content-Disposition: form-data; name=f; filename=f.gif");
+    let header = "Content-Disposition: form-data; name=f; filename=f.gif";
+    for head in [
+        format!("{}{header}", "X: y\r\n".repeat(1000)),
+        format!("{}{header}", "y".repeat(100_000)),
+        format!("{header}x\r\nX: {}", "y".repeat(3_000_000)),
+        format!("{header}{}", "x".repeat(3_000_000)),
+        "X: y\r\n".repeat(500_000) + header,
+    ] {
         cases.push(post("/images", FORM, whole(&[part(&head, &gif)])).any(&[400, 413]));
     }
+    cases.push(post("/images", "multipart/form-data; boundary=\u{fc}", good.clone()).any(&[400, 415]));
+    cases.push(post("/images", FORM, "--b".repeat(10_000)).any(&[400, 422]));
     // The client hangs up.
     for end in [0, 20, start, good.len() - 9, good.len() - 1] {
         let length = good.len();
@@ -85,7 +94,7 @@ pub(super) fn syntax() -> Vec<Case> {
 }
 
 /// Several files are stored all or none.
-pub(super) fn files() -> Vec<Case> {
+pub(super) fn files(_: &Stored) -> Vec<Case> {
     let (gif, webp) = (fixture("photo.gif"), fixture("photo.webp"));
     let (good, bad) = (file(&gif), file(b"<!doctype html>"));
     let mut cases = Vec::new();
@@ -96,7 +105,7 @@ pub(super) fn files() -> Vec<Case> {
         vec![bad.clone(), good.clone()],
         vec![good.clone(), file(&webp), good.clone(), bad.clone()],
         vec![good.clone(), file(b"")],
-        vec![good.clone(), file(&whole(&[good.clone()]))],
+        vec![good.clone(), file(&whole(std::slice::from_ref(&good)))],
         vec![field("name", b"x"), good.clone(), field("tags", b"a,b"), bad],
     ] {
         cases.push(post("/images", FORM, whole(&parts)).is(422, NOT_AN_IMAGE));
@@ -121,7 +130,7 @@ pub(super) fn files() -> Vec<Case> {
     for name in ["name", "tags"] {
         let wrong = field(name, b"a\xff");
         cases.push(post("/images", FORM, whole(&[wrong, good.clone()])).any(&[400, 422]));
-        let large = field(name, &[b'x'; 70_000]);
+        let large = field(name, &vec![b'x'; 70_000]);
         cases.push(post("/images", FORM, whole(&[large.clone(), good.clone()])).is(413, LIMIT));
         cases.push(post("/images", FORM, whole(&[good.clone(), large, file(&webp)])).is(413, LIMIT));
     }

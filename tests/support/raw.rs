@@ -20,9 +20,9 @@ const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: burrow\r\nConnection: close
 
 /// Writes `request` to the server and returns its answers, in order, up to where it closes the connection.
 ///
-/// With `half_close` the sending side is closed behind the request. Else `GET /healthz` follows when the first answer is
-/// there: a server that keeps the connection gives one more answer, and has no reason to give a third. Answers without
-/// `Content-Length` end with the connection; 1xx are passed over; what is no answer ends the reading.
+/// With `half_close` the sending side is closed behind the request. Else `GET /healthz` follows when the first answer
+/// is there: a server that keeps the connection gives one more answer, and has no reason to give a third. Answers
+/// without `Content-Length` end with the connection; 1xx are passed over; what is no answer is left out.
 pub async fn exchange(address: &str, request: &[u8], half_close: bool) -> Vec<Reply> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let (mut from, mut to) = stream.split();

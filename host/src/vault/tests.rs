@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
-use crate::{Filter, Variables};
 use crate::bindings::burrow::vault::types::Status;
 use crate::kv::Embedded;
+use crate::{Filter, Variables};
 
 fn burrow(directory: &tempfile::TempDir) -> Burrow {
     let component = std::env::var_os("BURROW_BUNDLE").map(PathBuf::from);
@@ -79,7 +79,10 @@ async fn what_is_refused_leaves_nothing() {
         let error = burrow.get(id).await.unwrap_err();
         assert!(matches!(error, Error::Vault(VaultError::InvalidInput(_))), "{error}");
     }
-    assert!(burrow.list(&Filter::default(), Some("x".into()), 1).await.is_err() && burrow.list(&Filter::default(), None, 0).await.is_err());
+    assert!(
+        burrow.list(&Filter::default(), Some("x".into()), 1).await.is_err()
+            && burrow.list(&Filter::default(), None, 0).await.is_err()
+    );
     assert!(burrow.list(&Filter::default(), None, 10).await.unwrap().images.is_empty());
     assert_eq!(burrow.stats().await.unwrap().stored_bytes, 0);
 }

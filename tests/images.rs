@@ -1,0 +1,165 @@
+//! Finding, changing and trying again.
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, Reply, encode};
+use crate::support::host::Host;
+use crate::support::images::{bitmap, fixture};
+use crate::support::origin::{Behaviour, Origin};
+
+const MERGE_PATCH: (&str, &str) = ("content-type", "application/merge-patch+json");
+
+async fn store(client: &Client, name: &str, tags: &[&str]) -> String {
+    let tags: String = tags.iter().map(|tag| format!("&tag={}", encode(tag))).collect();
+    let path = format!("/images?name={}{tags}", encode(name));
+    let reply = client.send(Method::POST, &path, &[("content-type", "image/png")], fixture("photo.png")).await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+async fn patch(client: &Client, id: &str, change: &Value) -> Reply {
+    client.send(Method::PATCH, &format!("/images/{id}"), &[MERGE_PATCH], change.to_string()).await
+}
+
+async fn names(client: &Client, query: &str) -> Vec<String> {
+    let reply = client.get(&format!("/images?{query}")).await;
+    assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+    let images = reply.json()["images"].as_array().unwrap().clone();
+    images.iter().map(|image| image["name"].as_str().unwrap().to_owned()).collect()
+}
+
+pub async fn lists_are_filtered(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let client = &burrow.client;
+    store(client, "Otter", &["river", "a b"]).await;
+    store(client, "BIBER", &["river"]).await;
+    store(client, "Straße Otter", &["a b"]).await;
+    let failed = client.add(&json!({ "url": origin.image("/x", "no image"), "name": "broken" })).await;
+    client.settled(&failed).await;
+    for (query, expected) in [
+        ("", vec!["broken", "Straße Otter", "BIBER", "Otter"]),
+        ("tag=river", vec!["BIBER", "Otter"]),
+        ("tag=river&tag=a%20b", vec!["Otter"]),
+        ("tag=nobody", vec![]),
+        ("status=failed", vec!["broken"]),
+        ("status=pending", vec![]),
+        ("q=otter", vec!["Straße Otter", "Otter"]),
+        ("q=STRASSE", vec![]),
+        ("q=stra%C3%9Fe", vec!["Straße Otter"]),
+        ("q=ibe&status=ready&tag=river", vec!["BIBER"]),
+        ("q=", vec!["broken", "Straße Otter", "BIBER", "Otter"]),
+    ] {
+        assert_eq!(names(client, query).await, expected, "{query}");
+    }
+    // The link to the next page keeps the filter.
+    let reply = client.get("/images?tag=a+b&limit=1").await;
+    let link = reply.header("link").to_owned();
+    let next = link.strip_prefix("</images?").unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+    assert!(next.contains("tag=a%20b"), "{link}");
+    assert_eq!(names(client, next).await, ["Otter"]);
+}
+
+pub async fn an_image_is_renamed_and_tagged(host: Host) {
+    let burrow = host.start().await;
+    let client = &burrow.client;
+    let id = store(client, "old", &["a"]).await;
+    let reply = patch(client, &id, &json!({ "name": " new ", "tags": ["b", "c", "b"] })).await;
+    let record = reply.json();
+    assert_eq!(reply.status, 200, "{record}");
+    assert_eq!((&record["name"], &record["tags"]), (&json!("new"), &json!(["b", "c"])));
+    assert_eq!(client.get(&format!("/images/{id}")).await.json(), record);
+    assert_eq!(client.get("/images/by-name/old").await.status, 404);
+    assert_eq!(client.get("/images/by-name/new").await.json()["id"], json!(id));
+    assert!(client.get("/image/new").await.body == fixture("photo.png"));
+    // What is absent stays; null removes.
+    assert_eq!(patch(client, &id, &json!({ "tags": null })).await.json()["name"], "new");
+    let record = patch(client, &id, &json!({ "name": "old" })).await.json();
+    assert_eq!((&record["name"], &record["tags"]), (&json!("old"), &json!([])));
+    assert_eq!(client.get("/images/by-name/old").await.status, 200);
+    assert_eq!(patch(client, &id, &json!({})).await.status, 200);
+    for (change, status) in [
+        (json!({ "name": null }), 422),
+        (json!({ "name": "" }), 422),
+        (json!({ "name": "a\u{0}" }), 422),
+        (json!({ "name": "x".repeat(256) }), 422),
+        (json!({ "tags": [""] }), 422),
+        (json!({ "tags": "a" }), 400),
+        (json!({ "status": "ready" }), 400),
+        (json!([]), 400),
+        (json!("x"), 400),
+    ] {
+        assert_eq!(patch(client, &id, &change).await.status, status, "{change}");
+    }
+    let path = format!("/images/{id}");
+    assert_eq!(client.send(Method::PATCH, &path, &[("content-type", "text/plain")], "{}").await.status, 415);
+    assert_eq!(client.get(&path).await.json()["updated"], client.get(&path).await.json()["updated"]);
+    let nobody = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(patch(client, nobody, &json!({ "name": "x" })).await.status, 404);
+}
+
+pub async fn changes_can_be_conditional(host: Host) {
+    let burrow = host.start().await;
+    let client = &burrow.client;
+    let path = format!("/images/{}", store(client, "x", &[]).await);
+    let seen = client.get(&path).await.header("etag").to_owned();
+    let change = |condition: &'static str, etag: String| {
+        let path = path.clone();
+        async move {
+            let headers = [MERGE_PATCH, (condition, etag.as_str())];
+            client.send(Method::PATCH, &path, &headers, r#"{"name":"y"}"#).await.status.as_u16()
+        }
+    };
+    assert_eq!(change("if-match", seen.clone()).await, 200);
+    assert_eq!(change("if-match", seen.clone()).await, 412, "it has changed since");
+    assert_eq!(change("if-none-match", "*".into()).await, 412);
+    assert_eq!(client.send(Method::DELETE, &path, &[("if-match", &seen)], "").await.status, 412);
+    let seen = client.get(&path).await.header("etag").to_owned();
+    assert_eq!(client.send(Method::DELETE, &path, &[("if-match", &seen)], "").await.status, 204);
+    assert_eq!(client.send(Method::DELETE, &path, &[("if-match", &seen)], "").await.status, 412);
+    assert_eq!(client.send(Method::DELETE, &path, &[], "").await.status, 204);
+}
+
+pub async fn a_failed_job_is_tried_again(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let client = &burrow.client;
+    let url = origin.serve("/late.png", Behaviour::Status(404));
+    let id = client.add(&json!({ "url": url, "name": "late" })).await;
+    let other = store(client, "other", &[]).await;
+    assert_eq!(client.settled(&id).await["status"], "failed");
+    assert_eq!(patch(client, &id, &json!({ "name": "x" })).await.status, 409, "only a ready image is changed");
+    let retry =
+        async |headers: &[(&str, &str)]| client.send(Method::POST, &format!("/images/{id}/retry"), headers, "").await;
+    assert_eq!(retry(&[("prefer", "wait=20")]).await.json()["status"], "failed");
+    origin.image("/late.png", fixture("photo.png"));
+    let reply = retry(&[]).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (202, format!("/images/{id}").as_str()));
+    let record = client.settled(&id).await;
+    assert_eq!((&record["status"], &record["attempts"]), (&json!("ready"), &json!(1)));
+    assert!(client.content(&id).await == fixture("photo.png"));
+    let reply = retry(&[]).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["type"]), (409, &json!("/problems/not-ready")));
+    // It is the newest now, and listed once.
+    assert_eq!(names(client, "").await, ["late", "other"]);
+    let stats = client.get("/stats").await.json();
+    assert_eq!((&stats["images"], &stats["pending"], &stats["failed"]), (&json!(2), &json!(0), &json!(0)));
+    let missing = "/images/00000000-0000-7000-8000-000000000000/retry";
+    assert_eq!(client.send(Method::POST, missing, &[], "").await.status, 404);
+    assert_eq!(client.send(Method::POST, &format!("/images/{other}/retry"), &[], "").await.status, 409);
+}
+
+pub async fn a_job_being_retried_is_resumed_after_a_kill() {
+    let (mut burrow, origin) = (Host::Native.start().await, Origin::start().await);
+    let url = origin.serve("/late.bmp", Behaviour::Status(404));
+    let id = burrow.client.add(&json!({ "url": url })).await;
+    burrow.client.settled(&id).await;
+    // A later image, long settled, is passed by those who look for jobs left over.
+    store(&burrow.client, "later", &[]).await;
+    let (_open, gate) = tokio::sync::watch::channel(false);
+    origin.serve("/late.bmp", Behaviour::Gated(bitmap(300_000, 1).into(), gate));
+    let reply = burrow.client.send(Method::POST, &format!("/images/{id}/retry"), &[], "").await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    burrow.kill_and_restart().await;
+    origin.image("/late.bmp", bitmap(300_000, 1));
+    assert_eq!(burrow.client.settled(&id).await["status"], "ready");
+}
