@@ -15,6 +15,7 @@ pub mod kv;
 mod outbound;
 mod serve;
 mod state;
+mod target;
 mod timed_body;
 mod variables;
 mod vault;

@@ -26,7 +26,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
 
 use crate::state::State;
 use crate::timed_body::TimedBody;
-use crate::{Burrow, Error};
+use crate::{Burrow, Error, target};
 
 /// Connections served at once; more wait to be accepted.
 const CONNECTIONS: usize = 1000;
@@ -153,20 +153,30 @@ async fn resume_for_ever(burrow: Burrow, started: SystemTime) {
 async fn answer(handler: &ProxyHandler<Workers>, request: http::Request<Incoming>) -> http::Response<WasiBody> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let time = if request.body().is_end_stream() { ANSWER_TIME } else { UPLOAD_TIME };
-    let request = request.map(|body| TimedBody::new(body, BODY_TIME).boxed_unsync());
+    let request = match target::complete(request) {
+        Ok(request) => request.map(|body| TimedBody::new(body, BODY_TIME).boxed_unsync()),
+        Err(reason) => return problem(http::StatusCode::BAD_REQUEST, "malformed", "Malformed request", reason),
+    };
     match handler.handle(time, request).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!("{method} {path}: {error:#}");
-            let problem = br#"{"type":"/problems/internal","title":"Internal error","status":500,"detail":"the request could not be answered; the log says why"}"#;
-            let body = Full::from(&problem[..]).map_err(|never| match never {}).boxed_unsync();
-            let mut response = http::Response::new(body);
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            let media_type = http::HeaderValue::from_static("application/problem+json");
-            response.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
-            response
+            let detail = "the request could not be answered; the log says why";
+            problem(http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
         }
     }
+}
+
+/// What the component would say, had it been asked.
+fn problem(status: http::StatusCode, kind: &str, title: &str, detail: &str) -> http::Response<WasiBody> {
+    let (kind, status_code) = (format!("/problems/{kind}"), status.as_u16());
+    let body = serde_json::json!({ "type": kind, "title": title, "status": status_code, "detail": detail });
+    let body = Full::from(body.to_string()).map_err(|never| match never {}).boxed_unsync();
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    let media_type = http::HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
+    response
 }
 
 /// Makes the instances that serve.
