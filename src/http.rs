@@ -192,6 +192,9 @@ impl<P: Ports> Service<P> {
         body: impl ByteSource,
     ) -> Result<Answer<P>, Problem> {
         let target = Target::parse(target)?;
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return Err(Problem::malformed("a request has one Host"));
+        }
         target.check_method(method)?;
         if method == Method::OPTIONS {
             return Ok(self.options(&target, headers).into());

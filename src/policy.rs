@@ -72,6 +72,9 @@ impl OriginPolicy {
         let Some(host) = url.host() else {
             return Err("the URL has no host".into());
         };
+        if url.port() == Some(0) {
+            return Err("no server is on port 0".into());
+        }
         if !self.allowed_hosts.allow(&host.to_string()) {
             return Err(format!("{host} is not one of allowed_hosts"));
         }
@@ -172,6 +175,7 @@ mod tests {
         assert!(OPEN.parse("http://127.0.0.1:8080/a.png").is_ok());
         assert!(OPEN.parse("http://u:p@127.0.0.1/").is_err());
         assert!(OPEN.parse("file:///etc/passwd").is_err());
+        assert!(OPEN.parse("http://127.0.0.1:0/").is_err());
     }
 
     #[test]

@@ -138,7 +138,7 @@ mod tests {
             ("allow_private_network", "yes"),
             ("allowed_hosts", "http://example.com"),
             ("connect_timeout_seconds", "0x5"),
-            ("cors_origins", "example.com"),
+            ("cors_origins", "other.example"),
             ("download_timeout_seconds", "5m"),
             ("link_keys", "a:tooshort"),
             ("max_files", "0.5"),

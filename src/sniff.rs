@@ -14,6 +14,7 @@ pub struct Sniffed {
 /// Looks at the start of a file (all of it if it is short); none if it is no image that browsers or photographers use.
 pub fn sniff(start: &[u8]) -> Option<Sniffed> {
     if let Ok(kind) = imagesize::image_type(start)
+        && holds(kind, start)
         && let Some(media_type) = media_type(kind)
     {
         return Some(Sniffed { media_type, dimensions: dimensions(start) });
@@ -31,6 +32,26 @@ pub fn describe(start: &[u8]) -> String {
     let more = if start.len() > 16 { "..." } else { "" };
     format!("starts with \"{shown}{more}\"")
 }
+
+/// Whether more than a few magic bytes speak for a kind that shares them with other files.
+fn holds(kind: ImageType, start: &[u8]) -> bool {
+    match kind {
+        // The size of the header that follows the file header (BITMAPCOREHEADER to BITMAPV5HEADER).
+        ImageType::Bmp => matches!(start.get(14..18), Some([12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])),
+        // One of the brands of ISO/IEC 23008-12 and AVIF; others are films.
+        ImageType::Heif(_) => {
+            let len = start.first_chunk::<4>().map_or(0, |len| u32::from_be_bytes(*len) as usize);
+            let brands = start.get(8..len.min(start.len())).unwrap_or_default().chunks_exact(4);
+            brands.enumerate().any(|(n, brand)| n != 1 && BRANDS.iter().any(|known| *known == brand))
+        }
+        _ => true,
+    }
+}
+
+const BRANDS: [&[u8; 4]; 14] = [
+    b"avif", b"avis", b"avci", b"avcs", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevm", b"hevs", b"hevx",
+    b"mif1", b"msf1",
+];
 
 fn media_type(kind: ImageType) -> Option<&'static str> {
     Some(match kind {
@@ -114,6 +135,10 @@ mod tests {
         for text in ["", "G", "<html><svg></svg></html>", "<svgfoo>", "hello", "<!-- <svg>", "%PDF-1.7"] {
             assert_eq!(sniff(text.as_bytes()), None, "{text}");
         }
+        for text in ["BMW is a car", "BMW and BMX, both of them are words", "\0\0\0\x18ftypmp42\0\0\0\0mp42isom"] {
+            assert_eq!(sniff(text.as_bytes()), None, "{text}");
+        }
+        assert!(sniff(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic").is_some());
         assert_eq!(describe(b""), "0 bytes");
         assert_eq!(describe(b"<html>\n"), "starts with \"<html>\\n\"");
     }

@@ -10,6 +10,7 @@ mod access;
 mod cli;
 mod content;
 mod first_design;
+mod hostile;
 mod http_api;
 mod images;
 mod jobs;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
             several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
+        hostile: hostile_requests_change_nothing, forged_links_and_tokens_open_nothing;
         http_api: unknown_routes_and_methods, malformed_json_names_the_place, invalid_input_names_the_field,
             images_are_listed_newest_first, removing_is_idempotent_and_spares_twins, head_has_no_body,
             what_is_polled_costs_a_304;

@@ -56,8 +56,8 @@ enum Verb {
 /// Does what was typed. 0: all went well; 1: something did not, and standard error says what; 2: it could not be
 /// understood.
 pub(crate) fn run(cli: Cli) -> ExitCode {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,burrow_host=info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "warn,burrow_host=info,wasmtime_wasi_http=error".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = tokio::runtime::Runtime::new().context("cannot start the async runtime").and_then(|runtime| {
         runtime.block_on(async {

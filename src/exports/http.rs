@@ -50,8 +50,10 @@ fn incoming(request: Request) -> Result<service::Request<HttpBody>, ErrorCode> {
         let name = ::http::HeaderName::try_from(name).map_err(|_| ErrorCode::HttpProtocolError)?;
         headers.append(name, value.try_into().map_err(|_| ErrorCode::HttpProtocolError)?);
     }
-    // The host gives the `Host` header as the request's authority.
-    if let Some(authority) = request.get_authority().and_then(|authority| authority.try_into().ok()) {
+    // Some hosts give the `Host` header as the request's authority only.
+    if !headers.contains_key(::http::header::HOST)
+        && let Some(authority) = request.get_authority().and_then(|authority| authority.try_into().ok())
+    {
         headers.insert(::http::header::HOST, authority);
     }
     Ok(service::Request {

@@ -35,9 +35,7 @@ impl<P: Ports> Service<P> {
                 let form = String::from_utf8(read_body(body, limit).await?);
                 let form = Query::parse(&form.map_err(|_| Problem::malformed("the form is not UTF-8"))?)?;
                 let owned = |name| form.get(name).map(str::to_owned);
-                if let Some((other, _)) = form.pairs().find(|(name, _)| !matches!(*name, "url" | "name" | "tags")) {
-                    return Err(Problem::invalid(other, "only url, name and tags are taken"));
-                }
+                form.check(&["url", "name", "tags"], &[])?;
                 let add = Upload { url: owned("url"), name: owned("name"), tags: form.get("tags").map(split_tags) };
                 self.add_job(head, key, add).await
             }
@@ -49,6 +47,7 @@ impl<P: Ports> Service<P> {
                 Ok(back_to_page(head, stored).into())
             }
             bytes if bytes.starts_with("image/") || bytes == "application/octet-stream" => {
+                head.query.check(&["name"], &["tag"])?;
                 let tags: Vec<String> = head.query.all("tag").map(str::to_owned).collect();
                 let label = Label::new(head.query.get("name"), &tags)?;
                 let content = self.vault.pack(&mut body).await?;

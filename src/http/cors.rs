@@ -61,7 +61,7 @@ impl Origins {
             (Some(site), _) => matches!(site, "same-origin" | "none"),
             (None, Some(origin)) => {
                 let (_, host) = origin.split_once("://").unwrap_or_default();
-                text(header::HOST.as_str()).is_none_or(|ours| host.eq_ignore_ascii_case(ours))
+                text(header::HOST.as_str()).is_some_and(|ours| host.eq_ignore_ascii_case(ours))
             }
             (None, None) => true,
         };
@@ -142,6 +142,7 @@ mod tests {
             (&[("sec-fetch-site", "cross-site"), ("origin", "https://b.example")], false, false),
             (&[("origin", "http://burrow.example:3000"), ("host", "burrow.example:3000")], true, true),
             (&[("origin", "http://evil.example"), ("host", "burrow.example:3000")], false, false),
+            (&[("origin", "http://burrow.example:3000")], false, false),
             (&[("origin", "null"), ("host", "burrow.example:3000")], false, false),
             (&[("origin", "https://b.example:8443"), ("host", "burrow.example")], false, true),
         ] {

@@ -21,10 +21,7 @@ const LINK_SECONDS: u64 = 3600;
 impl<P: Ports> Service<P> {
     /// `GET /images`.
     pub(super) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
-        const PARAMETERS: [&str; 5] = ["cursor", "limit", "tag", "status", "q"];
-        if let Some((other, _)) = head.query.pairs().find(|(name, _)| !PARAMETERS.contains(name)) {
-            return Err(Problem::invalid(other, "only cursor, limit, tag, status and q are taken"));
-        }
+        head.query.check(&["cursor", "limit", "status", "q"], &["tag"])?;
         let Page { images, next } = self.page(head.query).await?;
         let images: Vec<Image<'_>> = images.iter().map(Image::from).collect();
         let mut response =

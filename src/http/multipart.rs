@@ -136,7 +136,7 @@ pub(super) fn split_tags(text: &str) -> Vec<String> {
 
 fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
     let value = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(value).map_err(|error| Problem::malformed(error.to_string()))?;
+    let boundary = multer::parse_boundary(value).map_err(|_| Problem::malformed("Content-Type has no boundary"))?;
     // RFC 2046 section 5.1.1.
     if (1..=70).contains(&boundary.len()) {
         Ok(boundary)
@@ -165,7 +165,15 @@ impl Between {
 }
 
 fn malformed(error: &multer::Error) -> Error {
-    Error::Malformed(format!("the multipart body cannot be read: {error}"))
+    use multer::Error as E;
+    let what = match error {
+        E::IncompleteFieldData { .. } | E::IncompleteHeaders | E::IncompleteStream => "it ends before it is whole",
+        E::ReadHeaderFailed(_) | E::DecodeHeaderName { .. } | E::DecodeHeaderValue { .. } => {
+            "a part's head is not valid"
+        }
+        _ => "it breaks the rules of its format",
+    };
+    Error::Malformed(format!("the multipart body cannot be read: {what}"))
 }
 
 /// One part's bytes.

@@ -66,6 +66,9 @@ kinds! {
         "The key-value store failed. Send the request again after `Retry-After` seconds.";
 }
 
+/// The longest `detail`, in bytes: what it repeats of a request may be long.
+const MAX_DETAIL: usize = 400;
+
 /// A failure, ready to be sent.
 #[derive(Debug, Serialize)]
 pub struct Problem {
@@ -82,11 +85,16 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static Kind, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        if detail.len() > MAX_DETAIL {
+            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+            detail.push_str("...");
+        }
         Self {
             kind: format!("/problems/{}", kind.slug),
             title: kind.title,
             status: status.as_u16(),
-            detail: detail.into(),
+            detail,
             members: Map::new(),
             headers: Vec::new(),
         }
@@ -164,6 +172,7 @@ impl Problem {
 
     /// A value breaks a rule.
     pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        let field = field.get(..field.floor_char_boundary(100)).unwrap_or_default();
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, &INVALID, detail).member("field", field)
     }
 

@@ -157,6 +157,20 @@ impl Query {
         self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
+    /// Refuses other names than `once`, which may be there once, and `often`.
+    pub(super) fn check(&self, once: &[&str], often: &[&str]) -> Result<(), Problem> {
+        for (name, _) in self.pairs() {
+            if once.contains(&name) && self.all(name).count() > 1 {
+                return Err(Problem::invalid(name, format!("{name} is there more than once")));
+            }
+            if !once.contains(&name) && !often.contains(&name) {
+                let taken = [once, often].concat().join(", ");
+                return Err(Problem::invalid(name, format!("{name} is not taken here, only {taken}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Names and values in their order.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -4,3 +4,4 @@ pub mod client;
 pub mod host;
 pub mod images;
 pub mod origin;
+pub mod raw;
