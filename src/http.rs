@@ -226,7 +226,9 @@ impl<P: Ports> Service<P> {
             (Route::NamedImage(name), _) => {
                 let record = self.vault.get_by_name(&name).await?;
                 if !negotiation::wants_html(headers) {
-                    return self.content_by_name(head, &record).await;
+                    let mut answer = self.content_by_name(head, &record).await?;
+                    set(answer.response.headers_mut(), header::VARY, "accept, accept-encoding");
+                    return Ok(answer);
                 }
                 page::image(&record)
             }

@@ -68,7 +68,8 @@ pub async fn an_image_is_renamed_and_tagged(host: Host) {
     let record = reply.json();
     assert_eq!(reply.status, 200, "{record}");
     assert_eq!((&record["name"], &record["tags"]), (&json!("new"), &json!(["b", "c"])));
-    assert_eq!(client.get(&format!("/images/{id}")).await.json(), record);
+    let read = client.get(&format!("/images/{id}")).await;
+    assert_eq!((read.json(), read.header("etag")), (record, reply.header("etag")));
     assert_eq!(client.get("/images/by-name/old").await.status, 404);
     assert_eq!(client.get("/images/by-name/new").await.json()["id"], json!(id));
     assert!(client.get("/image/new").await.body == fixture("photo.png"));

@@ -152,6 +152,7 @@ pub async fn several_files_are_stored_all_or_none(host: Host) {
         ("no image", form(&[good(), part("f", Some("bad.png"), b"bad")]), 422),
         ("an unknown field", form(&[good(), part("title", None, b"x")]), 422),
         ("a bad name", form(&[good(), part("name", None, b"a\0b"), good()]), 422),
+        ("tags after the files", form(&[good(), part("tags", None, b"a")]), 422),
         ("no file", form(&[part("name", None, b"x")]), 422),
         ("nothing", form(&[]), 422),
         ("no end", good(), 400),

@@ -95,6 +95,8 @@ impl<P: Ports> Service<P> {
     ) -> Result<(), Problem> {
         let Settings { max_files, max_request_bytes, .. } = self.settings;
         let (mut name, mut tags, mut text) = (None, Vec::new(), 0);
+        // The field that no file has followed yet.
+        let mut waiting = None;
         while let Some(field) = between.guard(max_request_bytes, form.next_field()).await? {
             let file_name = field.file_name().map(str::to_owned);
             let field_name = field.name().unwrap_or_default().to_owned();
@@ -102,8 +104,8 @@ impl<P: Ports> Service<P> {
             let Some(file_name) = file_name else {
                 let value = part.text(&field_name, &mut text, max_request_bytes).await?;
                 match field_name.as_str() {
-                    "name" => name = Some(value),
-                    "tags" => tags = split_tags(&value),
+                    "name" => (name, waiting) = (Some(value), Some("name")),
+                    "tags" => (tags, waiting) = (split_tags(&value), Some("tags")),
                     _ => return Err(Problem::invalid(&field_name, "only name, tags and files are taken")),
                 }
                 continue;
@@ -123,9 +125,14 @@ impl<P: Ports> Service<P> {
             let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
             let label = Label::new(name.take().as_deref().or(Some(base)), &tags)?;
             let content = self.vault.pack(&mut part).await?;
+            waiting = None;
             files.push((self.vault.draft(label), content));
         }
-        if files.is_empty() { Err(Problem::missing("file")) } else { Ok(()) }
+        match waiting {
+            _ if files.is_empty() => Err(Problem::missing("file")),
+            Some(field) => Err(Problem::invalid(field, format!("{field} stands before the files that it is for"))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -197,6 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn the_routes_and_openapi_json_agree() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
+        let mut documented: Vec<(String, String)> = Vec::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+            let methods = methods.iter().filter(|method| operations.get(method).is_some());
+            documented.extend(methods.map(|method| (path.clone(), method.to_ascii_uppercase())));
+        }
+        let routed = ROUTES.iter().flat_map(|(template, _, methods)| {
+            // A star has no counterpart in OpenAPI.
+            methods.iter().map(|method| (template.replace("{*", "{"), method.to_string()))
+        });
+        let mut routed: Vec<_> = routed.collect();
+        documented.sort();
+        routed.sort();
+        assert_eq!(documented, routed);
+    }
+
+    #[test]
     fn percent_signs_are_not_guessed() {
         for target in ["/%", "/%1", "/%zz", "/images?q=%", "/images?%=1", "/image/%ff", "/stats?a=%c3%28"] {
             assert_eq!(Target::parse(target).unwrap_err().status(), 400, "{target}");

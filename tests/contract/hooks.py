@@ -17,19 +17,9 @@ from schemathesis.openapi.checks import RejectedPositiveData
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures" / "images"
 TOKEN = {"Authorization": "Bearer contract-write-token"}
 
-# Beginnings by which formats are told; what follows is not looked at.
-HEADS = [
-    b"GIF89a\x05\x00\x07\x00",
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x05\x00\x00\x00\x07",
-    b"BM" + bytes(16) + b"\x05\x00\x00\x00\x07\x00\x00\x00",
-    b"<svg xmlns='http://www.w3.org/2000/svg'>",
-]
-# Other bytes are no image.
-schemathesis.openapi.format(
-    "binary",
-    st.sampled_from([file.read_bytes() for file in sorted(FIXTURES.iterdir())])
-    | st.builds(bytes.__add__, st.sampled_from(HEADS), st.binary(min_size=16, max_size=64)),
-)
+# Other bytes are no image; what follows one is not looked at.
+IMAGES = st.sampled_from([file.read_bytes() for file in sorted(FIXTURES.iterdir())])
+schemathesis.openapi.format("binary", st.builds(bytes.__add__, IMAGES, st.binary(max_size=64)))
 
 # Why a request that is valid by the schema may be refused: what no schema can say.
 EXCUSED = {
@@ -187,7 +177,9 @@ def suit(case, operation):
     phase = case.meta.phase.data
     meant = {phase.parameter, *(mutation.parameter for mutation in getattr(phase, "mutations", ()))}
     body = getattr(case.body, "data", case.body)
-    for header in {"Content-Digest", "Repr-Digest"} & set(case.headers) - meant:
+    for header in ["Content-Digest", "Repr-Digest"]:
+        if header not in case.headers or header in meant:
+            continue
         if isinstance(body, bytes):
             digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
             case.headers[header] = f"sha-256=:{digest}:"
