@@ -51,4 +51,11 @@ pub async fn image_by_name_is_a_page_or_the_bytes(host: Host) {
     assert!(page.text().contains(&format!("<img src=\"/images/{}/content\"", id.as_str().unwrap())), "{}", page.text());
     let bytes = burrow.client.get("/image/my%20photo").await;
     assert!(bytes.header("content-type") == "image/png" && bytes.body == fixture("photo.png"));
+    for reply in [page, bytes] {
+        assert!(
+            reply.header("vary").contains("accept,") || reply.header("vary") == "accept",
+            "{}",
+            reply.header("vary")
+        );
+    }
 }

@@ -69,10 +69,10 @@ impl<P: Ports> Service<P> {
         let content = image.content()?;
         let gzip_etag = etag(content, Form::Gzip);
         // Ranges are for GET alone (RFC 9110 section 14.2).
-        let ranged = *method == Method::GET && headers.contains_key(header::RANGE);
-        let of_gzip = ranged && conditional::names(headers, &header::IF_RANGE, &gzip_etag);
+        let of_part = *method == Method::GET && headers.contains_key(header::RANGE);
+        let of_gzip = of_part && conditional::names(headers, &header::IF_RANGE, &gzip_etag);
         let packed = content.codec == Codec::Deflate;
-        let form = negotiation::form(headers, packed, ranged && !of_gzip).ok_or_else(Problem::not_acceptable)?;
+        let form = negotiation::form(headers, packed, of_part && !of_gzip).ok_or_else(Problem::not_acceptable)?;
         let etag = etag(content, form);
         let now = Validators { etag: &etag, last_modified };
 
@@ -90,7 +90,7 @@ impl<P: Ports> Service<P> {
         let blob = self.vault.open(image).await?;
         let size = blob.size(form);
         let mut ranges = None;
-        if ranged && conditional::range_holds(headers, now) {
+        if of_part && conditional::range_holds(headers, now) {
             ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
         }
         let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };

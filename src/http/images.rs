@@ -1,11 +1,10 @@
 //! Listing, changing and removing images; their links; jobs left over.
 
 use http::{HeaderValue, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use super::conditional::{self, Validators, Verdict};
-use super::json::{Image, Link, Patch, media_type, read, response};
+use super::json::{Change, Image, Link, Patch, media_type, read, response};
 use super::problem::Problem;
 use super::route::Query;
 use super::{Answer, Head, Job, Service, etag, no_content, set};
@@ -58,9 +57,17 @@ impl<P: Ports> Service<P> {
             }
         }
         let patch: Patch = read(body, self.settings.max_request_bytes).await?;
-        let name = patch.name.map(|name| name.ok_or_else(|| Problem::invalid("name", "an image cannot do without")));
-        let tags = patch.tags.map(Option::unwrap_or_default);
-        let edit = Edit::new(name.transpose()?.as_deref(), tags.as_deref())?;
+        let name = match patch.name {
+            Change::Keep => None,
+            Change::Remove => return Err(Problem::invalid("name", "an image cannot do without a name")),
+            Change::Set(name) => Some(name),
+        };
+        let tags = match patch.tags {
+            Change::Keep => None,
+            Change::Remove => Some(Vec::new()),
+            Change::Set(tags) => Some(tags),
+        };
+        let edit = Edit::new(name.as_deref(), tags.as_deref())?;
         let record = self.vault.get(id).await?;
         check(head, &record)?;
         let record = self.vault.edit(record, edit).await?;
@@ -163,8 +170,9 @@ fn filter(query: &Query) -> Result<Filter, Error> {
 
 /// The path of the next page: the same query with another cursor.
 fn next_page(query: &Query, next: u64) -> String {
-    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-    let others = query.pairs().filter(|(name, _)| *name != "cursor");
-    let others: String = others.map(|(name, value)| format!("{}={}&", encode(name), encode(value))).collect();
-    format!("/images?{others}cursor={next}")
+    let path = String::from("/images?");
+    let start = path.len();
+    let mut pairs = url::form_urlencoded::Serializer::for_suffix(path, start);
+    pairs.extend_pairs(query.pairs().filter(|(name, _)| *name != "cursor"));
+    pairs.append_pair("cursor", &next.to_string()).finish()
 }

@@ -39,19 +39,29 @@ impl From<AddByUrl> for Upload {
     }
 }
 
-/// `PATCH /images/{id}`, a merge patch (RFC 7396): what is absent stays, null removes.
+/// `PATCH /images/{id}`, a merge patch (RFC 7396).
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(default, deserialize_with = "present")]
-    pub(super) name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
-    pub(super) tags: Option<Option<Vec<String>>>,
+    #[serde(default)]
+    pub(super) name: Change<String>,
+    #[serde(default)]
+    pub(super) tags: Change<Vec<String>>,
 }
 
-/// Tells null from absent.
-fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
+/// What a merge patch does to a member: nothing if it is absent; null removes it.
+#[derive(Debug, Default)]
+pub(super) enum Change<T> {
+    #[default]
+    Keep,
+    Remove,
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(value)?.map_or(Self::Remove, Self::Set))
+    }
 }
 
 /// `POST /images/{id}/links`.

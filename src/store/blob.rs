@@ -51,7 +51,7 @@ impl<P: Ports> Store<P> {
         if manifest.size != content.size || manifest.sha256 != content.sha256 || chunks != block_count(content.size) {
             return Err(Error::Corrupt(format!("manifest {} is of other content", Key::manifest(blob))));
         }
-        Ok(Blob { store: self.clone(), blob, manifest: Rc::new(manifest) })
+        Ok(Blob { store: self.clone(), id: blob, manifest: Rc::new(manifest) })
     }
 }
 
@@ -68,7 +68,7 @@ pub enum Form {
 #[derive(Clone, Debug)]
 pub struct Blob<P> {
     store: Store<P>,
-    blob: BlobId,
+    id: BlobId,
     manifest: Rc<Manifest>,
 }
 
@@ -92,7 +92,7 @@ impl<P: Ports> Blob<P> {
     }
 
     async fn chunk(&self, n: u32) -> Result<Vec<u8>, Error> {
-        let key = Key::chunk(self.blob, n);
+        let key = Key::chunk(self.id, n);
         let corrupt = |why: &str| Error::Corrupt(format!("chunk {key} {why}"));
         let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
         let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
