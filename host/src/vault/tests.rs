@@ -25,7 +25,7 @@ fn label(name: &str) -> Label {
 /// A bitmap's header and a texture that deflate has to work on.
 fn image(size: usize) -> Bytes {
     let texture = (0..size).map(|n| (n / 7) as u8 ^ ((n * n) >> 9) as u8);
-    b"BM".iter().copied().chain(texture).take(size).collect()
+    b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).take(size).collect()
 }
 
 async fn read(mut content: Content) -> Result<Vec<u8>, Error> {
