@@ -41,6 +41,9 @@ pub enum Error {
     /// A request with the same idempotency key is being answered.
     #[error("a request with this Idempotency-Key is being answered")]
     KeyBusy,
+    /// Somebody else changes the image.
+    #[error("somebody else is changing this image")]
+    Changed,
     /// A setting cannot be read.
     #[error("the setting {name} cannot be read; it must be {rule}")]
     Setting {

@@ -133,11 +133,13 @@ pub struct Answer<P> {
     pub response: Response<Body<P>>,
     /// What to go on with.
     pub jobs: Vec<Job>,
+    /// What went wrong here, for the operator.
+    pub log: Option<String>,
 }
 
 impl<P> From<Response<Body<P>>> for Answer<P> {
     fn from(response: Response<Body<P>>) -> Self {
-        Self { response, jobs: Vec::new() }
+        Self { response, jobs: Vec::new(), log: None }
     }
 }
 
@@ -169,7 +171,10 @@ impl<P: Ports> Service<P> {
         let Request { method, path_and_query, headers, body } = request;
         let mut answer = match self.answer(&method, &path_and_query, &headers, body).await {
             Ok(answer) => answer,
-            Err(problem) => problem.into_response().into(),
+            Err(mut problem) => {
+                let log = problem.take_cause();
+                Answer { log, ..problem.into_response().into() }
+            }
         };
         let response = &mut answer.response;
         self.settings.cors_origins.share(&headers, response.headers_mut());
@@ -191,6 +196,9 @@ impl<P: Ports> Service<P> {
         headers: &HeaderMap,
         body: impl ByteSource,
     ) -> Result<Answer<P>, Problem> {
+        if method == Method::OPTIONS && target == "*" {
+            return Ok(no_content().into());
+        }
         let target = Target::parse(target)?;
         if headers.get_all(header::HOST).iter().count() > 1 {
             return Err(Problem::malformed("a request has one Host"));

@@ -34,7 +34,7 @@ impl std::str::FromStr for AllowedHosts {
             let host = Host::parse(name).map_err(|_| ())?;
             Ok(format!("{below}{host}"))
         };
-        words(text).map(host).collect::<Result<_, _>>().map(Self)
+        words(text, host).map(Self)
     }
 }
 

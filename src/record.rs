@@ -243,8 +243,10 @@ impl Record for Trash {
 pub struct Answered {
     /// What the request was.
     pub fingerprint: Sha256Hex,
-    /// The images; if they do not exist, whoever was to make them is at it or dead.
+    /// The images.
     pub images: Vec<ImageId>,
+    /// Whether they were made; if not, whoever was to make them is at it or dead.
+    pub done: bool,
     /// Until this time, in milliseconds since 1970, whoever makes them is taken to be alive.
     pub lease: u64,
     /// Until this time it is remembered.

@@ -71,7 +71,7 @@ impl Settings {
                 download_time: read.seconds("download_timeout_seconds", 1..=600, vault.download_time)?,
             },
             http: http::Settings {
-                max_request_bytes: read.size("max_request_bytes", 1024..=16 << 20, http.max_request_bytes)?,
+                max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,
                 max_files: read.size("max_files", 1..=10_000, http.max_files)?,
                 page_size: usize::try_from(page).unwrap_or(http.page_size),
                 max_wait: read.seconds("max_wait_seconds", 0..=50, http.max_wait)?,
@@ -85,9 +85,11 @@ impl Settings {
     }
 }
 
-/// The words of a list that people write with spaces or commas between them.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty())
+/// Parses each word of a list that people write with spaces or commas between them; there must be one at least.
+pub(crate) fn words<T>(text: &str, parse: impl Fn(&str) -> Result<T, ()>) -> Result<Vec<T>, ()> {
+    let words = text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
+    let list = words.map(parse).collect::<Result<Vec<T>, ()>>()?;
+    if list.is_empty() { Err(()) } else { Ok(list) }
 }
 
 /// Reads single variables.
@@ -147,6 +149,10 @@ mod tests {
             ("max_wait_seconds", "51"),
             ("page_size", "1001"),
             ("read_token", "brief"),
+            ("read_token", " , "),
+            ("link_keys", " , "),
+            ("allowed_hosts", " , "),
+            ("link_keys", "a:0123456789abcdef a:fedcba9876543210"),
             ("write_token", "sécurité-sécurité"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

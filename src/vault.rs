@@ -19,8 +19,9 @@ use futures::future::Either;
 
 pub use accept::Draft;
 pub use edit::Edit;
+pub use ingest::Packed;
 pub use label::Label;
-pub use once::Once;
+pub use once::{Answering, Once};
 pub use read::{Filter, MAX_PAGE, Page, Statistics};
 pub use resume::Resumed;
 

@@ -7,7 +7,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::try_join_all;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::random::random::get_random_bytes;
 use spin_sdk::wit_bindgen::yield_async;
@@ -45,7 +45,13 @@ pub(crate) async fn settings() -> Result<Settings, Error> {
     if let Some(settings) = SETTINGS.with(|settings| settings.get().cloned()) {
         return Ok(settings);
     }
-    let values = join_all(settings::NAMES.map(async |name| (name, variables::get(name).await.ok()))).await;
+    let values = try_join_all(settings::NAMES.map(async |name| match variables::get(name).await {
+        Ok(value) => Ok((name, Some(value))),
+        Err(variables::Error::Undefined(_)) => Ok((name, None)),
+        // A token that cannot be had now is not no token.
+        Err(_) => Err(Error::Setting { name, rule: "given by the host, which fails to".into() }),
+    }));
+    let values = values.await?;
     let settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
     Ok(SETTINGS.with(|read| read.get_or_init(|| settings).clone()))
 }

@@ -121,6 +121,43 @@ pub async fn changes_can_be_conditional(host: Host) {
     assert_eq!(client.send(Method::DELETE, &path, &[], "").await.status, 204);
 }
 
+pub async fn of_changes_at_once_none_is_lost(host: Host) {
+    let burrow = host.start().await;
+    let client = &burrow.client;
+    let id = store(client, "x", &[]).await;
+    for round in 0..10 {
+        let renamed = json!({ "name": format!("name {round}") });
+        let tagged = json!({ "tags": [format!("tag {round}")] });
+        let (name, tags) = futures::join!(patch(client, &id, &renamed), patch(client, &id, &tagged));
+        assert_eq!((name.status.as_u16(), tags.status.as_u16()), (200, 200), "{} {}", name.text(), tags.text());
+        let record = client.get(&format!("/images/{id}")).await.json();
+        assert_eq!((&record["name"], &record["tags"]), (&renamed["name"], &tagged["tags"]));
+        // With a condition only one of them is made.
+        let etag = client.get(&format!("/images/{id}")).await.header("etag").to_owned();
+        let headers = [MERGE_PATCH, ("if-match", etag.as_str())];
+        let path = format!("/images/{id}");
+        let all = (0..4).map(|n| {
+            let change = json!({ "tags": [n.to_string()] }).to_string();
+            client.send(Method::PATCH, &path, &headers, change)
+        });
+        let statuses: Vec<u16> =
+            futures::future::join_all(all).await.iter().map(|reply| reply.status.as_u16()).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 412).count(), 3, "{statuses:?}");
+    }
+}
+
+pub async fn a_name_is_found_though_many_bore_it(host: Host) {
+    let burrow = host.start().await;
+    let client = &burrow.client;
+    let oldest = store(client, "x", &[]).await;
+    for _ in 0..66 {
+        let id = store(client, "x", &[]).await;
+        client.send(Method::DELETE, &format!("/images/{id}"), &[], "").await;
+    }
+    assert_eq!(client.get("/images/by-name/x").await.json()["id"], json!(oldest));
+}
+
 pub async fn a_failed_job_is_tried_again(host: Host) {
     let (burrow, origin) = (host.start().await, Origin::start().await);
     let client = &burrow.client;

@@ -59,6 +59,7 @@ fn main() -> ExitCode {
             images_are_listed_newest_first, removing_is_idempotent_and_spares_twins, head_has_no_body,
             what_is_polled_costs_a_304;
         images: lists_are_filtered, an_image_is_renamed_and_tagged, changes_can_be_conditional,
+            of_changes_at_once_none_is_lost, a_name_is_found_though_many_bore_it,
             a_failed_job_is_tried_again;
         jobs: origins_that_fail_leave_the_old_image, fifty_uploads_at_once, a_restart_keeps_everything,
             redirects_are_followed_and_checked, a_page_is_served_while_a_big_image_is_packed,

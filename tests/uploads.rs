@@ -164,6 +164,7 @@ pub async fn several_files_are_stored_all_or_none(host: Host) {
         let reply = post(client, "/images", &[MULTIPART], body).await;
         assert_eq!(reply.status, status, "{what}: {}", reply.text());
         assert_eq!(listed(client).await, 0, "{what}");
+        assert_eq!(stats(client).await["stored_bytes"], 0, "{what}");
     }
     for content_type in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"\""]
     {
@@ -189,6 +190,7 @@ pub async fn digests_are_verified(host: Host) {
         ("repr-digest", sha512(b"x"), 400),
         ("content-digest", "sha-256=:AAAA:".into(), 400),
         ("content-digest", "md5=:AAAA:".into(), 400),
+        ("content-digest", format!("md5=:AAAA:, {}", sha256(&png)), 201),
         ("content-digest", "sha-256=AAAA".into(), 400),
         ("content-digest", String::new(), 400),
     ] {

@@ -13,6 +13,7 @@ mod bindings;
 mod engine;
 pub mod kv;
 mod outbound;
+mod sending;
 mod serve;
 mod state;
 mod target;

@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::Sleep;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
 use wasmtime::{Store, StoreContextMut};
@@ -24,6 +25,7 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
 
+use crate::sending::{Sending, Stub, Ticket, Ticketed};
 use crate::state::State;
 use crate::timed_body::TimedBody;
 use crate::{Burrow, Error, target};
@@ -41,6 +43,12 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 
 /// Time for the next bytes of a request's body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Time for a client to take the next bytes of an answer.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// Time between two looks at whether an answer is still being sent.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Time for the component to begin its answer to a request without a body.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
@@ -96,12 +104,14 @@ impl Burrow {
                 tracing::debug!("a connection was gone at once: {error}");
                 continue;
             }
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(WRITE_TIME));
             let handler = handler.clone();
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIME)
                 .serve_connection(
-                    TokioIo::new(stream),
+                    TokioIo::new(Box::pin(stream)),
                     service_fn(move |request| {
                         let handler = handler.clone();
                         async move { Ok::<_, std::convert::Infallible>(answer(&handler, request).await) }
@@ -157,8 +167,9 @@ async fn answer(handler: &ProxyHandler<Workers>, request: http::Request<Incoming
         Ok(request) => request.map(|body| TimedBody::new(body, BODY_TIME).boxed_unsync()),
         Err(reason) => return problem(http::StatusCode::BAD_REQUEST, "malformed", "Malformed request", reason),
     };
-    match handler.handle(time, request).await {
-        Ok(response) => response,
+    let ticket = Ticket::default();
+    match handler.handle((time, ticket.stub()), request).await {
+        Ok(response) => response.map(|body| Ticketed { body, _ticket: ticket }.boxed_unsync()),
         Err(error) => {
             tracing::error!("{method} {path}: {error:#}");
             let detail = "the request could not be answered; the log says why";
@@ -195,17 +206,20 @@ impl HandlerState for Workers {
         let mut store = self.burrow.factory.store();
         let instance = self.burrow.factory.pre.instantiate_async(&mut store).await?;
         let proxy = Proxy::P3(Service::new(&mut store, &instance)?);
+        let sending = Sending::default();
         let expiration = Expiration {
+            sending: sending.clone(),
             sleep: Box::pin(tokio::time::sleep(IDLE_TIME)),
             stopping: Box::pin(self.stopping.clone().cancelled_owned()),
         };
-        let state = Worker { stopping: self.stopping.clone(), _alive: self.instances.token() };
+        let state = Worker { stopping: self.stopping.clone(), sending, _alive: self.instances.token() };
         Ok(Instance { store, proxy, view: State::http, expiration, state })
     }
 }
 
 /// When an instance is dropped.
 struct Expiration {
+    sending: Sending,
     sleep: Pin<Box<Sleep>>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -224,19 +238,27 @@ impl WorkerExpiration for Expiration {
         if self.sleep.deadline() != deadline {
             self.sleep.as_mut().reset(deadline);
         }
-        self.sleep.as_mut().poll(cx)
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            if !self.sending.any() {
+                return Poll::Ready(());
+            }
+            let later = tokio::time::Instant::now() + LOOK_AGAIN;
+            self.sleep.as_mut().reset(later);
+        }
+        Poll::Pending
     }
 }
 
 /// What an instance takes, and that it lives.
 struct Worker {
     stopping: CancellationToken,
+    sending: Sending,
     _alive: TaskTrackerToken,
 }
 
 impl WorkerState for Worker {
     type StoreData = State;
-    type RequestData = Duration;
+    type RequestData = (Duration, Stub);
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= TOTAL_REQUESTS {
@@ -251,9 +273,10 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, State>,
-        time: Duration,
+        (time, stub): (Duration, Stub),
         _: wasmtime::component::GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        self.sending.begin(stub);
         Box::pin(tokio::time::sleep(time))
     }
 

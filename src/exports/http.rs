@@ -22,7 +22,7 @@ impl Message for Request {
 
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
-        let Answer { response, jobs } = match settings().await {
+        let Answer { response, jobs, log: cause } = match settings().await {
             Ok(Settings { vault, http }) => {
                 Service::new(Vault::new(Wasi::default(), vault), http).handle(incoming(request)?).await
             }
@@ -31,6 +31,9 @@ impl Guest for Component {
                 Problem::from(error).into_response().into()
             }
         };
+        if let Some(cause) = cause {
+            log(&cause);
+        }
         let response = outgoing(response)?;
         for job in jobs {
             // Goes on after the answer. Should this instance die, the job's record says what is left to do.
@@ -60,7 +63,12 @@ fn incoming(request: Request) -> Result<service::Request<HttpBody>, ErrorCode> {
         method: request.get_method().try_into().map_err(|_| ErrorCode::HttpRequestMethodInvalid)?,
         path_and_query: request.get_path_with_query().unwrap_or_else(|| "/".into()),
         headers,
-        body: HttpBody::new(request, |code| Error::Interrupted(format!("{code:?}"))),
+        body: HttpBody::new(request, |code| {
+            Error::Interrupted(match code {
+                ErrorCode::ConnectionReadTimeout => "nothing came for too long".into(),
+                _ => "the connection broke".into(),
+            })
+        }),
     })
 }
 
@@ -101,6 +109,6 @@ async fn send(
 }
 
 #[expect(clippy::print_stderr, reason = "a component's log is its standard error")]
-fn log(error: &Error) {
+fn log(error: &impl std::fmt::Display) {
     eprintln!("{error}");
 }

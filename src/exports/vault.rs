@@ -92,8 +92,7 @@ impl Guest for Component {
     async fn update(id: String, name: Option<String>, tags: Option<Vec<String>>) -> Result<wit::Image, wit::Error> {
         let vault = vault().await?;
         let edit = Edit::new(name.as_deref(), tags.as_deref())?;
-        let record = vault.get(parse(&id)?).await?;
-        Ok(vault.edit(record, edit).await?.into())
+        Ok(vault.edit(parse(&id)?, &edit, |_| Ok::<(), Error>(())).await?.into())
     }
 
     async fn retry(id: String) -> Result<wit::Image, wit::Error> {
@@ -211,6 +210,7 @@ impl From<Error> for wit::Error {
             | Error::Digest(_)
             | Error::KeyReused
             | Error::KeyBusy
+            | Error::Changed
             | Error::Setting { .. } => Self::InvalidInput(text),
             Error::NotFound | Error::Removed => Self::NotFound,
             Error::NotReady(status) | Error::NotFailed(status) => Self::WrongStatus(status.into()),

@@ -14,8 +14,11 @@ use super::{Answer, Body, Head, Job, Service, json, no_content, read_body, set};
 use crate::error::Error;
 use crate::key::Sha256Hex;
 use crate::ports::{ByteSource, Ports};
-use crate::record::{Content, ImageRecord, Status};
-use crate::vault::{Draft, Label, Once};
+use crate::record::{ImageRecord, Status};
+use crate::vault::{Answering, Draft, Label, Once, Packed};
+
+/// For those who send an image as something else: clients have types of their own for what they are not told.
+const HINT: &str = "to send an image itself, state its Content-Type, such as image/png";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -26,28 +29,40 @@ impl<P: Ports> Service<P> {
         let key = idempotency_key(head.headers)?;
         let mut body = Digested::new(body, head.headers)?;
         let limit = self.settings.max_request_bytes;
+        let given = media_type.starts_with("image/") || media_type == "application/octet-stream";
+        // Bytes have no other place for their name and tags.
+        if given {
+            head.query.check(&["name"], &["tag"])?
+        } else {
+            head.query.check(&[], &[])?
+        }
         match media_type.as_str() {
             "application/json" | "" => {
-                let add: AddByUrl = json::read(body, limit).await?;
+                let bytes = read_body(body, limit).await?;
+                if media_type.is_empty() && !bytes.trim_ascii_start().starts_with(b"{") {
+                    return Err(Problem::malformed(format!("the body is no JSON object; {HINT}")));
+                }
+                let add: AddByUrl = json::parse(&bytes)?;
                 self.add_job(head, key, add.into()).await
             }
             "application/x-www-form-urlencoded" => {
                 let form = String::from_utf8(read_body(body, limit).await?);
-                let form = Query::parse(&form.map_err(|_| Problem::malformed("the form is not UTF-8"))?)?;
+                let form =
+                    Query::parse(&form.map_err(|_| Problem::malformed(format!("the form is not UTF-8; {HINT}")))?)?;
                 let owned = |name| form.get(name).map(str::to_owned);
                 form.check(&["url", "name", "tags"], &[])?;
                 let add = Upload { url: owned("url"), name: owned("name"), tags: form.get("tags").map(split_tags) };
-                self.add_job(head, key, add).await
+                Ok(back_to_page(head, self.add_job(head, key, add).await?))
             }
             "multipart/form-data" => {
                 let files = self.read_files(body, head.headers).await?;
                 let records = self.keep(key, files).await?;
                 let images: Vec<_> = records.iter().map(Image::from).collect();
                 let stored = response(StatusCode::CREATED, &json!({ "images": images }));
-                Ok(back_to_page(head, stored).into())
+                Ok(back_to_page(head, stored.into()))
             }
-            bytes if bytes.starts_with("image/") || bytes == "application/octet-stream" => {
-                head.query.check(&["name"], &["tag"])?;
+            _ if given => {
+                self.vault.check_size(length(head.headers))?;
                 let tags: Vec<String> = head.query.all("tag").map(str::to_owned).collect();
                 let label = Label::new(head.query.get("name"), &tags)?;
                 let content = self.vault.pack(&mut body).await?;
@@ -64,9 +79,7 @@ impl<P: Ports> Service<P> {
 
     async fn add_job(&self, head: Head<'_>, key: Option<String>, add: Upload) -> Result<Answer<P>, Problem> {
         let (record, job) = self.accept(key, add).await?;
-        let mut answer = self.answer_job(head.headers, record, job).await?;
-        answer.response = back_to_page(head, answer.response);
-        Ok(answer)
+        self.answer_job(head.headers, record, job).await
     }
 
     /// `POST /upload`, `POST /process_image` of the first design: answered at once, done in the background.
@@ -76,24 +89,43 @@ impl<P: Ports> Service<P> {
         let add: Upload = json::read(Digested::new(body, head.headers)?, self.settings.max_request_bytes).await?;
         let (record, job) = self.accept(key, add).await?;
         let body = json!({ "status": "done", "id": record.id, "name": record.name });
-        Ok(Answer { response: response(StatusCode::OK, &body), jobs: job.into_iter().collect() })
+        Ok(Answer { jobs: job.into_iter().collect(), ..response(StatusCode::OK, &body).into() })
     }
 
     /// Records a job, or finds the one that the idempotency key made; none is left to be done then.
     async fn accept(&self, key: Option<String>, add: Upload) -> Result<(ImageRecord, Option<Job>), Problem> {
         let url = add.url.ok_or_else(|| Problem::missing("url"))?;
         let label = Label::new(add.name.as_deref(), &add.tags.unwrap_or_default())?;
-        let draft = self.vault.draft_job(&url, label)?;
+        let mut draft = self.vault.draft_job(&url, label)?;
+        let mut answering = None;
         if let Some(key) = key {
-            let fingerprint = draft.fingerprint(None);
-            if let Once::Again(images) = self.vault.once(&key, fingerprint, vec![draft.id()]).await? {
-                let id = images.first().ok_or_else(Problem::internal)?;
-                return Ok((self.vault.get(*id).await?, None));
+            match self.vault.once(&key, draft.fingerprint(None), vec![draft.id()]).await? {
+                Once::Again(images) => {
+                    let id = images.first().ok_or_else(Problem::internal)?;
+                    return Ok((self.vault.get(*id).await?, None));
+                }
+                Once::First(first) => {
+                    let id = *first.images().first().ok_or_else(Problem::internal)?;
+                    answering = Some(first);
+                    if let Some(record) = self.vault.made_before(id).await? {
+                        self.done(answering).await?;
+                        return Ok((record, None));
+                    }
+                    draft = draft.with_id(id);
+                }
             }
         }
         let record = self.vault.accept(draft).await?;
+        self.done(answering).await?;
         let job = self.job(record.clone());
         Ok((record, Some(job)))
+    }
+
+    async fn done(&self, answering: Option<Answering>) -> Result<(), Problem> {
+        match answering {
+            Some(answering) => Ok(self.vault.done(answering).await?),
+            None => Ok(()),
+        }
     }
 
     /// The work on a job that we hold.
@@ -116,6 +148,8 @@ impl<P: Ports> Service<P> {
         job: Option<Job>,
     ) -> Result<Answer<P>, Problem> {
         let wait = Wait::read(headers, self.settings.max_wait);
+        // Somebody else's job is not waited for.
+        let applied = wait.applied().filter(|_| job.is_some());
         let mut jobs: Vec<Job> = job.into_iter().collect();
         if let Some(job) = jobs.first_mut()
             && !wait.time.is_zero()
@@ -127,34 +161,48 @@ impl<P: Ports> Service<P> {
         }
         let ended = matches!(record.status(), Status::Ready | Status::Failed);
         let mut response = located(if ended { StatusCode::CREATED } else { StatusCode::ACCEPTED }, &record);
-        if let Some(applied) = wait.applied() {
+        if let Some(applied) = applied {
             set(response.headers_mut(), PREFERENCE_APPLIED, applied);
         }
-        Ok(Answer { response, jobs })
+        Ok(Answer { jobs, ..response.into() })
     }
 
     /// Makes images of packed files, or finds those that the idempotency key made.
-    async fn keep(&self, key: Option<String>, files: Vec<(Draft, Content)>) -> Result<Vec<ImageRecord>, Problem> {
+    async fn keep(&self, key: Option<String>, files: Vec<(Draft, Packed)>) -> Result<Vec<ImageRecord>, Problem> {
+        let mut answering = None;
         if let Some(key) = key {
-            let prints: Vec<_> = files.iter().map(|(draft, content)| draft.fingerprint(Some(content))).collect();
+            let prints: Vec<_> = files.iter().map(|(draft, packed)| draft.fingerprint(Some(packed))).collect();
             let fingerprint = Sha256Hex::of(format!("{prints:?}").as_bytes());
             let planned = files.iter().map(|(draft, _)| draft.id()).collect();
             let once = self.vault.once(&key, fingerprint, planned).await;
-            if !matches!(once, Ok(Once::First)) {
+            if !matches!(once, Ok(Once::First(_))) {
                 self.give_up(&files).await?;
             }
-            if let Once::Again(images) = once? {
-                let mut records = Vec::with_capacity(images.len());
-                for id in images {
-                    records.push(self.vault.get(id).await?);
+            match once? {
+                Once::First(first) => answering = Some(first),
+                Once::Again(images) => {
+                    let mut records = Vec::with_capacity(images.len());
+                    for id in images {
+                        records.push(self.vault.get(id).await?);
+                    }
+                    return Ok(records);
                 }
-                return Ok(records);
             }
         }
+        let mut ids = answering.as_ref().map(|answering| answering.images().to_vec()).unwrap_or_default().into_iter();
         let mut records = Vec::with_capacity(files.len());
-        for (draft, content) in files {
-            records.push(self.vault.keep(draft, content).await?);
+        for (draft, packed) in files {
+            let id = ids.next().unwrap_or_else(|| draft.id());
+            let before = if answering.is_some() { self.vault.made_before(id).await? } else { None };
+            records.push(match before {
+                Some(record) => {
+                    self.vault.discard(&packed).await?;
+                    record
+                }
+                None => self.vault.keep(draft.with_id(id), packed).await?,
+            });
         }
+        self.done(answering).await?;
         Ok(records)
     }
 }
@@ -178,12 +226,17 @@ pub(super) fn located<P>(status: StatusCode, record: &ImageRecord) -> Response<B
 }
 
 /// A browser that sent a form goes back to the page.
-fn back_to_page<P>(head: Head<'_>, response: Response<Body<P>>) -> Response<Body<P>> {
-    if !wants_html(head.headers) {
-        return response;
+fn back_to_page<P>(head: Head<'_>, mut answer: Answer<P>) -> Answer<P> {
+    if wants_html(head.headers) {
+        answer.response = no_content();
+        *answer.response.status_mut() = StatusCode::SEE_OTHER;
+        answer.response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
     }
-    let mut back = no_content();
-    *back.status_mut() = StatusCode::SEE_OTHER;
-    back.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
-    back
+    answer
+}
+
+/// The length that a body is said to have.
+fn length(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }

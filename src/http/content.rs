@@ -7,7 +7,7 @@ use std::ops::Range;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::conditional::{self, Validators, Verdict};
+use super::conditional::{self, Validators, Verdict, names};
 use super::problem::Problem;
 use super::range::{self, MAX_RANGES, Refused};
 use super::{Answer, Body, Head, Piece, Service, digest, negotiation, set};
@@ -70,7 +70,8 @@ impl<P: Ports> Service<P> {
         let gzip_etag = etag(content, Form::Gzip);
         // Ranges are for GET alone (RFC 9110 section 14.2).
         let of_part = *method == Method::GET && headers.contains_key(header::RANGE);
-        let of_gzip = of_part && conditional::names(headers, &header::IF_RANGE, &gzip_etag);
+        let of_gzip =
+            [header::IF_RANGE, header::IF_MATCH].iter().any(|condition| names(headers, condition, &gzip_etag));
         let packed = content.codec == Codec::Deflate;
         let form = negotiation::form(headers, packed, of_part && !of_gzip).ok_or_else(Problem::not_acceptable)?;
         let etag = etag(content, form);

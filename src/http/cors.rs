@@ -65,7 +65,8 @@ impl Origins {
             }
             (None, None) => true,
         };
-        if ours { Ok(()) } else { Err(Problem::cross_site()) }
+        let host = text(header::HOST.as_str()).unwrap_or("this host");
+        if ours { Ok(()) } else { Err(Problem::cross_site(origin.unwrap_or("another site"), host)) }
     }
 
     /// Adds what lets the pages of other sites read an answer.
@@ -114,7 +115,7 @@ impl FromStr for Origins {
             let origin = url.origin().ascii_serialization();
             (matches!(url.scheme(), "http" | "https") && origin == text).then_some(origin).ok_or(())
         };
-        words(text).map(origin).collect::<Result<_, _>>().map(Self::These)
+        words(text, origin).map(Self::These)
     }
 }
 

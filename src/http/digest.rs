@@ -41,12 +41,14 @@ impl<B: ByteSource> Digested<B> {
                 match algorithm.as_str() {
                     "sha-256" => digested.sha256.get_or_insert_default().1.push(digest),
                     "sha-512" => digested.sha512.get_or_insert_default().1.push(digest),
-                    other => {
-                        let detail = format!("{name}: {other} is not verified here, only sha-256 and sha-512");
-                        let want = HeaderValue::from_static("sha-256=10, sha-512=5");
-                        return Err(Problem::digest(detail).with(WANT_CONTENT_DIGEST, want));
-                    }
+                    // Others may be ignored (section 2), but not if nothing is left to verify.
+                    _ => {}
                 }
+            }
+            if digested.sha256.is_none() && digested.sha512.is_none() {
+                let want = HeaderValue::from_static("sha-256=10, sha-512=5");
+                let problem = Problem::digest(format!("{name}: only sha-256 and sha-512 are verified here"));
+                return Err(problem.with(WANT_CONTENT_DIGEST, want));
             }
         }
         Ok(digested)

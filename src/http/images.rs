@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::conditional::{self, Validators, Verdict};
-use super::json::{Change, Image, Link, Patch, media_type, read, response};
+use super::json::{Change, Image, Link, List, Patch, media_type, read, response};
 use super::problem::Problem;
 use super::route::Query;
 use super::{Answer, Head, Job, Service, etag, no_content, set};
@@ -22,9 +22,7 @@ impl<P: Ports> Service<P> {
     pub(super) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         head.query.check(&["cursor", "limit", "status", "q"], &["tag"])?;
         let Page { images, next } = self.page(head.query).await?;
-        let images: Vec<Image<'_>> = images.iter().map(Image::from).collect();
-        let mut response =
-            response(StatusCode::OK, &json!({ "images": images, "next": next.map(|next| next.to_string()) }));
+        let mut response = response(StatusCode::OK, &List::new(&images, next));
         if let Some(next) = next {
             let link = format!("<{}>; rel=\"next\"", next_page(head.query, next));
             set(response.headers_mut(), header::LINK, link);
@@ -68,9 +66,7 @@ impl<P: Ports> Service<P> {
             Change::Set(tags) => Some(tags),
         };
         let edit = Edit::new(name.as_deref(), tags.as_deref())?;
-        let record = self.vault.get(id).await?;
-        check(head, &record)?;
-        let record = self.vault.edit(record, edit).await?;
+        let record = self.vault.edit(id, &edit, |record| check(head, record)).await?;
         let mut response = super::json::image(&record);
         set(response.headers_mut(), header::ETAG, etag_of(&record));
         Ok(response.into())
@@ -80,7 +76,10 @@ impl<P: Ports> Service<P> {
     pub(super) async fn remove(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
         match self.vault.get(id).await {
             Ok(record) => check(head, &record)?,
-            Err(Error::NotFound) if head.headers.contains_key(header::IF_MATCH) => return Err(Problem::precondition()),
+            // A condition cannot hold for what is not there, or cannot be read.
+            Err(Error::NotFound | Error::Corrupt(_)) if head.headers.contains_key(header::IF_MATCH) => {
+                return Err(Problem::precondition());
+            }
             // A damaged record can be removed, too, and none is no error.
             Err(Error::NotFound | Error::Corrupt(_)) => {}
             Err(error) => return Err(error.into()),
@@ -133,7 +132,7 @@ impl<P: Ports> Service<P> {
         }
         let job: Job = Box::pin(async move { resuming.await.map(|_| ()) });
         let response = response(StatusCode::ACCEPTED, &json!({ "status": "continuing" }));
-        Ok(Answer { response, jobs: vec![job] })
+        Ok(Answer { jobs: vec![job], ..response.into() })
     }
 }
 

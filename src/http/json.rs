@@ -12,6 +12,7 @@ use crate::vault::Statistics;
 
 /// `POST /upload`, `POST /process_image`: what else is sent is passed over.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct Upload {
     #[serde(default)]
     pub(super) url: Option<String>,
@@ -24,6 +25,7 @@ pub(super) struct Upload {
 /// `POST /images`: the same, and nothing else.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
 pub(super) struct AddByUrl {
     #[serde(default)]
     url: Option<String>,
@@ -42,6 +44,7 @@ impl From<AddByUrl> for Upload {
 /// `PATCH /images/{id}`, a merge patch (RFC 7396).
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
 pub(super) struct Patch {
     #[serde(default)]
     pub(super) name: Change<String>,
@@ -67,6 +70,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 /// `POST /images/{id}/links`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
 pub(super) struct Link {
     #[serde(default)]
     pub(super) seconds: Option<u64>,
@@ -109,6 +113,20 @@ pub(super) struct Image<'a> {
     updated: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     content: Option<Content<'a>>,
+}
+
+/// A page of images.
+#[derive(Debug, Serialize)]
+pub(super) struct List<'a> {
+    images: Vec<Image<'a>>,
+    next: Option<String>,
+}
+
+impl<'a> List<'a> {
+    /// Shows a page.
+    pub(super) fn new(images: &'a [ImageRecord], next: Option<u64>) -> Self {
+        Self { images: images.iter().map(Image::from).collect(), next: next.map(|next| next.to_string()) }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -207,9 +225,8 @@ pub(super) fn interface<P>() -> Response<Body<P>> {
 ///
 /// Text in another character set than UTF-8, and encoded bodies, are not taken.
 pub(super) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
-    if let Some(coding) = headers.get(header::CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let identity = HeaderValue::from_static("identity");
         let detail = "a body with a Content-Encoding is not taken: what is sent is what is kept";
         return Err(Problem::unsupported(detail).with(header::ACCEPT_ENCODING, identity));
@@ -217,6 +234,11 @@ pub(super) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(String::new()) };
     let value = value.to_str().map_err(|_| Problem::unsupported("Content-Type is not ASCII"))?;
     let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let media_type = media_type.trim().to_ascii_lowercase();
+    if media_type.starts_with("image/") {
+        // Its bytes are not read as text.
+        return Ok(media_type);
+    }
     for parameter in parameters.split(';') {
         let (name, value) = parameter.split_once('=').unwrap_or_default();
         let value = value.trim().trim_matches('"');
@@ -226,5 +248,5 @@ pub(super) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
             return Err(Problem::unsupported("only UTF-8 is read"));
         }
     }
-    Ok(media_type.trim().to_ascii_lowercase())
+    Ok(media_type)
 }

@@ -14,17 +14,16 @@ use super::problem::Problem;
 use super::{Service, Settings};
 use crate::error::Error;
 use crate::ports::{ByteSource, Ports};
-use crate::record::Content;
-use crate::vault::{Draft, Label};
+use crate::vault::{Draft, Label, Packed};
 
-/// Bytes that may be under way between the body and the parser beside what it has not made sense of yet.
-const UNDER_WAY: usize = 1024 * 1024;
+/// Bytes of files that may be under way between the body and the parser.
+const UNDER_WAY: usize = 4 * 1024 * 1024;
 
 /// What the two sides, the body and the parser, know of each other.
 #[derive(Default)]
 struct Between {
-    /// Bytes that the parser was given since it last found something.
-    unread: Cell<usize>,
+    /// Bytes that the parser was given and that did not turn out to be a file's: boundaries, heads, fields.
+    other: Cell<usize>,
     /// Why the body broke off.
     broken: RefCell<Option<Error>>,
 }
@@ -35,15 +34,22 @@ impl<P: Ports> Service<P> {
         &self,
         mut body: impl ByteSource,
         headers: &HeaderMap,
-    ) -> Result<Vec<(Draft, Content)>, Problem> {
+    ) -> Result<Vec<(Draft, Packed)>, Problem> {
         let boundary = boundary(headers)?;
         let between = Between::default();
+        let limit = self.settings.max_request_bytes;
         let (mut sender, receiver) = mpsc::channel::<Result<Bytes, io::Error>>(0);
         let pump = async {
             loop {
                 match body.next().await {
                     Ok(Some(piece)) => {
-                        between.unread.set(between.unread.get() + piece.len());
+                        let seen = between.other.get() + piece.len();
+                        between.other.set(seen);
+                        if seen > limit + UNDER_WAY {
+                            let (allowed, seen) = (limit as u64, seen as u64);
+                            between.broken.replace(Some(Error::Limit { limit: "max_request_bytes", allowed, seen }));
+                            break;
+                        }
                         // After the last boundary nobody listens, and the rest only counts for the digest.
                         let _ = sender.send(Ok(piece.into())).await;
                     }
@@ -80,9 +86,9 @@ impl<P: Ports> Service<P> {
     }
 
     /// Gives up what was packed.
-    pub(super) async fn give_up(&self, files: &[(Draft, Content)]) -> Result<(), Problem> {
-        for (_, content) in files {
-            self.vault.discard(content).await?;
+    pub(super) async fn give_up(&self, files: &[(Draft, Packed)]) -> Result<(), Problem> {
+        for (_, packed) in files {
+            self.vault.discard(packed).await?;
         }
         Ok(())
     }
@@ -91,16 +97,16 @@ impl<P: Ports> Service<P> {
         &self,
         mut form: Multipart<'_>,
         between: &Between,
-        files: &mut Vec<(Draft, Content)>,
+        files: &mut Vec<(Draft, Packed)>,
     ) -> Result<(), Problem> {
         let Settings { max_files, max_request_bytes, .. } = self.settings;
         let (mut name, mut tags, mut text) = (None, Vec::new(), 0);
         // The field that no file has followed yet.
         let mut waiting = None;
-        while let Some(field) = between.guard(max_request_bytes, form.next_field()).await? {
+        while let Some(field) = between.explain(form.next_field().await)? {
             let file_name = field.file_name().map(str::to_owned);
             let field_name = field.name().unwrap_or_default().to_owned();
-            let mut part = Part { field, between };
+            let mut part = Part { field, is_file: file_name.is_some(), between };
             let Some(file_name) = file_name else {
                 let value = part.text(&field_name, &mut text, max_request_bytes).await?;
                 match field_name.as_str() {
@@ -124,9 +130,9 @@ impl<P: Ports> Service<P> {
             // Some browsers send paths.
             let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
             let label = Label::new(name.take().as_deref().or(Some(base)), &tags)?;
-            let content = self.vault.pack(&mut part).await?;
+            let packed = self.vault.pack(&mut part).await?;
             waiting = None;
-            files.push((self.vault.draft(label), content));
+            files.push((self.vault.draft(label), packed));
         }
         match waiting {
             _ if files.is_empty() => Err(Problem::missing("file")),
@@ -153,21 +159,9 @@ fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
 }
 
 impl Between {
-    /// Waits for the parser, but gives up if it swallows more than `limit` without finding anything.
-    async fn guard<T>(&self, limit: usize, parser: impl Future<Output = multer::Result<T>>) -> Result<T, Error> {
-        let mut parser = std::pin::pin!(parser);
-        let found = std::future::poll_fn(|cx| {
-            let found = parser.as_mut().poll(cx);
-            let unread = self.unread.get();
-            if found.is_pending() && unread > limit + UNDER_WAY {
-                let (allowed, seen) = (limit as u64, unread as u64);
-                return std::task::Poll::Ready(Err(Error::Limit { limit: "max_request_bytes", allowed, seen }));
-            }
-            found.map(|found| found.map_err(|error| self.broken.take().unwrap_or_else(|| malformed(&error))))
-        });
-        let found = found.await?;
-        self.unread.set(0);
-        Ok(found)
+    /// Says why the parser failed: because the body did, if so.
+    fn explain<T>(&self, found: multer::Result<T>) -> Result<T, Error> {
+        found.map_err(|error| self.broken.take().unwrap_or_else(|| malformed(&error)))
     }
 }
 
@@ -186,6 +180,7 @@ fn malformed(error: &multer::Error) -> Error {
 /// One part's bytes.
 struct Part<'a, 'b> {
     field: Field<'a>,
+    is_file: bool,
     between: &'b Between,
 }
 
@@ -208,10 +203,16 @@ impl Part<'_, '_> {
 impl ByteSource for Part<'_, '_> {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
         loop {
-            let piece = self.between.guard(UNDER_WAY, self.field.chunk()).await?;
+            let piece = self.between.explain(self.field.chunk().await)?;
             match piece {
                 Some(piece) if piece.is_empty() => {}
-                piece => return Ok(piece.map(Into::into)),
+                None => return Ok(None),
+                Some(piece) => {
+                    if self.is_file {
+                        self.between.other.set(self.between.other.get().saturating_sub(piece.len()));
+                    }
+                    return Ok(Some(piece.into()));
+                }
             }
         }
     }

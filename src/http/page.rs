@@ -3,9 +3,9 @@
 use askama::Template;
 use bytesize::ByteSize;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
 
-use super::json::{Image, Stats, response, timestamp};
+use super::json::{List, Stats, response, timestamp};
 use super::negotiation::wants_json;
 use super::problem::Problem;
 use super::{Answer, Body, Head, Service, respond};
@@ -83,15 +83,21 @@ impl From<&ImageRecord> for Card {
     }
 }
 
+/// The gallery for programs.
+#[derive(Serialize)]
+struct Overview<'a> {
+    stats: Stats,
+    #[serde(flatten)]
+    page: List<'a>,
+}
+
 impl<P: Ports> Service<P> {
     /// `GET /`: the gallery, or for programs the same as JSON.
     pub(super) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
         let statistics = self.vault.statistics().await?;
         let page = self.page(query).await?;
         if wants_json(headers) {
-            let images: Vec<Image<'_>> = page.images.iter().map(Image::from).collect();
-            let next = page.next.map(|next| next.to_string());
-            let body = json!({ "stats": Stats::from(statistics), "images": images, "next": next });
+            let body = Overview { stats: Stats::from(statistics), page: List::new(&page.images, page.next) };
             let mut response = response(StatusCode::OK, &body);
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
             return Ok(response.into());

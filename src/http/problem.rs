@@ -41,7 +41,7 @@ kinds! {
     NOT_READY: "not-ready", "Wrong status",
         "The image is not in the status that this needs: ready to read or change it, failed to try it again. Look at its record, wait, or retry it.";
     BUSY: "busy", "Busy",
-        "A request with the same Idempotency-Key is being answered. Send it again after `Retry-After` seconds.";
+        "Somebody is changing the same image, or answering a request with the same Idempotency-Key. Send it again after `Retry-After` seconds.";
     PRECONDITION: "precondition", "Precondition failed",
         "If-Match, If-None-Match or If-Unmodified-Since does not hold. Read the resource again.";
     LIMIT: "limit", "Over a limit",
@@ -81,6 +81,9 @@ pub struct Problem {
     members: Map<String, Value>,
     #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is the operator's to know, and nobody else's.
+    #[serde(skip)]
+    cause: Option<String>,
 }
 
 impl Problem {
@@ -97,6 +100,7 @@ impl Problem {
             detail,
             members: Map::new(),
             headers: Vec::new(),
+            cause: None,
         }
     }
 
@@ -203,8 +207,12 @@ impl Problem {
     }
 
     /// A page of another site tried to change something.
-    pub(super) fn cross_site() -> Self {
-        Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, "a page of another site may not change anything here")
+    pub(super) fn cross_site(origin: &str, host: &str) -> Self {
+        let detail = format!(
+            "a page of another site ({origin}) may not change anything at {host}; cors_origins can allow it, and a proxy \
+             in front must pass the Host header on"
+        );
+        Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, detail)
     }
 
     /// A signed link is not good.
@@ -236,6 +244,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, &INTERNAL, detail)
     }
 
+    /// What to log.
+    pub(super) fn take_cause(&mut self) -> Option<String> {
+        self.cause.take()
+    }
+
     /// The answer to send.
     pub fn into_response<P>(self) -> Response<Body<P>> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -260,6 +273,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let soon = |problem: Self| problem.with(header::RETRY_AFTER, HeaderValue::from_static("1"));
         let detail = error.to_string();
+        let cause = Some(detail.clone());
         match error {
             Error::Invalid { field, .. } => Self::invalid(field, detail),
             Error::NotFound | Error::Removed => Self::new(StatusCode::NOT_FOUND, &NOT_FOUND, "no such image"),
@@ -271,9 +285,10 @@ impl From<Error> for Problem {
             Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
             Error::KeyBusy => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
+            Error::Changed => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
             Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
             // An origin that fails is told in the record of its image; no request waits for one.
-            Error::Fetch(_) => Self::internal(),
+            Error::Fetch(_) => Self { cause, ..Self::internal() },
             // What exactly is damaged or failed is the operator's to know: it is logged, not sent.
             Error::Corrupt(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -45,7 +45,7 @@ impl FromStr for Tokens {
             let fits = token.len() >= 8 && token.bytes().all(|byte| byte.is_ascii_graphic());
             fits.then(|| Sha256::digest(token).into()).ok_or(())
         };
-        words(text).map(token).collect::<Result<_, _>>().map(Self)
+        words(text, token).map(Self)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::record::{Answered, ImageRecord, Rubbish};
 pub const LEASE: u64 = 15 * 60 * 1000;
 
 impl<P: Ports> Store<P> {
-    /// Claims a job as this record has it: one whose lease has ended, or that failed. Should the claimer die before it
+    /// Claims to change an image as this record has it: a job whose lease has ended, or that failed, or a label. Should the claimer die before it
     /// writes a new record, the next window of time has a new claim.
     pub async fn claim_job(&self, record: &ImageRecord) -> Result<bool, Error> {
         let (id, updated, window) = (record.id, record.updated, self.ports.now() / LEASE);

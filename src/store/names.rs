@@ -1,7 +1,7 @@
 //! Names: each leads to the images that became ready under it.
 
 use super::Store;
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::Key;
 use crate::ports::Ports;
 use crate::record::{ImageRecord, Namesake, Namesakes, Status};
@@ -22,6 +22,9 @@ impl<P: Ports> Store<P> {
                 return Ok(());
             };
             list.insert(at, me);
+            if list.len() > MAX_NAMESAKES {
+                self.forget_strangers(&record.name, me, &mut list).await?;
+            }
             let surplus = list.len().saturating_sub(MAX_NAMESAKES);
             list.drain(..surplus);
             if !list.contains(&me) {
@@ -29,6 +32,19 @@ impl<P: Ports> Store<P> {
             }
             self.save(&key, &Namesakes(list)).await?;
         }
+    }
+
+    /// Leaves out of a name's list those that are gone or called otherwise; not `me`, who is not ready yet.
+    async fn forget_strangers(&self, name: &str, me: Namesake, list: &mut Vec<Namesake>) -> Result<(), Error> {
+        let mut kept = Vec::with_capacity(list.len());
+        for namesake in list.drain(..) {
+            let bears_it = |record: ImageRecord| record.name == name && record.status() == Status::Ready;
+            if namesake == me || passing_over(self.image(namesake.id).await)?.is_some_and(bears_it) {
+                kept.push(namesake);
+            }
+        }
+        *list = kept;
+        Ok(())
     }
 
     /// Returns the newest ready image of that name.

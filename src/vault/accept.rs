@@ -2,11 +2,11 @@
 
 use url::Url;
 
-use super::{Label, Vault};
+use super::{Label, Packed, Vault};
 use crate::error::Error;
 use crate::key::{ImageId, Sha256Hex, Vaultwide};
 use crate::ports::Ports;
-use crate::record::{Content, ImageRecord, State};
+use crate::record::{ImageRecord, State};
 use crate::store::LEASE;
 
 /// A new image, checked, of which nothing is stored yet.
@@ -23,15 +23,27 @@ impl Draft {
         self.id
     }
 
-    /// What makes this the same request as another, for [`Vault::once`]; with the content, if the bytes were given.
-    pub fn fingerprint(&self, content: Option<&Content>) -> Sha256Hex {
+    /// The same with another id: the one that somebody meant to give it who died before.
+    #[must_use]
+    pub fn with_id(self, id: ImageId) -> Self {
+        Self { id, ..self }
+    }
+
+    /// What makes this the same request as another, for [`Vault::once`]; with the bytes, if they were given.
+    pub fn fingerprint(&self, packed: Option<&Packed>) -> Sha256Hex {
         let Label { name, tags } = &self.label;
-        let what = (self.source.as_ref().map(Url::as_str), content.map(|content| content.sha256.as_str()), name, tags);
+        let what = (self.source.as_ref().map(Url::as_str), packed.map(|packed| packed.sha256().as_str()), name, tags);
         Sha256Hex::of(format!("{what:?}").as_bytes())
     }
 }
 
 impl<P: Ports> Vault<P> {
+    /// Refuses bytes that are said to be more than are taken, before any of them is read.
+    pub fn check_size(&self, seen: u64) -> Result<(), Error> {
+        let allowed = self.settings.max_image_bytes;
+        if seen > allowed { Err(Error::Limit { limit: "max_image_bytes", allowed, seen }) } else { Ok(()) }
+    }
+
     /// Drafts an image to be downloaded.
     pub fn draft_job(&self, url: &str, label: Label) -> Result<Draft, Error> {
         let source = Some(self.settings.origins.parse(url)?);

@@ -3,6 +3,7 @@
 use super::Vault;
 use super::label::{checked_name, checked_tags};
 use crate::error::Error;
+use crate::key::ImageId;
 use crate::ports::Ports;
 use crate::record::{ImageRecord, Status};
 
@@ -24,17 +25,39 @@ impl Edit {
     }
 }
 
+/// How often a change is tried while others are made.
+const TRIES: usize = 16;
+
 impl<P: Ports> Vault<P> {
-    /// Changes a ready image's name, tags or both, and returns its new record. While it is worked on it cannot be
-    /// changed, for the worker writes the record; of two changes at once one is lost.
-    pub async fn edit(&self, mut record: ImageRecord, edit: Edit) -> Result<ImageRecord, Error> {
-        if record.status() != Status::Ready {
-            return Err(Error::NotReady(record.status()));
+    /// Changes a ready image's name, tags or both, if `check` lets its record through, and returns the new record. While
+    /// it is worked on it cannot be changed, for the worker writes the record. Of two changes at once one comes first;
+    /// the other is checked and made anew.
+    pub async fn edit<E: From<Error>>(
+        &self,
+        id: ImageId,
+        edit: &Edit,
+        check: impl Fn(&ImageRecord) -> Result<(), E>,
+    ) -> Result<ImageRecord, E> {
+        for _ in 0..TRIES {
+            let record = self.get(id).await?;
+            check(&record)?;
+            if record.status() != Status::Ready {
+                return Err(Error::NotReady(record.status()).into());
+            }
+            if self.store.claim_job(&record).await? {
+                return Ok(self.change_label(record, edit).await?);
+            }
+            self.ports.yield_now().await;
         }
+        Err(Error::Changed.into())
+    }
+
+    async fn change_label(&self, mut record: ImageRecord, edit: &Edit) -> Result<ImageRecord, Error> {
         let renamed = edit.name.as_ref().is_some_and(|name| *name != record.name);
-        record.name = edit.name.unwrap_or(record.name);
-        record.tags = edit.tags.unwrap_or(record.tags);
-        record.updated = self.ports.now();
+        record.name = edit.name.clone().unwrap_or(record.name);
+        record.tags = edit.tags.clone().unwrap_or(record.tags);
+        // Claims are by this time, so it must be another.
+        record.updated = self.ports.now().max(record.updated + 1);
         if renamed {
             // The old name leads here no more once the record says the new one.
             self.store.enter_name(&record).await?;

@@ -7,7 +7,7 @@ use url::Url;
 use super::{Draft, Label, Vault};
 use crate::download;
 use crate::error::Error;
-use crate::key::{BlobId, Vaultwide};
+use crate::key::{BlobId, Sha256Hex, Vaultwide};
 use crate::packer::Packer;
 use crate::ports::{ByteSource, Ports};
 use crate::record::{Content, ImageRecord, Manifest, State};
@@ -18,6 +18,20 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(
 
 /// Attempts after which a job is given up at once: its image kills every worker, it seems.
 const MAX_ATTEMPTS: u32 = 30;
+
+/// Bytes that are packed into chunks, but no image's yet.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    manifest: Manifest,
+    content: Content,
+}
+
+impl Packed {
+    /// SHA-256 of the original.
+    pub fn sha256(&self) -> &Sha256Hex {
+        &self.manifest.sha256
+    }
+}
 
 impl<P: Ports> Vault<P> {
     /// Records a job and does it. Returns its record, ready or failed.
@@ -50,54 +64,55 @@ impl<P: Ports> Vault<P> {
 
     /// Stores bytes that are given as a new image. Nothing is kept if they are not whole or no image.
     pub async fn put(&self, source: &mut impl ByteSource, label: Label) -> Result<ImageRecord, Error> {
-        let content = self.pack(source).await?;
-        self.keep(self.draft(label), content).await
+        let packed = self.pack(source).await?;
+        self.keep(self.draft(label), packed).await
     }
 
-    /// Makes packed content a new image.
-    pub async fn keep(&self, draft: Draft, content: Content) -> Result<ImageRecord, Error> {
+    /// Makes packed bytes a new image.
+    pub async fn keep(&self, draft: Draft, packed: Packed) -> Result<ImageRecord, Error> {
+        let content = self.share_or_complete(packed).await?;
         let record = self.new_record(draft, State::Ready(content)).await?;
         self.publish(&record).await?;
         self.store.list_image(&record).await?;
         Ok(record)
     }
 
-    /// Gives up packed content that was not made an image.
-    pub async fn discard(&self, content: &Content) -> Result<(), Error> {
-        self.store.leave(content.blob).await
+    /// Gives up packed bytes.
+    pub async fn discard(&self, packed: &Packed) -> Result<(), Error> {
+        let chunks = u32::try_from(packed.manifest.chunks.len()).unwrap_or(u32::MAX);
+        self.store.delete_chunks(packed.content.blob, chunks).await
     }
 
     async fn attempt(&self, record: &ImageRecord) -> Result<Content, Error> {
         let source = record.source.as_deref().unwrap_or_default();
         let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
         let mut body = download::open(&self.ports, &self.settings, url).await?;
-        self.pack(&mut body).await
+        let packed = self.pack(&mut body).await?;
+        self.share_or_complete(packed).await
     }
 
-    /// Packs all of `source` into a blob of its own, or finds the blob that holds the same already. The content counts as
-    /// used: [`Vault::keep`] or [`Vault::discard`] it.
-    pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Content, Error> {
+    /// Packs all of `source` into chunks that nobody can see yet: [`Vault::keep`] or [`Vault::discard`] them.
+    pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Packed, Error> {
         let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
         let mut stored = 0;
-        let packed = match self.pack_chunks(blob, source, &mut stored).await {
-            Ok((manifest, content)) => match self.twin(&manifest).await {
-                Ok(None) => return self.complete_blob(blob, manifest, content).await,
-                Ok(Some(twin)) => Ok(Content { blob: twin, ..content }),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
-        // No manifest names these chunks. Should deleting them fail too, `verify` finds them.
-        let deleted = self.store.delete_chunks(blob, stored).await;
-        packed.and_then(|content| deleted.map(|()| content))
+        let packed = self.pack_chunks(blob, source, &mut stored).await;
+        if packed.is_err() {
+            // No manifest names these chunks. Should deleting them fail too, `verify` finds them.
+            self.store.delete_chunks(blob, stored).await?;
+        }
+        packed
     }
 
-    async fn pack_chunks(
-        &self,
-        blob: BlobId,
-        source: &mut impl ByteSource,
-        stored: &mut u32,
-    ) -> Result<(Manifest, Content), Error> {
+    /// Makes packed bytes a blob, or finds the blob that holds the same already. The content counts as used.
+    async fn share_or_complete(&self, packed: Packed) -> Result<Content, Error> {
+        let Some(twin) = self.twin(&packed.manifest).await? else {
+            return self.complete_blob(packed).await;
+        };
+        self.discard(&packed).await?;
+        Ok(Content { blob: twin, ..packed.content })
+    }
+
+    async fn pack_chunks(&self, blob: BlobId, source: &mut impl ByteSource, stored: &mut u32) -> Result<Packed, Error> {
         let mut packer = Packer::new(self.settings.max_image_bytes);
         while let Some(piece) = source.next().await? {
             let mut rest = piece.as_slice();
@@ -125,7 +140,7 @@ impl<P: Ports> Vault<P> {
             media_type: sniffed.media_type.to_owned(),
             dimensions: sniffed.dimensions,
         };
-        Ok((manifest, content))
+        Ok(Packed { manifest, content })
     }
 
     /// Comes to share a blob that holds the same, packed the same, if there is one.
@@ -138,9 +153,9 @@ impl<P: Ports> Vault<P> {
     }
 
     /// Completes a blob. From the first write on its chunks stay, even if an error is reported: it may have landed.
-    async fn complete_blob(&self, blob: BlobId, manifest: Manifest, content: Content) -> Result<Content, Error> {
-        self.store.save_manifest(blob, &manifest).await?;
-        self.store.remember_blob(&content.sha256, blob).await?;
+    async fn complete_blob(&self, Packed { manifest, content }: Packed) -> Result<Content, Error> {
+        self.store.save_manifest(content.blob, &manifest).await?;
+        self.store.remember_blob(&content.sha256, content.blob).await?;
         self.store.add(Vaultwide::StoredBytes, signed(content.stored_size)).await?;
         Ok(content)
     }

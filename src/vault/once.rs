@@ -4,7 +4,7 @@ use super::Vault;
 use crate::error::Error;
 use crate::key::{ImageId, Sha256Hex};
 use crate::ports::Ports;
-use crate::record::Answered;
+use crate::record::{Answered, ImageRecord};
 
 /// For how long a key is remembered, in milliseconds.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
@@ -13,17 +13,31 @@ const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
 const ANSWERING: u64 = 60 * 1000;
 
 /// Whether a request is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Once {
-    /// It is: the caller alone does it now.
-    First,
+    /// It is: the caller alone makes these images, those of them that do not exist, and then says [`Vault::done`].
+    First(Answering),
     /// It was, and made these images.
     Again(Vec<ImageId>),
 }
 
+/// The right to answer a request with an idempotency key.
+#[derive(Clone, Debug)]
+pub struct Answering {
+    key: Sha256Hex,
+    answered: Answered,
+}
+
+impl Answering {
+    /// The ids that the images must have.
+    pub fn images(&self) -> &[ImageId] {
+        &self.answered.images
+    }
+}
+
 impl<P: Ports> Vault<P> {
-    /// Says whether the request with this key, of this fingerprint, is to be done now. If so it must make the images
-    /// `planned`, by which others will know that it was done.
+    /// Says whether the request with this key, of this fingerprint, is to be done now; `planned` are the ids that its
+    /// images shall have, unless somebody who died before planned others.
     ///
     /// # Errors
     ///
@@ -36,7 +50,7 @@ impl<P: Ports> Vault<P> {
             if before.fingerprint != fingerprint {
                 return Err(Error::KeyReused);
             }
-            if self.exist(&before.images).await? {
+            if before.done {
                 return Ok(Once::Again(before.images.clone()));
             }
             if before.lease > now {
@@ -46,18 +60,20 @@ impl<P: Ports> Vault<P> {
         if !self.store.claim_key(&key, now / ANSWERING, before.is_none()).await? {
             return Err(Error::KeyBusy);
         }
-        let answered = Answered { fingerprint, images: planned, lease: now + ANSWERING, until: now + REMEMBERED };
+        let images = before.map_or(planned, |before| before.images);
+        let answered = Answered { fingerprint, images, done: false, lease: now + ANSWERING, until: now + REMEMBERED };
         self.store.remember_key(&key, &answered).await?;
-        Ok(Once::First)
+        Ok(Once::First(Answering { key, answered }))
     }
 
-    /// Whether all these images exist, or have.
-    async fn exist(&self, images: &[ImageId]) -> Result<bool, Error> {
-        for &id in images {
-            if self.store.image(id).await?.is_none() && !self.store.is_removed(id).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    /// Says that the images of a request with an idempotency key were made.
+    pub async fn done(&self, answering: Answering) -> Result<(), Error> {
+        let Answering { key, answered } = answering;
+        self.store.remember_key(&key, &Answered { done: true, ..answered }).await
+    }
+
+    /// Returns an image that whoever died before has made already, if so.
+    pub async fn made_before(&self, id: ImageId) -> Result<Option<ImageRecord>, Error> {
+        self.store.image(id).await
     }
 }

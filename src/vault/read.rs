@@ -16,6 +16,9 @@ pub const MAX_PAGE: usize = 1000;
 /// hold fewer than asked.
 const MAX_SCAN: usize = 1000;
 
+/// Text of the images on one page, in bytes: at this much it ends, so that its memory is bounded.
+const MAX_TEXT: usize = 512 * 1024;
+
 /// Feed entries looked at together.
 const AT_ONCE: usize = 8;
 
@@ -91,12 +94,16 @@ impl<P: Ports> Vault<P> {
         let entries = futures::stream::iter((1..=first).rev().take(MAX_SCAN))
             .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
             .buffered(AT_ONCE);
-        let (mut images, mut last) = (Vec::new(), first + 1);
+        let (mut images, mut text, mut last) = (Vec::new(), 0, first + 1);
         let mut entries = std::pin::pin!(entries);
         while images.len() < limit
+            && text < MAX_TEXT
             && let Some((seq, image)) = entries.try_next().await?
         {
-            images.extend(image.filter(|image| filter.lets_through(image)));
+            if let Some(image) = image.filter(|image| filter.lets_through(image)) {
+                text += size_of_text(&image);
+                images.push(image);
+            }
             last = seq;
         }
         Ok(Page { images, next: (last > 1).then_some(last) })
@@ -113,4 +120,12 @@ impl<P: Ports> Vault<P> {
             last_uploaded: self.store.mark(Vaultwide::LastUploaded).await?,
         })
     }
+}
+
+/// About how many bytes an image takes on a page.
+fn size_of_text(image: &ImageRecord) -> usize {
+    const REST: usize = 600;
+    REST + image.name.len()
+        + image.source.as_ref().map_or(0, String::len)
+        + image.tags.iter().map(String::len).sum::<usize>()
 }

@@ -10,7 +10,17 @@ impl<P: Ports> Vault<P> {
     /// Removes an image; returns whether there was one. Its content stays until no other image shares it, and a while
     /// longer for those who are reading it.
     pub async fn remove(&self, id: ImageId) -> Result<bool, Error> {
-        let Some(before) = self.store.image(id).await? else { return Ok(false) };
+        let before = match self.store.image(id).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(false),
+            Err(Error::Corrupt(_)) => {
+                // What it was cannot be told, so only the record goes; what it referred to is for `verify` to find.
+                let first = self.store.claim_removal(id).await?;
+                self.store.delete_image(id).await?;
+                return Ok(first);
+            }
+            Err(error) => return Err(error),
+        };
         let first = self.store.claim_removal(id).await?;
         // Read again: a worker that completed the image before the claim has written it whole by now; one that
         // completes it after sees the claim, and may have deleted the record already.

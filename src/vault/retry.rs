@@ -20,7 +20,7 @@ impl<P: Ports> Vault<P> {
         let listed_before = record.seq;
         record.seq = self.store.next_seq().await?;
         record.attempts = 0;
-        record.updated = self.ports.now();
+        record.updated = self.ports.now().max(record.updated + 1);
         record.state = State::Pending { lease: record.updated + LEASE };
         self.store.add(Vaultwide::Failed, -1).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
