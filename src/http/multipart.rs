@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::ports::{ByteSource, Ports};
 use crate::vault::{Draft, Label, Packed};
 
-/// Bytes of files that may be under way between the body and the parser.
-const UNDER_WAY: usize = 4 * 1024 * 1024;
+/// Bytes of files that may be under way between the body and the parser: some pieces of 256 KiB.
+const UNDER_WAY: usize = 2 * 1024 * 1024;
 
 /// What the two sides, the body and the parser, know of each other.
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! Changing what a ready image is called.
 
+use std::time::Duration;
+
 use super::Vault;
 use super::label::{checked_name, checked_tags};
 use crate::error::Error;
@@ -25,8 +27,9 @@ impl Edit {
     }
 }
 
-/// How often a change is tried while others are made.
-const TRIES: usize = 16;
+/// How often a change is tried while others are made, and the wait between: longer than a change takes.
+const TRIES: usize = 100;
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl<P: Ports> Vault<P> {
     /// Changes a ready image's name, tags or both, if `check` lets its record through, and returns the new record. While
@@ -47,7 +50,7 @@ impl<P: Ports> Vault<P> {
             if self.store.claim_job(&record).await? {
                 return Ok(self.change_label(record, edit).await?);
             }
-            self.ports.yield_now().await;
+            self.ports.sleep(PAUSE).await;
         }
         Err(Error::Changed.into())
     }
