@@ -165,7 +165,8 @@ impl Query {
             }
             if !once.contains(&name) && !often.contains(&name) {
                 let taken = [once, often].concat().join(", ");
-                return Err(Problem::invalid(name, format!("{name} is not taken here, only {taken}")));
+                let taken = if taken.is_empty() { "no parameter is" } else { &format!("only {taken}") };
+                return Err(Problem::invalid(name, format!("{name} is not taken here; {taken}")));
             }
         }
         Ok(())

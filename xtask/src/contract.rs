@@ -30,7 +30,7 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
         [flag, number] if flag == "--examples" => number.parse().map_err(|_| format!("{number} is not a number"))?,
         _ => return Err("contract takes --examples N, and nothing else".into()),
     };
-    let burrow = host::build(component)?;
+    let burrow = host::build_for_tests(component)?;
     let venv = venv()?;
     let mut server = Server::start(&burrow)?;
     say(&format!("checking {} against openapi.json", server.url));

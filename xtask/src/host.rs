@@ -5,19 +5,24 @@ use std::process::Command;
 
 use crate::run::{cargo, root, run, say};
 
-/// Builds `burrow`; returns where it is.
-pub(crate) fn build(component: &Path) -> Result<PathBuf, String> {
+/// Builds `burrow` and serves.
+pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
     say("building burrow (the first time takes some minutes: wasmtime is in it)");
     // The whole workspace, as the tests do, so that wasmtime is built once with the same features.
     run(bundled(cargo().args(["build", "--locked", "--release", "--workspace"]), component))?;
-    Ok(root().join("target/release/burrow"))
+    say("serving");
+    run(Command::new(burrow()).arg("serve").args(args).current_dir(root()))
 }
 
-/// Builds `burrow` and serves.
-pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
-    let burrow = build(component)?;
-    say("serving");
-    run(Command::new(burrow).arg("serve").args(args).current_dir(root()))
+/// Builds `burrow` as the tests do, which is done already after them; returns where it is.
+pub(crate) fn build_for_tests(component: &Path) -> Result<PathBuf, String> {
+    say("building burrow");
+    run(bundled(cargo().args(["test", "--no-run", "--locked", "--release", "--workspace"]), component))?;
+    Ok(burrow())
+}
+
+fn burrow() -> PathBuf {
+    root().join("target/release/burrow")
 }
 
 /// Runs every test.
