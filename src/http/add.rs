@@ -32,9 +32,9 @@ impl<P: Ports> Service<P> {
         let given = media_type.starts_with("image/") || media_type == "application/octet-stream";
         // Bytes have no other place for their name and tags.
         if given {
-            head.query.check(&["name"], &["tag"])?
+            head.query.check(&["name"], &["tag"])?;
         } else {
-            head.query.check(&[], &[])?
+            head.query.check(&[], &[])?;
         }
         match media_type.as_str() {
             "application/json" | "" => {
