@@ -226,6 +226,13 @@ pub async fn settings_that_cannot_be_read_are_told() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{told}");
     assert!(told.contains("write_token") && !told.contains("short"), "{told}");
+    // Set by mistake to nothing, a token must not leave the door open.
+    let mut serve = burrow(directory.path());
+    let output = serve.args(["serve", "--listen", "127.0.0.1:0"]).env("BURROW_WRITE_TOKEN", "").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut help = burrow(directory.path());
+    let help = help.args(["serve", "--help"]).env("BURROW_WRITE_TOKEN", "the-secret-token").output().await.unwrap();
+    assert!(!String::from_utf8_lossy(&help.stdout).contains("the-secret-token"));
 }
 
 /// The component, Spin's manifest, the native host's flags and the documentation name the same settings.

@@ -77,6 +77,7 @@ fn main() -> ExitCode {
             private_places_are_refused, serve_stops_when_asked;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        uploads: what_is_refused_leaves_no_chunks;
         world: the_component_is_what_the_world_says;
     };
     for (name, test) in &on_every_host {

@@ -173,6 +173,17 @@ pub async fn several_files_are_stored_all_or_none(host: Host) {
     assert_eq!(post(client, "/images", &[MULTIPART], whole).await.status, 201);
 }
 
+pub async fn what_is_refused_leaves_no_chunks() {
+    let mut burrow = Host::Native.start().await;
+    let good = part("f", Some("good.png"), &fixture("photo.png"));
+    let reply = post(&burrow.client, "/images", &[MULTIPART], form(&[good, part("f", Some("bad"), b"bad")])).await;
+    assert_eq!(reply.status, 422);
+    burrow.stop().await;
+    let store = burrow_host::kv::Embedded::open(burrow.store()).unwrap();
+    let keys = burrow_host::kv::KeyValue::keys(&store).await.unwrap();
+    assert!(!keys.iter().any(|key| key.starts_with("b1:c:")), "{keys:?}");
+}
+
 pub async fn digests_are_verified(host: Host) {
     let burrow = host.start().await;
     let client = &burrow.client;
