@@ -19,7 +19,7 @@ pub struct Edit {
 impl Edit {
     /// Checks a change. An image cannot do without a name.
     pub fn new(name: Option<&str>, tags: Option<&[String]>) -> Result<Self, Error> {
-        let name = name.map(|name| checked_name(name.trim())).transpose()?;
+        let name = name.map(checked_name).transpose()?;
         if name.as_deref() == Some("") {
             return Err(Error::Invalid { field: "name", reason: "an image has a name, and this is empty".into() });
         }

@@ -21,8 +21,8 @@ pub struct Label {
 impl Label {
     /// Checks a name and tags given by a user. White space around them does not count, nor does an empty name.
     pub fn new(name: Option<&str>, tags: &[String]) -> Result<Self, Error> {
-        let name = name.map(str::trim).filter(|name| !name.is_empty());
-        Ok(Self { name: name.map(checked_name).transpose()?, tags: checked_tags(tags)? })
+        let name = name.map(checked_name).transpose()?.filter(|name| !name.is_empty());
+        Ok(Self { name, tags: checked_tags(tags)? })
     }
 
     /// The name to use: the one given, else the last segment of the URL's path, else the id.
@@ -30,7 +30,7 @@ impl Label {
         let from_url = || {
             let segment = source?.path_segments()?.next_back()?;
             let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
-            checked_name(decoded.trim()).ok().filter(|name| !name.is_empty())
+            checked_name(&decoded).ok().filter(|name| !name.is_empty())
         };
         self.name.clone().or_else(from_url).unwrap_or_else(|| id.to_string())
     }
@@ -49,7 +49,7 @@ pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>, Error> {
     }
     let mut unique = Vec::with_capacity(tags.len());
     for tag in tags {
-        let tag = checked("tags", tag.trim(), MAX_TAG_BYTES)?;
+        let tag = checked("tags", tag, MAX_TAG_BYTES)?;
         if tag.is_empty() {
             return Err(Error::Invalid { field: "tags", reason: "a tag is empty".into() });
         }
@@ -60,13 +60,15 @@ pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>, Error> {
     Ok(unique)
 }
 
+/// Checks a text, without the white space around it. Some control characters count as white space; none is taken.
 fn checked(field: &'static str, text: &str, max: usize) -> Result<String, Error> {
-    if text.len() > max {
-        let reason = format!("at most {max} bytes are taken; there are {}", text.len());
-        return Err(Error::Invalid { field, reason });
-    }
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         let reason = format!("control characters are not taken; there is {control:?}");
+        return Err(Error::Invalid { field, reason });
+    }
+    let text = text.trim();
+    if text.len() > max {
+        let reason = format!("at most {max} bytes are taken; there are {}", text.len());
         return Err(Error::Invalid { field, reason });
     }
     Ok(text.to_owned())
@@ -80,6 +82,8 @@ mod tests {
     fn names_and_tags_are_checked() {
         assert!(Label::new(Some("a\0b"), &[]).is_err());
         assert!(Label::new(Some("a\u{85}b"), &[]).is_err());
+        assert!(Label::new(Some("\u{85}a"), &[]).is_err());
+        assert!(Label::new(None, &["a\n".into()]).is_err());
         assert!(Label::new(Some(&"ü".repeat(128)), &[]).is_err());
         assert!(Label::new(None, &vec!["x".into(); 33]).is_err());
         assert!(Label::new(None, &[" ".into()]).is_err());
