@@ -137,6 +137,11 @@ impl Key {
         Self(format!("b1:n:{}", Sha256Hex::of(name.as_bytes())))
     }
 
+    /// `b1:n:{sha256 of name}:{n}`.
+    pub fn namesake(name: &str, n: u64) -> Self {
+        Self(format!("b1:n:{}:{n}", Sha256Hex::of(name.as_bytes())))
+    }
+
     /// `b1:f:{seq}`.
     pub fn feed(seq: u64) -> Self {
         Self(format!("b1:f:{seq}"))

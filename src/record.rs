@@ -191,12 +191,7 @@ impl Record for Pointer {
     const WHAT: &'static str = "pointer";
 }
 
-/// The images that had one name when they became ready, oldest first. Not all of them need still have it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Namesakes(pub Vec<Namesake>);
-
-/// One of them.
+/// An image that came to bear a name. It need not bear it still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Namesake {
     /// The image's number in the feed.
@@ -205,7 +200,7 @@ pub struct Namesake {
     pub id: ImageId,
 }
 
-impl Record for Namesakes {
+impl Record for Namesake {
     const KIND: u8 = b'N';
     const WHAT: &'static str = "name";
 }

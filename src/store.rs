@@ -60,9 +60,10 @@ impl<P: Ports> Store<P> {
     /// Writes the record of a new image and lists it in the feed; both durable when it returns.
     pub async fn list_image(&self, record: &ImageRecord) -> Result<(), Error> {
         let (key, entry) = (Key::feed(record.seq), Pointer::Image(record.id));
-        // Begun in this order, awaited together: one wait for the disk instead of two.
-        let (saved, listed) = futures::join!(self.save_image(record), self.save(&key, &entry));
-        saved.and(listed)
+        // The entry first: whoever finds the record is told of it, and then it must be listed. An entry that leads
+        // nowhere is passed over.
+        self.save(&key, &entry).await?;
+        self.save_image(record).await
     }
 
     /// Takes an image out of the feed.

@@ -17,8 +17,8 @@ pub type Result<T> = std::result::Result<T, KvError>;
 /// A key-value store as the component sees it: `spin:key-value` and `wasi:keyvalue/atomics.increment`.
 ///
 /// Writes are applied in the order in which they are begun. A write to a key that [`is_covered`] may be acknowledged
-/// before it is durable, but it is durable before any write begun after it is; every other write is durable when its
-/// future resolves.
+/// before it is durable, and so is an increment; but either is durable before any write begun after it is. Every other
+/// write is durable when its future resolves.
 pub trait KeyValue: Send + Sync + 'static {
     /// Returns the value of a key, if it has one.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
@@ -32,10 +32,10 @@ pub trait KeyValue: Send + Sync + 'static {
     fn keys(&self) -> BoxFuture<'_, Result<Vec<String>>>;
 }
 
-/// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests and
-/// names of an image count once its record (`b1:i:`) does; marks, trash and counters can be rebuilt.
+/// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests, names
+/// and the feed entry of an image count once its record (`b1:i:`) does; marks, trash and counters can be rebuilt.
 ///
-/// So a record and the feed entry that lists it are waited for, and one wait for the disk covers all that led to them.
+/// So a record is waited for, and one wait for the disk covers all that led to it.
 pub fn is_covered(key: &str) -> bool {
-    ["b1:c:", "b1:d:", "b1:m:", "b1:n:", "b1:s:", "b1:t:"].iter().any(|prefix| key.starts_with(prefix))
+    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:s:", "b1:t:"].iter().any(|prefix| key.starts_with(prefix))
 }

@@ -11,7 +11,8 @@ use crate::record::{Answered, ImageRecord, Rubbish};
 pub const LEASE: u64 = 15 * 60 * 1000;
 
 impl<P: Ports> Store<P> {
-    /// Claims to change an image as this record has it: a job whose lease has ended, or that failed, or a label. Should the claimer die before it
+    /// Claims to change an image as this record has it: a job whose lease has ended, or that failed, or a label. Should the
+    /// claimer die before it
     /// writes a new record, the next window of time has a new claim.
     pub async fn claim_job(&self, record: &ImageRecord) -> Result<bool, Error> {
         let (id, updated, window) = (record.id, record.updated, self.ports.now() / LEASE);
@@ -19,7 +20,8 @@ impl<P: Ports> Store<P> {
             return Ok(false);
         }
         self.discard(Rubbish::Takeover(id, updated, window)).await?;
-        Ok(true)
+        // The next window too: a claim made as one ends must hold when the next begins.
+        Ok(self.ports.increment(&Key::takeover(id, updated, window + 1), 1).await? == 1)
     }
 
     /// Claims to answer the requests with an idempotency key in a window of time; `new` if nobody is known to have begun

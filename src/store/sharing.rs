@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::key::{BlobId, Key};
 use crate::ports::Ports;
 
+/// Added to the counter that ends sharing by whoever would discard the blob: more than ever end it.
+const DISCARDED: i64 = 1 << 32;
+
 impl<P: Ports> Store<P> {
     /// Comes to share a blob. If false, its last image is gone or going: use another blob.
     pub async fn share(&self, blob: BlobId) -> Result<bool, Error> {
@@ -27,7 +30,10 @@ impl<P: Ports> Store<P> {
             return Ok(());
         }
         self.ports.increment(&Key::sharing_ended(blob), 1).await?;
-        if self.ports.increment(&Key::sharers(blob), 0).await? < 0 {
+        // Two may both have ended it and see that nobody is left; one of them discards it.
+        if self.ports.increment(&Key::sharers(blob), 0).await? < 0
+            && self.ports.increment(&Key::sharing_ended(blob), DISCARDED).await? / DISCARDED == 1
+        {
             self.discard_blob(blob).await?;
         }
         Ok(())

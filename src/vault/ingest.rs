@@ -50,7 +50,11 @@ impl<P: Ports> Vault<P> {
                 return self.give_up(record, &Error::Interrupted(reason)).await;
             }
             record.attempts += 1;
-            self.update(&mut record, State::Storing { lease: self.ports.now() + LEASE }).await?;
+            self.check_lease(&record)?;
+            self.change(&mut record, State::Storing { lease: self.ports.now() + LEASE });
+            if self.commit_or_undo(&record).await?.is_some() {
+                return Err(Error::Removed);
+            }
             let error = match self.attempt(&record).await {
                 Ok(content) => return self.complete(record, content).await,
                 Err(error) => error,
@@ -161,32 +165,39 @@ impl<P: Ports> Vault<P> {
     }
 
     async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
+        self.check_lease(&record)?;
         let (blob, size) = (content.blob, signed(content.size));
         self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
-        let updated = self.commit(&record).await;
-        if matches!(updated, Err(Error::Removed)) && self.store.claim_undoing(record.id).await? {
-            // Its remover did not see it ready, and counts it out as pending.
-            self.store.leave(blob).await?;
-            self.store.add(Vaultwide::Pending, 1).await?;
-            self.store.add(Vaultwide::Ready, -1).await?;
-            self.store.add(Vaultwide::OriginalBytes, -size).await?;
+        match self.commit_or_undo(&record).await? {
+            None => return Ok(record),
+            Some(false) => {}
+            Some(true) => {
+                // Its remover did not see it ready, and counts it out as pending.
+                self.store.leave(blob).await?;
+                self.store.add(Vaultwide::Pending, 1).await?;
+                self.store.add(Vaultwide::Ready, -1).await?;
+                self.store.add(Vaultwide::OriginalBytes, -size).await?;
+            }
         }
-        updated?;
-        Ok(record)
+        Err(Error::Removed)
     }
 
     async fn give_up(&self, mut record: ImageRecord, error: &Error) -> Result<ImageRecord, Error> {
+        self.check_lease(&record)?;
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
-        let updated = self.update(&mut record, State::Failed { error: error.to_string() }).await;
-        if matches!(updated, Err(Error::Removed)) && self.store.claim_undoing(record.id).await? {
-            self.store.add(Vaultwide::Pending, 1).await?;
-            self.store.add(Vaultwide::Failed, -1).await?;
+        self.change(&mut record, State::Failed { error: error.to_string() });
+        match self.commit_or_undo(&record).await? {
+            None => return Ok(record),
+            Some(false) => {}
+            Some(true) => {
+                self.store.add(Vaultwide::Pending, 1).await?;
+                self.store.add(Vaultwide::Failed, -1).await?;
+            }
         }
-        updated?;
-        Ok(record)
+        Err(Error::Removed)
     }
 
     /// Counts an image that is about to be ready, and lets its name lead to it: a name counts once the record says
@@ -196,12 +207,6 @@ impl<P: Ports> Vault<P> {
         self.store.add(Vaultwide::Ready, 1).await?;
         self.store.add(Vaultwide::OriginalBytes, signed(record.content()?.size)).await?;
         self.store.set_mark(Vaultwide::LastUploaded, record.updated).await
-    }
-
-    /// Changes the state and writes it.
-    async fn update(&self, record: &mut ImageRecord, state: State) -> Result<(), Error> {
-        self.change(record, state);
-        self.commit(record).await
     }
 
     fn change(&self, record: &mut ImageRecord, state: State) {
@@ -218,22 +223,55 @@ impl<P: Ports> Vault<P> {
         }
         self.store.save_image(record).await?;
         if self.store.is_removed(record.id).await? {
+            self.store.leave_feed(record.seq).await?;
             self.store.delete_image(record.id).await?;
             return Err(Error::Removed);
         }
         Ok(())
     }
 
+    /// Writes a worker's record, like [`Vault::commit`]. If the image was removed meanwhile, returns whether it is left to
+    /// us to undo what this state was counted as. That is claimed before the record goes: who removes the image and does
+    /// not find it any more must know that it was a worker who deleted it.
+    async fn commit_or_undo(&self, record: &ImageRecord) -> Result<Option<bool>, Error> {
+        let before = self.store.is_removed(record.id).await?;
+        if !before {
+            self.store.save_image(record).await?;
+            if !self.store.is_removed(record.id).await? {
+                return Ok(None);
+            }
+        }
+        let mine = self.store.claim_undoing(record.id).await?;
+        if !before {
+            self.store.leave_feed(record.seq).await?;
+            self.store.delete_image(record.id).await?;
+        }
+        Ok(Some(mine))
+    }
+
     /// Takes over an unfinished job whose worker is taken to be dead: it wrote the record before `dead_before`, or its
     /// lease has ended. None if somebody else has it.
-    pub(super) async fn take_over(&self, record: ImageRecord, dead_before: u64) -> Result<Option<ImageRecord>, Error> {
-        let lease = match record.state {
-            State::Pending { lease } | State::Storing { lease } => lease,
-            State::Ready(_) | State::Failed { .. } => return Ok(None),
-        };
+    pub(super) async fn take_over(
+        &self,
+        mut record: ImageRecord,
+        dead_before: u64,
+    ) -> Result<Option<ImageRecord>, Error> {
+        let (State::Pending { lease } | State::Storing { lease }) = record.state else { return Ok(None) };
         // Who knows who is dead is alone; others may find an ended lease at the same time.
         let mine = record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(&record).await?);
+        // Written with its first attempt.
+        record.state = State::Storing { lease: self.ports.now() + LEASE };
         Ok(mine.then_some(record))
+    }
+
+    /// A worker that was held up until its lease ended must not write any more: somebody else may be at the job.
+    fn check_lease(&self, record: &ImageRecord) -> Result<(), Error> {
+        match record.state {
+            State::Pending { lease } | State::Storing { lease } if lease <= self.ports.now() => {
+                Err(Error::Interrupted("the job's lease ended, so somebody else may be at it".into()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -81,9 +81,16 @@ impl<P: Ports> Vault<P> {
             return Ok((Entry::Settled { since: record.updated }, None));
         }
         let Some(record) = self.take_over(record, dead_before).await? else { return Ok((Entry::Open, None)) };
+        let id = record.id;
         let outcome = match self.work(record).await {
             Ok(record) => Some(record.status()),
-            Err(Error::Removed) => None,
+            Err(Error::Removed) => {
+                // Whoever claimed its removal may have died right after.
+                self.store.leave_feed(seq).await?;
+                self.store.delete_image(id).await?;
+                None
+            }
+            Err(Error::Interrupted(_)) => return Ok((Entry::Open, None)),
             Err(error) => return Err(error),
         };
         Ok((Entry::Settled { since: self.ports.now() }, outcome))

@@ -1,0 +1,87 @@
+//! The images of this suite and the origins that serve them: the path of a URL says what its origin does.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// When scenarios begin, in milliseconds since 1970: as a quarter of an hour does, in which claims on jobs hold.
+pub const BEGINNING: u64 = 1_800_000_000_000;
+
+/// When late origins are there.
+pub const LATE: u64 = BEGINNING + 60_000;
+
+/// What an origin does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Serves an image.
+    Good(&'static [u8]),
+    /// Cannot be reached the first time it is asked, then serves an image.
+    Flaky(&'static [u8]),
+    /// Cannot be reached before [`LATE`], then serves an image.
+    Late(&'static [u8]),
+    /// Breaks off in the middle of an image.
+    Cut(&'static [u8]),
+    /// Serves what is no image.
+    Page,
+    /// Has nothing.
+    Missing,
+}
+
+impl Origin {
+    /// What a path such as `/red/1`, `/flaky-red/1`, `/page/1` leads to.
+    pub fn of(path: &str) -> Self {
+        let what = path.split('/').nth(1).unwrap_or_default();
+        match what.split_once('-') {
+            _ if what == "page" => Self::Page,
+            Some(("flaky", image)) => Self::Flaky(original(image)),
+            Some(("late", image)) => Self::Late(original(image)),
+            Some(("cut", image)) => Self::Cut(original(image)),
+            _ => originals().get(what).map_or(Self::Missing, |image| Self::Good(image)),
+        }
+    }
+
+    /// What an image from here is in the end; none if it must fail.
+    pub fn gives(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Good(image) | Self::Flaky(image) | Self::Late(image) => Some(image),
+            Self::Cut(_) | Self::Page | Self::Missing => None,
+        }
+    }
+}
+
+/// The bytes of one of our images.
+pub fn original(name: &str) -> &'static [u8] {
+    originals().get(name).expect("an image of this suite")
+}
+
+fn originals() -> &'static BTreeMap<&'static str, Vec<u8>> {
+    static ORIGINALS: OnceLock<BTreeMap<&'static str, Vec<u8>>> = OnceLock::new();
+    ORIGINALS.get_or_init(|| {
+        BTreeMap::from([
+            // Flat ones shrink; noise is stored raw; the big one has two chunks.
+            ("red", bitmap(8, 8, |n| [0, 0, 255][n % 3])),
+            ("blue", bitmap(9, 8, |n| [255, 0, 0][n % 3])),
+            ("noise", bitmap(8, 8, noise)),
+            ("big", bitmap(340, 256, noise)),
+        ])
+    })
+}
+
+fn noise(n: usize) -> u8 {
+    (n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
+}
+
+/// A Windows bitmap of 24 bits a pixel.
+fn bitmap(width: u32, height: u32, byte: impl Fn(usize) -> u8) -> Vec<u8> {
+    let row = (width * 3).next_multiple_of(4);
+    let pixels = row * height;
+    let mut file = b"BM".to_vec();
+    for field in [54 + pixels, 0, 54, 40, width, height] {
+        file.extend(field.to_le_bytes());
+    }
+    file.extend([1, 0, 24, 0]);
+    for field in [0, pixels, 2835, 2835, 0, 0] {
+        file.extend(field.to_le_bytes());
+    }
+    file.extend((0..pixels as usize).map(byte));
+    file
+}
