@@ -9,7 +9,8 @@
 //! | `b1:d:{sha256}` | the blob that holds this content |
 //! | `b1:u:{blob}` | counter: images that share the blob beyond the first |
 //! | `b1:u:{blob}:end` | counter: above 0, nobody may come to share the blob any more |
-//! | `b1:n:{sha256 of name}` | images of that name |
+//! | `b1:n:{sha256 of name}` | counter: times that an image came to bear that name |
+//! | `b1:n:{sha256 of name}:{n}` | the image that did so as number `n`, from 1 |
 //! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
 //! | `b1:a:{image}:{updated}:{window}` | counter: who makes it 1 may take the job over, as it was written then, in that window of time |
 //! | `b1:k:{sha256 of key}` | the images that a request with that idempotency key made |
@@ -19,10 +20,14 @@
 //! | `b1:t:{seq}` | trash: what may be deleted, and from when |
 //! | `b1:s:{counter}` | counters and marks of the whole vault |
 
+mod kind;
+
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
+
+pub use kind::Kind;
 
 /// One key of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +39,7 @@ pub struct Key(String);
 pub struct ImageId(Uuid);
 
 /// A blob's id: a `UUIDv7`, new for every packing, so that no two writers ever write the same chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct BlobId(Uuid);
 
@@ -50,6 +55,11 @@ impl ImageId {
         let id = Self(uuid);
         (uuid.get_version_num() == 7 && text.eq_ignore_ascii_case(&id.to_string())).then_some(id)
     }
+
+    /// When it was made, in milliseconds since 1970.
+    pub fn made(self) -> u64 {
+        made(self.0)
+    }
 }
 
 impl BlobId {
@@ -57,6 +67,16 @@ impl BlobId {
     pub fn new(now: u64, random: &[u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
     }
+
+    /// When it was made, in milliseconds since 1970.
+    pub fn made(self) -> u64 {
+        made(self.0)
+    }
+}
+
+/// The time in a `UUIDv7`: its first 48 bits (RFC 9562 section 5.7).
+fn made(uuid: Uuid) -> u64 {
+    u64::try_from(uuid.as_u128() >> 80).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for ImageId {
@@ -96,6 +116,22 @@ pub enum Vaultwide {
     Emptied,
 }
 
+impl Vaultwide {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Feed,
+        Self::Trash,
+        Self::Ready,
+        Self::Pending,
+        Self::Failed,
+        Self::OriginalBytes,
+        Self::StoredBytes,
+        Self::LastUploaded,
+        Self::Settled,
+        Self::Emptied,
+    ];
+}
+
 impl Key {
     /// The key's text.
     pub fn as_str(&self) -> &str {
@@ -133,13 +169,13 @@ impl Key {
     }
 
     /// `b1:n:{sha256 of name}`.
-    pub fn name(name: &str) -> Self {
-        Self(format!("b1:n:{}", Sha256Hex::of(name.as_bytes())))
+    pub fn name(name: &Sha256Hex) -> Self {
+        Self(format!("b1:n:{name}"))
     }
 
     /// `b1:n:{sha256 of name}:{n}`.
-    pub fn namesake(name: &str, n: u64) -> Self {
-        Self(format!("b1:n:{}:{n}", Sha256Hex::of(name.as_bytes())))
+    pub fn namesake(name: &Sha256Hex, n: u64) -> Self {
+        Self(format!("b1:n:{name}:{n}"))
     }
 
     /// `b1:f:{seq}`.
@@ -210,6 +246,12 @@ impl Sha256Hex {
     /// Hashes the bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_digest(&Sha256::digest(bytes))
+    }
+
+    /// Reads the digits; any other text is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
     }
 
     /// Writes a finished digest.

@@ -9,7 +9,7 @@ use crate::download::FetchError;
 use crate::error::{Error, KvError};
 use crate::key::Key;
 
-/// The key-value store: the part that every provider has and does right (no batch, no compare-and-swap, no listing).
+/// The key-value store: the part that every provider has and does right (no batch, no compare-and-swap).
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait Kv {
     /// Returns the value, or none if the key is absent.
@@ -20,6 +20,9 @@ pub trait Kv {
     async fn delete(&self, key: &Key) -> Result<(), KvError>;
     /// Adds `delta` to a counter (absent counts as 0) in one atomic step and returns the sum.
     async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError>;
+    /// Calls `each` with every key, in any order, some perhaps twice. It takes as long as the store is large: for
+    /// `verify`, never for a request. `each` must not use the store: on some hosts that never ends.
+    async fn keys(&self, each: impl FnMut(&str)) -> Result<(), KvError>;
 }
 
 /// A body that arrives piece by piece.

@@ -105,6 +105,14 @@ impl Kv for Wasi {
     async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError> {
         atomics::increment(&*self.bucket()?, key.as_str(), delta).map_err(bucket_error)
     }
+
+    async fn keys(&self, mut each: impl FnMut(&str)) -> Result<(), KvError> {
+        let mut keys = self.store().await?.get_keys().await;
+        while let Some(key) = keys.next().await {
+            each(&key);
+        }
+        keys.result().await.map_err(|error| KvError(error.to_string()))
+    }
 }
 
 impl Clock for Wasi {

@@ -4,41 +4,52 @@ use futures::future::try_join_all;
 
 use super::Store;
 use crate::error::{Error, passing_over};
-use crate::key::Key;
+use crate::key::{Key, Sha256Hex};
 use crate::ports::Ports;
 use crate::record::{ImageRecord, Namesake, Status};
 
 /// How many images one name leads to: the newest and those behind it, should it be removed or renamed.
-const MAX_NAMESAKES: u64 = 64;
+pub(super) const MAX_NAMESAKES: u64 = 64;
 
 impl<P: Ports> Store<P> {
     /// Lets the image's name lead to it. Twice does no harm.
     pub async fn enter_name(&self, record: &ImageRecord) -> Result<(), Error> {
-        let me = Namesake { seq: record.seq, id: record.id };
-        if self.namesakes(&record.name).await?.iter().any(|(_, namesake)| *namesake == me) {
-            return Ok(());
+        if self.name_entries(record).await?.is_empty() { self.enter_name_anew(record).await } else { Ok(()) }
+    }
+
+    /// The same by an entry of its own, whatever entries there are: they may be about to go.
+    pub async fn enter_name_anew(&self, record: &ImageRecord) -> Result<(), Error> {
+        // A number of its own, too: without compare-and-swap a list is overwritten by whoever read it before.
+        let name = Sha256Hex::of(record.name.as_bytes());
+        let n = u64::try_from(self.ports.increment(&Key::name(&name), 1).await?).unwrap_or(0);
+        self.save(&Key::namesake(&name, n), &Namesake { seq: record.seq, id: record.id }).await?;
+        Ok(self.ports.delete(&Key::namesake(&name, n.saturating_sub(MAX_NAMESAKES))).await?)
+    }
+
+    /// The entries that lead from the image's name to it.
+    pub async fn name_entries(&self, record: &ImageRecord) -> Result<Vec<Key>, Error> {
+        let name = Sha256Hex::of(record.name.as_bytes());
+        let mut entries = self.namesakes(&name).await?;
+        entries.retain(|(_, namesake)| namesake.id == record.id);
+        Ok(entries.into_iter().map(|(n, _)| Key::namesake(&name, n)).collect())
+    }
+
+    /// Deletes such entries.
+    pub async fn delete_name_entries(&self, entries: &[Key]) -> Result<(), Error> {
+        for entry in entries {
+            self.ports.delete(entry).await?;
         }
-        // An entry of its own, with a number of its own: without compare-and-swap a list is overwritten by whoever read
-        // it before.
-        let n = u64::try_from(self.ports.increment(&Key::name(&record.name), 1).await?).unwrap_or(0);
-        self.save(&Key::namesake(&record.name, n), &me).await?;
-        self.ports.delete(&Key::namesake(&record.name, n.saturating_sub(MAX_NAMESAKES))).await?;
         Ok(())
     }
 
     /// Takes an image out of its name.
     pub async fn leave_name(&self, record: &ImageRecord) -> Result<(), Error> {
-        for (n, namesake) in self.namesakes(&record.name).await? {
-            if namesake.id == record.id {
-                self.ports.delete(&Key::namesake(&record.name, n)).await?;
-            }
-        }
-        Ok(())
+        self.delete_name_entries(&self.name_entries(record).await?).await
     }
 
     /// Returns the newest ready image of that name.
     pub async fn image_named(&self, name: &str) -> Result<Option<ImageRecord>, Error> {
-        let mut namesakes = self.namesakes(name).await?;
+        let mut namesakes = self.namesakes(&Sha256Hex::of(name.as_bytes())).await?;
         namesakes.sort_unstable_by_key(|(_, namesake)| std::cmp::Reverse(*namesake));
         for (_, namesake) in namesakes {
             if let Some(record) = self.image(namesake.id).await?
@@ -53,7 +64,7 @@ impl<P: Ports> Store<P> {
 
     /// The entries of a name with their numbers, oldest first. All are asked for at once: one round trip to a store that
     /// is far away.
-    async fn namesakes(&self, name: &str) -> Result<Vec<(u64, Namesake)>, Error> {
+    async fn namesakes(&self, name: &Sha256Hex) -> Result<Vec<(u64, Namesake)>, Error> {
         let newest = u64::try_from(self.ports.increment(&Key::name(name), 0).await?).unwrap_or(0);
         let numbers = newest.saturating_sub(MAX_NAMESAKES - 1).max(1)..=newest;
         let entries = try_join_all(numbers.map(async |n| {

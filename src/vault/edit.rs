@@ -57,15 +57,23 @@ impl<P: Ports> Vault<P> {
 
     async fn change_label(&self, mut record: ImageRecord, edit: &Edit) -> Result<ImageRecord, Error> {
         let renamed = edit.name.as_ref().is_some_and(|name| *name != record.name);
+        let old = if renamed { self.store.name_entries(&record).await? } else { Vec::new() };
         record.name = edit.name.clone().unwrap_or(record.name);
         record.tags = edit.tags.clone().unwrap_or(record.tags);
         // Claims are by this time, so it must be another.
         record.updated = self.ports.now().max(record.updated + 1);
         if renamed {
-            // The old name leads here no more once the record says the new one.
-            self.store.enter_name(&record).await?;
+            // The old name leads here no more once the record says the new one. Whoever renames it back enters it anew,
+            // so that what is deleted below is not what leads here then.
+            self.store.enter_name_anew(&record).await?;
         }
-        self.commit(&record).await?;
-        Ok(record)
+        let committed = self.commit(&record).await;
+        if let Err(Error::Removed) = committed {
+            self.store.leave_name(&record).await?;
+        }
+        if let Ok(()) | Err(Error::Removed) = committed {
+            self.store.delete_name_entries(&old).await?;
+        }
+        committed.map(|()| record)
     }
 }

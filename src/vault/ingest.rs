@@ -170,7 +170,11 @@ impl<P: Ports> Vault<P> {
         self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
-        match self.commit_or_undo(&record).await? {
+        let removed = self.commit_or_undo(&record).await?;
+        if removed.is_some() {
+            self.store.leave_name(&record).await?;
+        }
+        match removed {
             None => return Ok(record),
             Some(false) => {}
             Some(true) => {

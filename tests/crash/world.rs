@@ -295,6 +295,11 @@ impl Kv for World {
         let statistic = delta != 0 && STATISTICS.contains(&key.as_str());
         self.call(verb, key, delta != 0, add, |sum| if statistic { 0 } else { sum.cast_unsigned() }).await
     }
+
+    async fn keys(&self, mut each: impl FnMut(&str)) -> Result<(), KvError> {
+        self.disk().latest().iter().for_each(|(key, _)| each(key));
+        Ok(())
+    }
 }
 
 impl Clock for World {
