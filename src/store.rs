@@ -6,6 +6,7 @@ mod claims;
 mod names;
 mod sharing;
 mod trash;
+pub mod verify;
 
 pub use claims::LEASE;
 

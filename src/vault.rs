@@ -11,6 +11,7 @@ mod read;
 mod remove;
 mod resume;
 mod retry;
+mod verify;
 
 use std::future::Future;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use resume::Resumed;
 use crate::policy::OriginPolicy;
 use crate::ports::{FetchTimeouts, Ports};
 use crate::store::Store;
+pub use crate::store::verify::{Discovery, Fault, FaultKind, Plan, Verified};
 
 /// Settings that the operator may change.
 #[derive(Clone, Debug)]

@@ -121,7 +121,8 @@ mod tests {
                 assert_eq!(Kind::of(&wrong), None, "{wrong}");
             }
         }
-        for wrong in ["b1:f:07", "b1:f:+7", "b1:f:", "b1:i:", "b1::", "b1:c:1", "b1:q:1", "b1:s:x", "", "b1", "b2:f:7"] {
+        for wrong in ["b1:f:07", "b1:f:+7", "b1:f:", "b1:i:", "b1::", "b1:c:1", "b1:q:1", "b1:s:x", "", "b1", "b2:f:7"]
+        {
             assert_eq!(Kind::of(wrong), None, "{wrong}");
         }
     }

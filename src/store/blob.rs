@@ -9,7 +9,7 @@ use super::Store;
 use crate::codec::gzip::{HEADER, LAST_BLOCK, trailer};
 use crate::codec::{Codec, block_count, block_len};
 use crate::error::Error;
-use crate::key::{BlobId, Key};
+use crate::key::{BlobId, ImageId, Key};
 use crate::ports::Ports;
 use crate::record::{Content, Manifest};
 
@@ -40,18 +40,29 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.delete(&Key::manifest(blob)).await?)
     }
 
-    /// Opens a ready image's content.
-    pub async fn open_blob(&self, content: &Content) -> Result<Blob<P>, Error> {
-        let blob = content.blob;
-        let manifest = self
-            .manifest(blob)
-            .await?
-            .ok_or_else(|| Error::Corrupt(format!("manifest {} is missing", Key::manifest(blob))))?;
+    /// Opens the content of a ready image.
+    pub async fn open_blob(&self, image: ImageId, content: &Content) -> Result<Blob<P>, Error> {
+        let (blob, key) = (content.blob, Key::manifest(content.blob));
+        let corrupt = |why: &str| damaged(image, &format!("manifest {key} {why}"));
+        let manifest = self.manifest(blob).await.map_err(|error| of_image(image, error))?;
+        let manifest = manifest.ok_or_else(|| corrupt("is missing"))?;
         let chunks = u32::try_from(manifest.chunks.len()).ok();
         if manifest.size != content.size || manifest.sha256 != content.sha256 || chunks != block_count(content.size) {
-            return Err(Error::Corrupt(format!("manifest {} is of other content", Key::manifest(blob))));
+            return Err(corrupt("is of other content"));
         }
-        Ok(Blob { store: self.clone(), id: blob, manifest: Rc::new(manifest) })
+        Ok(Blob { store: self.clone(), image, id: blob, manifest: Rc::new(manifest) })
+    }
+}
+
+fn damaged(image: ImageId, why: &str) -> Error {
+    Error::Corrupt(format!("the content of image {image}: {why}"))
+}
+
+/// Names the image of damage.
+fn of_image(image: ImageId, error: Error) -> Error {
+    match error {
+        Error::Corrupt(why) => damaged(image, &why),
+        error => error,
     }
 }
 
@@ -67,9 +78,11 @@ pub enum Form {
 /// Content that can be read. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blob<P> {
-    store: Store<P>,
+    pub(super) store: Store<P>,
+    /// The image through which it was opened.
+    image: ImageId,
     id: BlobId,
-    manifest: Rc<Manifest>,
+    pub(super) manifest: Rc<Manifest>,
 }
 
 impl<P: Ports> Blob<P> {
@@ -91,9 +104,13 @@ impl<P: Ports> Blob<P> {
         BlobReader { blob: self.clone(), form, range, next: 0, position: 0 }
     }
 
+    pub(super) fn corrupt(&self, why: &str) -> Error {
+        damaged(self.image, why)
+    }
+
     async fn chunk(&self, n: u32) -> Result<Vec<u8>, Error> {
         let key = Key::chunk(self.id, n);
-        let corrupt = |why: &str| Error::Corrupt(format!("chunk {key} {why}"));
+        let corrupt = |why: &str| self.corrupt(&format!("chunk {key} {why}"));
         let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
         let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
         if chunk.len() == len as usize && xxh3_64(&chunk) == sum {
@@ -159,7 +176,10 @@ impl<P: Ports> BlobReader<P> {
     async fn segment(&self) -> Result<Vec<u8>, Error> {
         let Blob { manifest, .. } = &self.blob;
         match (self.form, self.next) {
-            (Form::Original, n) => manifest.codec.unpack(self.blob.chunk(n).await?, block_len(manifest.size, n)),
+            (Form::Original, n) => {
+                let unpacked = manifest.codec.unpack(self.blob.chunk(n).await?, block_len(manifest.size, n));
+                unpacked.map_err(|error| of_image(self.blob.image, error))
+            }
             (Form::Gzip, 0) => Ok(HEADER.into()),
             (Form::Gzip, n) if n as usize <= manifest.chunks.len() => self.blob.chunk(n - 1).await,
             (Form::Gzip, _) => Ok([&LAST_BLOCK[..], &trailer(manifest.crc32, manifest.size)].concat()),

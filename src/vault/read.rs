@@ -80,7 +80,7 @@ impl<P: Ports> Vault<P> {
 
     /// Opens the content of a ready image.
     pub async fn open(&self, image: &ImageRecord) -> Result<Blob<P>, Error> {
-        self.store.open_blob(image.content()?).await
+        self.store.open_blob(image.id, image.content()?).await
     }
 
     /// Lists images, newest first, from those accepted as number `before - 1` (or the newest) on.

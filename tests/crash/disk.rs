@@ -45,18 +45,9 @@ impl Map {
         self.entries.get(key).map(|value| &*value.bytes)
     }
 
-    /// Sets a value; none removes it.
-    pub fn set(&mut self, key: &str, value: Option<Vec<u8>>) {
-        self.apply(&key.into(), value.map(Value::new));
-    }
-
     /// A counter's value; absent counts as 0.
     pub fn count(&self, key: &str) -> i64 {
         self.get(key).map_or(0, |bytes| i64::from_le_bytes(bytes.try_into().expect("a counter has 8 bytes")))
-    }
-
-    pub fn set_count(&mut self, key: &str, count: i64) {
-        self.set(key, Some(count.to_le_bytes().to_vec()));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {

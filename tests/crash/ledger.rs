@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use burrow::key::{BlobId, ImageId, Key, Vaultwide};
-use burrow::record::{ImageRecord, Manifest, Pointer, Record, Rubbish, State, Trash, decode, encode};
+use burrow::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
+use burrow::record::{ImageRecord, Manifest, Namesake, Pointer, Record, Rubbish, State, Trash, decode};
 use serde_json::{from_value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -15,12 +15,8 @@ use crate::journal::{Class, Journal, Problem};
 pub struct Ledger {
     /// Keys that are in use.
     used: BTreeSet<String>,
-    /// Keys that are not.
-    leaked: Vec<String>,
-    /// What counters should be, where they are not.
-    drifted: Vec<(Key, i64)>,
-    /// Feed entries that are missing.
-    unlisted: Vec<ImageRecord>,
+    /// Manifests of blobs in the trash.
+    trashed: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -42,7 +38,6 @@ impl Ledger {
                     // Nobody was told of it, and nobody will work at it.
                     return false;
                 }
-                ledger.unlisted.push(record.clone());
             }
             ledger.note(&Key::image(record.id));
             // Whoever looked whether it is removed may have left a counter that is 0.
@@ -63,6 +58,17 @@ impl Ledger {
         }
         ledger.note_trash(map);
         ledger.check_stored_bytes(map, &mut found);
+        for (entry, _) in with_prefix(map, "b1:n:") {
+            let Some((name, n)) = entry.split_once(':') else { continue };
+            let name = Sha256Hex::parse(name).expect("a digest");
+            let key = Key::namesake(&name, n.parse().expect("a number"));
+            let bears_it = |record: &ImageRecord| Sha256Hex::of(record.name.as_bytes()) == name;
+            if load::<Namesake>(map, &key)
+                .is_some_and(|it| records.iter().any(|record| record.id == it.id && bears_it(record)))
+            {
+                ledger.note(&key);
+            }
+        }
         for (digest, _) in with_prefix(map, "b1:d:") {
             let key = from_value(json!(digest)).map(|digest| Key::digest(&digest)).expect("a digest");
             if let Some(Pointer::Blob(blob)) = load(map, &key)
@@ -72,30 +78,13 @@ impl Ledger {
             }
         }
         for (key, _) in map.iter() {
-            // A name's key stays, with images that are gone.
-            let stays = key.starts_with("b1:s:") || key.starts_with("b1:n:");
+            // A name's counter stays, so that no number is given out twice.
+            let stays = key.starts_with("b1:s:") || (key.starts_with("b1:n:") && key.matches(':').count() == 2);
             if !stays && !ledger.used.contains(key) {
                 found(Class::Leak, format!("nothing refers to {key}"));
-                ledger.leaked.push(key.to_owned());
             }
         }
         ledger
-    }
-
-    /// The store as it is once everything is mended.
-    pub fn mended(&self, map: &Map) -> Map {
-        let mut map = map.clone();
-        for key in &self.leaked {
-            map.set(key, None);
-        }
-        for (key, count) in &self.drifted {
-            map.set_count(key.as_str(), *count);
-        }
-        for record in &self.unlisted {
-            let key = Key::feed(record.seq);
-            map.set(key.as_str(), encode(&key, &Pointer::Image(record.id)).ok());
-        }
-        map
     }
 
     /// Keys that are in use: none, once every image was removed and the sweep is over.
@@ -129,7 +118,6 @@ impl Ledger {
             let count = map.count(key.as_str());
             if count != expected {
                 found(Class::Drift, format!("{key} is {count}, not {expected}"));
-                self.drifted.push((key, expected));
             }
         }
         let newest = records.iter().map(|record| record.seq).max().unwrap_or(0);
@@ -138,21 +126,19 @@ impl Ledger {
         }
     }
 
-    /// Manifests that leaked are counted until they are deleted.
+    /// Manifests that leaked are counted until they are in the trash.
     fn check_stored_bytes(&mut self, map: &Map, found: &mut impl FnMut(Class, String)) {
-        let (mut all, mut used) = (0, 0);
+        let mut all = 0;
         for (blob, _) in with_prefix(map, "b1:m:") {
             let key = Key::manifest(from_value(json!(blob)).expect("a blob's id"));
             let size = load::<Manifest>(map, &key).map_or(0, |manifest| manifest.stored_size().cast_signed());
-            all += size;
-            used += if self.used.contains(key.as_str()) { size } else { 0 };
+            all += if self.trashed.contains(key.as_str()) { 0 } else { size };
         }
         let key = Key::vaultwide(Vaultwide::StoredBytes);
         let count = map.count(key.as_str());
         if count != all {
             found(Class::Drift, format!("{key} is {count}, not {all}"));
         }
-        self.drifted.push((key, used));
     }
 
     /// Checks a blob that images use.
@@ -177,7 +163,6 @@ impl Ledger {
         }
         if counted > sharers {
             found(Class::Leak, format!("{key} is {counted} with {sharers} sharers: nobody will end it"));
-            self.drifted.push((key.clone(), sharers));
         }
         self.note(&key);
         self.note(&Key::sharing_ended(blob));
@@ -198,6 +183,7 @@ impl Ledger {
                     let key = Key::manifest(blob);
                     let chunks = load::<Manifest>(map, &key).map_or(0, |manifest| manifest.chunks.len());
                     self.note(&key);
+                    self.trashed.insert(key.to_string());
                     (0..chunks).for_each(|n| self.note(&Key::chunk(blob, u32::try_from(n).unwrap())));
                     self.note(&Key::sharers(blob));
                     self.note(&Key::sharing_ended(blob));
@@ -210,11 +196,9 @@ impl Ledger {
                 Rubbish::Answer(key, window) => {
                     self.note(&Key::answered(&key));
                     self.note(&Key::answering(&key, window));
-                    // Its neighbours were looked at, which may have left counters that are 0.
-                    for other in [window.saturating_sub(1), window + 1].map(|window| Key::answering(&key, window)) {
-                        if map.count(other.as_str()) == 0 {
-                            self.note(&other);
-                        }
+                    // Its neighbours go with it.
+                    for window in [window.saturating_sub(1), window + 1] {
+                        self.note(&Key::answering(&key, window));
                     }
                 }
             }

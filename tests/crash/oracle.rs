@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use burrow::error::Error;
 use burrow::record::{ImageRecord, Status};
-use burrow::vault::Vault;
+use burrow::vault::{Discovery, Plan, Vault};
 use futures::executor::block_on;
 
 use crate::disk::{Map, Model};
@@ -49,14 +49,16 @@ pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
         problems.push(Problem::new(Class::Wrong, format_args!("after the restart: {error}")));
         return problems;
     }
-    let ledger = Ledger::of(world.disk().latest(), stop.journal, &mut problems);
+    Ledger::of(world.disk().latest(), stop.journal, &mut problems);
     if problems.iter().any(|problem| !problem.class.is_mendable()) {
         return problems;
     }
-    // What `verify` would mend is mended here, to see that this is enough.
-    let mended = ledger.mended(world.disk().latest());
-    let world = World::new(stop.model, mended, stop.now + 200 * MINUTE, stop.map.fingerprint() ^ 1);
+    let left = world.disk().latest().clone();
+    let world = World::new(stop.model, left, stop.now + 200 * MINUTE, stop.map.fingerprint() ^ 1);
     let mut later = Vec::new();
+    if let Err(error) = block_on(repair(stop, &world, &mut later)) {
+        later.push(Problem::new(Class::Wrong, format_args!("while mending: {error}")));
+    }
     if let Err(error) = block_on(clear(stop, &world, &mut later)) {
         later.push(Problem::new(Class::Wrong, format_args!("after mending: {error}")));
     }
@@ -66,6 +68,36 @@ pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
         ..problem
     }));
     problems
+}
+
+/// Lets `verify` mend what is left, and sees that nothing is wrong then: by the ledger, and by `verify` itself.
+async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let vault = vault(world);
+    let plan = Plan { repair: true, dead_before: Some(vault.now()) };
+    vault
+        .verify(plan, async |discovery| {
+            if let Discovery::Fault(fault) = discovery
+                && !fault.repaired
+            {
+                problems.push(Problem::new(Class::Wrong, format_args!("not mended: {fault:?}")));
+            }
+        })
+        .await?;
+    world.pass(MINUTE);
+    resume(&vault, Some(vault.now())).await?;
+    let plan = Plan { repair: false, ..plan };
+    let mut contents = Vec::new();
+    vault
+        .verify(plan, async |discovery| match discovery {
+            Discovery::Fault(fault) => problems.push(Problem::new(Class::Wrong, format_args!("mended: {fault:?}"))),
+            Discovery::Content(images) => contents.extend(images),
+        })
+        .await?;
+    for id in contents {
+        vault.verify_content(id).await?;
+    }
+    Ledger::of(world.disk().latest(), stop.journal, problems);
+    Ok(())
 }
 
 async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {

@@ -1,0 +1,139 @@
+//! Images: the truth that everything else is compared with.
+
+use std::collections::HashSet;
+
+use super::super::Store;
+use super::super::names::MAX_NAMESAKES;
+use super::indexes::Indexes;
+use super::survey::Survey;
+use super::{Discovery, FaultKind, Verifier};
+use crate::error::Error;
+use crate::key::{BlobId, ImageId, Key, Sha256Hex};
+use crate::ports::Ports;
+use crate::record::{ImageRecord, Pointer, State};
+
+/// Records that are in memory at once.
+const WINDOW: usize = 1024;
+
+/// What the images say.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Which image uses which blob, sorted.
+    pub(super) uses: Vec<(BlobId, ImageId)>,
+    /// Images that the feed does not lead to, with their numbers.
+    pub(super) unlisted: Vec<(ImageId, u64)>,
+    /// Ready images that their names do not lead to.
+    pub(super) unnamed: Vec<ImageId>,
+    /// Images whose records cannot be read.
+    pub(super) damaged: HashSet<ImageId>,
+    /// The highest number of the feed that an image has.
+    pub(super) highest: u64,
+    /// The lowest number of an unfinished job.
+    pub(super) unfinished: Option<u64>,
+    pub(super) ready: u64,
+    pub(super) pending: u64,
+    pub(super) failed: u64,
+    pub(super) original_bytes: u64,
+    /// Whether some image is half removed: whether it is counted still, nobody knows.
+    pub(super) half_removed: bool,
+}
+
+impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
+    /// Reads all images, and takes out of the indexes what is right.
+    pub(super) async fn images(&mut self, survey: &Survey, indexes: &mut Indexes) -> Result<Found, Error> {
+        let mut found = Found::default();
+        for window in survey.images.chunks(WINDOW) {
+            for (id, record) in self.load_all::<_, ImageRecord>(window, |&id| Key::image(id)).await? {
+                match record {
+                    Ok(Some(record)) => self.image(survey, &record, indexes, &mut found).await?,
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.blind = true;
+                        self.verified.images += 1;
+                        found.damaged.insert(id);
+                        let key = Key::image(id);
+                        self.tell(FaultKind::DamagedRecord, key.as_str(), Some(id), error.to_string(), false).await;
+                    }
+                }
+            }
+        }
+        found.uses.sort_unstable();
+        Ok(found)
+    }
+
+    async fn image(
+        &mut self,
+        survey: &Survey,
+        record: &ImageRecord,
+        indexes: &mut Indexes,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        let (store, id) = (self.store, record.id);
+        let is_claimed = self.is_alone() && survey.removals.binary_search(&id).is_ok();
+        if is_claimed && store.is_removed(id).await? {
+            found.half_removed = true;
+            let detail = "its removal was begun and not ended".into();
+            let how = store.finish_removal(record);
+            return self.mend(FaultKind::HalfRemoved, &Key::image(id), Some(id), detail, how).await;
+        }
+        self.verified.images += 1;
+        found.highest = found.highest.max(record.seq);
+        match indexes.feed.get(&record.seq) {
+            Some(&listed) if listed == id => {
+                indexes.feed.remove(&record.seq);
+            }
+            // It may have been tried again, or made, since the keys were read.
+            _ if store.is_listed(id).await? => {}
+            _ => found.unlisted.push((id, record.seq)),
+        }
+        let name = Sha256Hex::of(record.name.as_bytes());
+        let many = indexes.names.counts.get(&name).is_some_and(|&count| count >= MAX_NAMESAKES);
+        let is_entered = indexes.names.entries.remove(&(name, id)).is_some();
+        match &record.state {
+            State::Ready(content) => {
+                found.ready += 1;
+                found.original_bytes += content.size;
+                found.uses.push((content.blob, id));
+                // A name leads to so many at most.
+                if !is_entered && !many && store.name_entries(record).await?.is_empty() {
+                    found.unnamed.push(id);
+                }
+            }
+            State::Pending { .. } | State::Storing { .. } => {
+                found.pending += 1;
+                found.unfinished = Some(found.unfinished.map_or(record.seq, |lowest| lowest.min(record.seq)));
+            }
+            State::Failed { .. } => found.failed += 1,
+        }
+        Ok(())
+    }
+}
+
+impl<P: Ports> Store<P> {
+    /// Whether the feed leads to the image, or there is no such image any more.
+    async fn is_listed(&self, id: ImageId) -> Result<bool, Error> {
+        let Some(record) = self.image(id).await? else { return Ok(true) };
+        Ok(self.feed(record.seq).await?.is_some_and(|listed| listed.id == id))
+    }
+
+    /// Lists an image under its number, or under a new one if that is another image's.
+    pub(super) async fn list_again(&self, id: ImageId) -> Result<(), Error> {
+        let Some(mut record) = self.image(id).await? else { return Ok(()) };
+        let key = Key::feed(record.seq);
+        match self.load(&key).await? {
+            None => self.save(&key, &Pointer::Image(id)).await,
+            Some(Pointer::Image(other)) if other == id => Ok(()),
+            Some(_) => {
+                record.seq = self.next_seq().await?;
+                self.list_image(&record).await
+            }
+        }
+    }
+
+    /// Does what a removal still had to do, but for the blob, which nobody refers to then, and the counters.
+    async fn finish_removal(&self, record: &ImageRecord) -> Result<(), Error> {
+        self.leave_feed(record.seq).await?;
+        self.leave_name(record).await?;
+        self.delete_image(record.id).await
+    }
+}

@@ -1,0 +1,169 @@
+//! What only leads to images: feed and names. All of it can be made anew from the images' records.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::images::Found;
+use super::survey::Survey;
+use super::{Discovery, FaultKind, Verifier};
+use crate::error::{Error, passing_over};
+use crate::key::{ImageId, Key, Sha256Hex, Vaultwide};
+use crate::ports::Ports;
+use crate::record::{Namesake, Pointer};
+
+/// What the entries say; whoever finds an entry right takes it out.
+#[derive(Debug, Default)]
+pub(super) struct Indexes {
+    pub(super) feed: HashMap<u64, ImageId>,
+    pub(super) names: Names,
+}
+
+/// The numbers of the entries by which a name leads to an image.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) entries: HashMap<(Sha256Hex, ImageId), Vec<u64>>,
+    /// Entries of each name.
+    pub(super) counts: HashMap<Sha256Hex, u64>,
+}
+
+impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
+    /// Reads the entries. Damaged ones are deleted, and made anew when their image is come to.
+    pub(super) async fn indexes(&mut self, survey: &Survey) -> Result<Indexes, Error> {
+        let mut indexes = Indexes::default();
+        for (seq, entry) in self.load_all::<_, Pointer>(&survey.feed, |&seq| Key::feed(seq)).await? {
+            match entry {
+                Ok(Some(Pointer::Image(id))) => {
+                    indexes.feed.insert(seq, id);
+                }
+                Ok(None) => {}
+                Ok(Some(other)) => self.forget(&Key::feed(seq), format!("it leads to no image: {other:?}")).await?,
+                Err(error) => self.forget(&Key::feed(seq), error.to_string()).await?,
+            }
+        }
+        let key = |(name, n): &(Sha256Hex, u64)| Key::namesake(name, *n);
+        for ((name, n), entry) in self.load_all::<_, Namesake>(&survey.namesakes, key).await? {
+            match entry {
+                Ok(Some(namesake)) => {
+                    *indexes.names.counts.entry(name.clone()).or_default() += 1;
+                    indexes.names.entries.entry((name, namesake.id)).or_default().push(n);
+                }
+                Ok(None) => {}
+                Err(error) => self.forget(&Key::namesake(&name, n), error.to_string()).await?,
+            }
+        }
+        self.name_counters(survey).await?;
+        Ok(indexes)
+    }
+
+    /// Tells of a damaged entry, and deletes it.
+    pub(super) async fn forget(&mut self, key: &Key, detail: String) -> Result<(), Error> {
+        let store = self.store;
+        self.mend(FaultKind::DamagedRecord, key, None, detail, async { Ok(store.ports.delete(key).await?) }).await
+    }
+
+    /// A name's counter has reached the highest number of its entries.
+    async fn name_counters(&mut self, survey: &Survey) -> Result<(), Error> {
+        let mut highest = BTreeMap::<&Sha256Hex, u64>::new();
+        for (name, n) in &survey.namesakes {
+            let highest = highest.entry(name).or_default();
+            *highest = (*highest).max(*n);
+        }
+        for (name, highest) in highest {
+            self.reaches(&Key::name(name), survey.names.binary_search(name).is_ok(), highest).await?;
+        }
+        Ok(())
+    }
+
+    /// A counter has reached a number that was given out by it. Some stores keep a counter that is only looked at, so it
+    /// is looked at only if it is there.
+    pub(super) async fn reaches(&mut self, key: &Key, is_there: bool, highest: u64) -> Result<(), Error> {
+        let store = self.store;
+        let count = if is_there { store.ports.increment(key, 0).await? } else { 0 };
+        let missing = i64::try_from(highest).unwrap_or(i64::MAX).saturating_sub(count);
+        if missing <= 0 {
+            return Ok(());
+        }
+        let detail = format!("it is {count}, and number {highest} was given out");
+        let how = async { Ok(store.ports.increment(key, missing).await.map(drop)?) };
+        self.mend(FaultKind::WrongCount, key, None, detail, how).await
+    }
+
+    /// Lists images that are not in the feed; what is left of `entries` leads nowhere.
+    pub(super) async fn feed(
+        &mut self,
+        survey: &Survey,
+        entries: HashMap<u64, ImageId>,
+        found: &Found,
+    ) -> Result<(), Error> {
+        let store = self.store;
+        let key = Key::vaultwide(Vaultwide::Feed);
+        let highest = survey.feed.last().copied().unwrap_or(0).max(found.highest);
+        self.reaches(&key, true, highest).await?;
+        for &(id, seq) in &found.unlisted {
+            let detail = format!("the image is not listed under its number {seq}");
+            self.mend(FaultKind::Unlisted, &Key::feed(seq), Some(id), detail, store.list_again(id)).await?;
+        }
+        for (seq, id) in entries.into_iter().collect::<BTreeMap<_, _>>() {
+            // A damaged image may be the one that is listed here.
+            let is_right = found.damaged.contains(&id) || passing_over(store.feed(seq).await)?.is_some();
+            if is_right || self.is_young(id.made()) {
+                continue;
+            }
+            let key = Key::feed(seq);
+            let detail = format!("no image {id} has this number");
+            let how = async { Ok(store.ports.delete(&key).await?) };
+            self.mend(FaultKind::Stale, &key, Some(id), detail, how).await?;
+        }
+        // Jobs are looked for only after the mark.
+        let settled = store.mark(Vaultwide::Settled).await;
+        let key = Key::vaultwide(Vaultwide::Settled);
+        match (settled, found.unfinished) {
+            (Err(Error::Corrupt(detail)), _) => self.forget(&key, detail).await?,
+            (Err(error), _) => return Err(error),
+            (Ok(Some(settled)), Some(unfinished)) if unfinished <= settled => {
+                let detail = format!("it is {settled}, and number {unfinished} is an unfinished job");
+                let how = store.set_mark(Vaultwide::Settled, unfinished.saturating_sub(1));
+                self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Lets names lead to their images; what is left of `names` leads nowhere.
+    pub(super) async fn names(&mut self, survey: &Survey, names: Names, found: &Found) -> Result<(), Error> {
+        let store = self.store;
+        if self.plan.repair {
+            self.forget_names(survey).await?;
+        }
+        for &id in &found.unnamed {
+            let Some(record) = passing_over(store.image(id).await)? else { continue };
+            let key = Key::name(&Sha256Hex::of(record.name.as_bytes()));
+            let detail = "the image's name does not lead to it".into();
+            self.mend(FaultKind::Unlisted, &key, Some(id), detail, store.enter_name_anew(&record)).await?;
+        }
+        let mut stale: Vec<_> = names.entries.into_iter().collect();
+        stale.sort_unstable();
+        for ((name, id), numbers) in stale {
+            let bears_it = passing_over(store.image(id).await)?
+                .is_some_and(|record| Sha256Hex::of(record.name.as_bytes()) == name);
+            if bears_it || found.damaged.contains(&id) || self.is_young(id.made()) {
+                continue;
+            }
+            for key in numbers.iter().map(|&n| Key::namesake(&name, n)) {
+                let detail = format!("no image {id} bears this name");
+                let how = async { Ok(store.ports.delete(&key).await?) };
+                self.mend(FaultKind::Stale, &key, Some(id), detail, how).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the counters of names that nobody bears: no fault, but nobody needs them.
+    async fn forget_names(&self, survey: &Survey) -> Result<(), Error> {
+        let entered: HashSet<&Sha256Hex> = survey.namesakes.iter().map(|(name, _)| name).collect();
+        for name in survey.names.iter().filter(|name| !entered.contains(name)) {
+            self.store.ports.delete(&Key::name(name)).await?;
+        }
+        Ok(())
+    }
+}
