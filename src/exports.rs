@@ -2,6 +2,7 @@
 
 mod codec;
 mod http;
+mod maintenance;
 mod vault;
 
 /// Implements every exported interface.

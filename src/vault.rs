@@ -9,6 +9,7 @@ mod label;
 mod once;
 mod read;
 mod remove;
+mod restore;
 mod resume;
 mod retry;
 mod verify;
@@ -24,6 +25,7 @@ pub use ingest::Packed;
 pub use label::Label;
 pub use once::{Answering, Once};
 pub use read::{Filter, MAX_PAGE, Page, Statistics};
+pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
 
 use crate::policy::OriginPolicy;

@@ -124,7 +124,8 @@ impl Guest for Component {
     }
 }
 
-fn parse(id: &str) -> Result<ImageId, Error> {
+/// Reads an image's id.
+pub(super) fn parse(id: &str) -> Result<ImageId, Error> {
     let invalid = || Error::Invalid { field: "id", reason: format!("{id:?} is not the id of an image") };
     ImageId::parse(id).ok_or_else(invalid)
 }

@@ -108,7 +108,7 @@ impl<P: Ports> Vault<P> {
     }
 
     /// Makes packed bytes a blob, or finds the blob that holds the same already. The content counts as used.
-    async fn share_or_complete(&self, packed: Packed) -> Result<Content, Error> {
+    pub(super) async fn share_or_complete(&self, packed: Packed) -> Result<Content, Error> {
         let Some(twin) = self.twin(&packed.manifest).await? else {
             return self.complete_blob(packed).await;
         };
@@ -164,7 +164,7 @@ impl<P: Ports> Vault<P> {
         Ok(content)
     }
 
-    async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
+    pub(super) async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
         self.check_lease(&record)?;
         let (blob, size) = (content.blob, signed(content.size));
         self.change(&mut record, State::Ready(content));
@@ -206,11 +206,11 @@ impl<P: Ports> Vault<P> {
 
     /// Counts an image that is about to be ready, and lets its name lead to it: a name counts once the record says
     /// ready, so that this, the last write, makes all of it visible at once.
-    async fn publish(&self, record: &ImageRecord) -> Result<(), Error> {
+    pub(super) async fn publish(&self, record: &ImageRecord) -> Result<(), Error> {
         self.store.enter_name(record).await?;
         self.store.add(Vaultwide::Ready, 1).await?;
         self.store.add(Vaultwide::OriginalBytes, signed(record.content()?.size)).await?;
-        self.store.set_mark(Vaultwide::LastUploaded, record.updated).await
+        self.store.set_mark(Vaultwide::LastUploaded, self.ports.now()).await
     }
 
     fn change(&self, record: &mut ImageRecord, state: State) {

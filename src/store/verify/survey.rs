@@ -44,11 +44,6 @@ impl<P: Ports> Store<P> {
     pub(super) async fn survey(&self) -> Result<Survey, Error> {
         let mut survey = Survey::default();
         self.ports.keys(|key| survey.note(key)).await?;
-        // Some stores give a key twice.
-        fn tidy<T: Ord>(list: &mut Vec<T>) {
-            list.sort_unstable();
-            list.dedup();
-        }
         tidy(&mut survey.images);
         tidy(&mut survey.feed);
         tidy(&mut survey.names);
@@ -62,6 +57,12 @@ impl<P: Ports> Store<P> {
         tidy(&mut survey.unknown);
         Ok(survey)
     }
+}
+
+/// Sorts a list; some stores give a key twice.
+fn tidy<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
 }
 
 impl Survey {
