@@ -7,6 +7,7 @@
 #![allow(clippy::cast_possible_truncation, missing_docs, unreachable_pub, reason = "tests")]
 
 mod access;
+mod archive;
 mod cli;
 mod content;
 mod first_design;
@@ -73,6 +74,9 @@ fn main() -> ExitCode {
     };
     let mut trials = natively! {
         access: settings_that_cannot_be_read_are_told, the_settings_are_the_same_everywhere;
+        archive: a_vault_goes_to_another_and_back_unchanged, an_archive_can_be_read_without_burrow,
+            a_later_archive_holds_only_what_is_new, a_damaged_archive_is_noticed,
+            an_image_being_removed_is_not_put_back;
         cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted, a_store_that_is_open_says_so,
             private_places_are_refused, serve_stops_when_asked;
         images: a_job_being_retried_is_resumed_after_a_kill;

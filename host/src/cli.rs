@@ -1,15 +1,19 @@
 //! The command line: what can be typed, a file a verb.
 
 mod add;
+mod export;
 mod get;
+mod import;
 mod ls;
 mod output;
 mod serve;
 mod settings;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use burrow_host::Burrow;
@@ -51,6 +55,12 @@ enum Verb {
     Ls(ls::Ls),
     /// Write an image's original bytes to a file.
     Get(get::Get),
+    /// Check all that is stored, and repair it.
+    Verify(verify::Verify),
+    /// Write all images to an archive.
+    Export(export::Export),
+    /// Read images from archives.
+    Import(import::Import),
 }
 
 /// Does what was typed. 0: all went well; 1: something did not, and standard error says what; 2: it could not be
@@ -61,12 +71,15 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = tokio::runtime::Runtime::new().context("cannot start the async runtime").and_then(|runtime| {
         runtime.block_on(async {
-            let burrow = cli.global.open()?;
+            let opened = cli.global.open()?;
             match cli.verb {
-                Verb::Serve(serve) => serve.run(&burrow).await,
-                Verb::Add(add) => add.run(&burrow).await,
-                Verb::Ls(ls) => ls.run(&burrow).await,
-                Verb::Get(get) => get.run(&burrow).await,
+                Verb::Serve(serve) => serve.run(&opened.burrow).await,
+                Verb::Add(add) => add.run(&opened.burrow).await,
+                Verb::Ls(ls) => ls.run(&opened.burrow).await,
+                Verb::Get(get) => get.run(&opened.burrow).await,
+                Verb::Verify(verify) => verify.run(&opened).await,
+                Verb::Export(export) => export.run(&opened).await,
+                Verb::Import(import) => import.run(&opened).await,
             }
         })
     });
@@ -86,10 +99,28 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     causes.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+/// An open store.
+struct Opened {
+    burrow: Burrow,
+    /// When it was opened.
+    since: SystemTime,
+    /// Whether nobody else can have it open.
+    is_exclusive: bool,
+}
+
+impl Opened {
+    /// Since when nobody else uses the store, if that is known.
+    fn alone_since(&self) -> Option<SystemTime> {
+        self.is_exclusive.then_some(self.since)
+    }
+}
+
 impl Global {
-    fn open(&self) -> anyhow::Result<Burrow> {
+    fn open(&self) -> anyhow::Result<Opened> {
         let kv = Arc::new(Embedded::open(&self.store)?);
-        Ok(Burrow::new(&self.component()?, kv, self.settings.variables())?)
+        let since = SystemTime::now();
+        let burrow = Burrow::new(&self.component()?, kv, self.settings.variables())?;
+        Ok(Opened { burrow, since, is_exclusive: true })
     }
 
     fn component(&self) -> anyhow::Result<Vec<u8>> {

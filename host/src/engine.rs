@@ -22,6 +22,9 @@ const INSTANCES: u32 = 256;
 /// Memory of one instance, in bytes. A job needs a few MiB.
 const INSTANCE_MEMORY: usize = 128 * 1024 * 1024;
 
+/// Memory of an instance that looks at a whole vault: enough for two million images.
+const LARGE_MEMORY: usize = 1024 * 1024 * 1024;
+
 /// How long guest code runs before other tasks of its thread get their turn.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -48,7 +51,7 @@ impl Factory {
         pool.total_memories(INSTANCES);
         pool.total_tables(INSTANCES * 8);
         pool.total_stacks(INSTANCES * 4);
-        pool.max_memory_size(INSTANCE_MEMORY);
+        pool.max_memory_size(LARGE_MEMORY);
         let mut config = Config::new();
         config.wasm_component_model_async(true);
         config.epoch_interruption(true);
@@ -71,13 +74,22 @@ impl Factory {
 
     /// Makes the store of a new instance.
     pub(crate) fn store(&self) -> Store<State> {
+        self.store_with(INSTANCE_MEMORY)
+    }
+
+    /// Makes the store of a new instance that may take much memory.
+    pub(crate) fn large_store(&self) -> Store<State> {
+        self.store_with(LARGE_MEMORY)
+    }
+
+    fn store_with(&self, memory: usize) -> Store<State> {
         let state = State {
             table: ResourceTable::new(),
             // The component's standard error is its log; it gets no files, no sockets and no environment.
             wasi: WasiCtx::builder().inherit_stderr().build(),
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
-            limits: StoreLimitsBuilder::new().memory_size(INSTANCE_MEMORY).build(),
+            limits: StoreLimitsBuilder::new().memory_size(memory).build(),
             kv: self.kv.clone(),
             variables: self.variables.clone(),
         };

@@ -3,28 +3,37 @@
 //! # Layout
 //!
 //! - [`Burrow`]: the vault for programs (`vault.rs`) and the HTTP service (`serve.rs`)
+//! - [`Verification`]: care of a whole vault (`maintenance.rs`)
+//! - [`archive`]: a whole vault as one tar file
+//! - `streams`: streams between the host and the component, as channels
 //! - `engine`: the component, compiled once, and fresh instances of it
 //! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
 //! - `address`: which IP addresses are public
 //! - `bindings`: the only generated code
 
 mod address;
+pub mod archive;
 mod bindings;
 mod engine;
 pub mod kv;
+mod maintenance;
 mod outbound;
 mod sending;
 mod serve;
 mod state;
+mod streams;
 mod target;
 mod timed_body;
 mod variables;
 mod vault;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub use bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
+pub use bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
 pub use bindings::exports::burrow::vault::vault::{Filter, Page, Resumed, Statistics};
+pub use maintenance::{Verification, fault_word};
 pub use variables::Variables;
 pub use vault::Content;
 
@@ -43,6 +52,9 @@ pub enum Error {
     /// The content broke off.
     #[error("the content broke off")]
     Interrupted,
+    /// An archive is none, or damaged, or cannot be read or written; the text says which and where.
+    #[error("{0}")]
+    Archive(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] kv::KvError),
@@ -71,6 +83,11 @@ fn explain(error: &VaultError) -> String {
             format!("more than the limit {} = {} allows: at least {}", limit.limit, limit.allowed, limit.seen)
         }
     }
+}
+
+/// A time as the vault has it: milliseconds since 1970.
+fn millis(time: SystemTime) -> Option<u64> {
+    time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|since| u64::try_from(since.as_millis()).ok())
 }
 
 /// A status in one word, as in JSON.

@@ -1,19 +1,17 @@
 //! The vault for programs: the component's `burrow:vault/vault`, each call in an instance of its own.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use wasmtime::component::{Source, StreamConsumer, StreamReader, StreamResult};
-use wasmtime::{Store, StoreContextMut};
+use wasmtime::Store;
+use wasmtime::component::StreamReader;
 
 use crate::bindings::Burrow as Instance;
-use crate::bindings::burrow::vault::types::Error as VaultError;
 use crate::bindings::exports::burrow::vault::vault::{Filter, Page, Resumed, Statistics};
 use crate::state::State;
-use crate::{Burrow, ByteRange, Error, Image, Label};
+use crate::streams::{Completion, Taken};
+use crate::{Burrow, ByteRange, Error, Image, Label, millis};
 
 /// Calls an export in a fresh instance.
 macro_rules! call {
@@ -24,10 +22,14 @@ macro_rules! call {
             .await???
     }};
 }
+pub(crate) use call;
 
 impl Burrow {
-    async fn instantiate(&self) -> Result<(Store<State>, Instance), Error> {
-        let mut store = self.factory.store();
+    pub(crate) async fn instantiate(&self) -> Result<(Store<State>, Instance), Error> {
+        self.instantiate_in(self.factory.store()).await
+    }
+
+    pub(crate) async fn instantiate_in(&self, mut store: Store<State>) -> Result<(Store<State>, Instance), Error> {
         let instance = self.factory.pre.instantiate_async(&mut store).await?;
         let instance = Instance::new(&mut store, &instance)?;
         Ok((store, instance))
@@ -92,9 +94,7 @@ impl Burrow {
     /// Finishes jobs that were recorded and never finished. Whoever wrote to the store before `dead_before` must be
     /// dead: give the time at which this process opened it, if it opened it for itself alone.
     pub async fn resume(&self, dead_before: Option<SystemTime>) -> Result<Resumed, Error> {
-        let since_1970 = dead_before.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let millis = since_1970.and_then(|time| u64::try_from(time.as_millis()).ok());
-        Ok(call!(self, burrow_vault_vault.call_resume(millis)))
+        Ok(call!(self, burrow_vault_vault.call_resume(dead_before.and_then(millis))))
     }
 
     /// Opens the content of a ready image, all of it or a range.
@@ -164,8 +164,8 @@ impl Burrow {
                 let _ = head.send(image);
                 let (sender, outcome) = oneshot::channel();
                 accessor.with(|mut access| -> wasmtime::Result<()> {
-                    stream.pipe(&mut access, Pieces { pieces, reserving: None })?;
-                    completion.pipe(&mut access, Completion(Some(sender)))
+                    stream.pipe(&mut access, Taken::into(pieces))?;
+                    completion.pipe(&mut access, Completion::into(sender))
                 })?;
                 match outcome.await {
                     Ok(outcome) => Ok(outcome?),
@@ -199,66 +199,6 @@ impl Content {
     /// Returns the next bytes, or none at the end; only then was all of it right.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         self.pieces.recv().await.transpose()
-    }
-}
-
-type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<Result<Bytes, Error>>>> + Send>>;
-
-/// Takes the guest's stream into a channel, at the channel's pace.
-struct Pieces {
-    pieces: mpsc::Sender<Result<Bytes, Error>>,
-    reserving: Option<Reserving>,
-}
-
-impl<D> StreamConsumer<D> for Pieces {
-    type Item = u8;
-
-    fn poll_consume(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        store: StoreContextMut<'_, D>,
-        source: Source<'_, u8>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        let pieces = self.pieces.clone();
-        let reserving = self.reserving.get_or_insert_with(|| Box::pin(async { pieces.reserve_owned().await.ok() }));
-        let Poll::Ready(permit) = reserving.as_mut().poll(cx) else {
-            return if finish { Poll::Ready(Ok(StreamResult::Cancelled)) } else { Poll::Pending };
-        };
-        self.reserving = None;
-        let Some(permit) = permit else {
-            return Poll::Ready(Ok(StreamResult::Dropped));
-        };
-        let mut source = source.as_direct(store);
-        let bytes = BytesMut::from(source.remaining()).freeze();
-        source.mark_read(bytes.len());
-        if !bytes.is_empty() {
-            permit.send(Ok(bytes));
-        }
-        Poll::Ready(Ok(StreamResult::Completed))
-    }
-}
-
-/// Takes the guest's word on whether the stream was whole.
-struct Completion(Option<oneshot::Sender<Result<(), VaultError>>>);
-
-impl<D> wasmtime::component::FutureConsumer<D> for Completion {
-    type Item = Result<(), VaultError>;
-
-    fn poll_consume(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        store: StoreContextMut<'_, D>,
-        mut source: Source<'_, Self::Item>,
-        _: bool,
-    ) -> Poll<wasmtime::Result<()>> {
-        let mut outcome = None;
-        source.read(store, &mut outcome)?;
-        if let (Some(sender), Some(outcome)) = (self.0.take(), outcome) {
-            // The reader may be gone.
-            let _ = sender.send(outcome);
-        }
-        Poll::Ready(Ok(()))
     }
 }
 

@@ -88,6 +88,11 @@ impl Burrow {
             // Spin runs the application in a child of its own, which stops when it does.
             Host::Spin(_) => self.signal("INT").await,
         }
+        self.start_again().await;
+    }
+
+    /// Starts it over the same store, after it stopped.
+    pub async fn start_again(&mut self) {
         (self.child, self.client) = self.host.launch(self.directory.path(), &self.settings).await;
     }
 

@@ -48,9 +48,7 @@ fn default_path(image: &Image) -> PathBuf {
 
 /// Writes beside the file and renames, so that the file is whole or not there.
 async fn write_whole(content: &mut Content, path: &Path) -> anyhow::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
+    let part = super::output::part(path);
     let written = async {
         let file = tokio::fs::File::create(&part).await.with_context(|| format!("cannot write {}", part.display()))?;
         copy(content, file).await?;

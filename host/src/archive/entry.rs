@@ -1,0 +1,154 @@
+//! Entries of an archive.
+
+use std::io::Read;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::broken;
+use crate::bindings::burrow::vault::types::{Content, Packing};
+use crate::{Error, Image, Status, status_word};
+
+/// The largest JSON read, in bytes: a label and a URL are far below.
+const MAX_JSON: u64 = 1024 * 1024;
+
+/// The largest `SHA256SUMS` read: some ten million entries.
+const MAX_SUMS: u64 = 2 * 1024 * 1024 * 1024;
+
+/// An image, in the words of the HTTP interface. How it was packed is not said: another vault packs it anew.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImageEntry {
+    id: String,
+    name: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    status: String,
+    #[serde(default)]
+    attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    created: Timestamp,
+    updated: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<ContentEntry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentEntry {
+    media_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+    size: u64,
+    sha256: String,
+}
+
+impl ImageEntry {
+    pub(super) fn new(image: &Image) -> Result<Self, Error> {
+        let content = image.content.as_ref().map(|content| ContentEntry {
+            media_type: content.media_type.clone(),
+            width: content.width,
+            height: content.height,
+            size: content.size,
+            sha256: content.sha256.clone(),
+        });
+        Ok(Self {
+            id: image.id.clone(),
+            name: image.name.clone(),
+            tags: image.tags.clone(),
+            url: image.source.clone(),
+            // Whether somebody is at it right now is not for the archive.
+            status: status_word(if image.status == Status::Storing { Status::Pending } else { image.status }).into(),
+            attempts: image.attempts,
+            error: image.error.clone(),
+            created: timestamp(image.created)?,
+            updated: timestamp(image.updated)?,
+            content,
+        })
+    }
+
+    pub(super) fn parse(json: &[u8]) -> Result<Image, Error> {
+        let entry: Self =
+            serde_json::from_slice(json).map_err(|error| Error::Archive(format!("it cannot be read: {error}")))?;
+        let status = match entry.status.as_str() {
+            "pending" | "storing" => Status::Pending,
+            "failed" => Status::Failed,
+            "ready" => Status::Ready,
+            other => return Err(Error::Archive(format!("the status {other:?} is not known"))),
+        };
+        let content = entry.content.map(|content| Content {
+            media_type: content.media_type,
+            width: content.width,
+            height: content.height,
+            size: content.size,
+            stored_size: content.size,
+            sha256: content.sha256,
+            packing: Packing::Raw,
+        });
+        Ok(Image {
+            id: entry.id,
+            name: entry.name,
+            tags: entry.tags,
+            source: entry.url,
+            status,
+            attempts: entry.attempts,
+            error: entry.error,
+            created: milliseconds(entry.created),
+            updated: milliseconds(entry.updated),
+            content,
+        })
+    }
+}
+
+fn timestamp(millis: u64) -> Result<Timestamp, Error> {
+    let time = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    time.ok_or_else(|| Error::Archive(format!("{millis} ms is no time that can be written")))
+}
+
+fn milliseconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_millisecond()).unwrap_or(0)
+}
+
+/// What a file of that media type is called at its end.
+pub(super) fn extension(media_type: &str) -> &str {
+    let subtype = media_type.split_once('/').map_or(media_type, |(_, subtype)| subtype);
+    match subtype.split('+').next().unwrap_or(subtype) {
+        "jpeg" => "jpg",
+        "vnd.microsoft.icon" | "x-icon" => "ico",
+        plain => plain,
+    }
+}
+
+/// Reads a small entry whole.
+pub(super) fn read_small(entry: &mut impl Read) -> Result<Vec<u8>, Error> {
+    read(entry, MAX_JSON)
+}
+
+pub(super) fn read_sums(entry: &mut impl Read) -> Result<String, Error> {
+    String::from_utf8(read(entry, MAX_SUMS)?).map_err(|error| Error::Archive(error.to_string()))
+}
+
+fn read(entry: &mut impl Read, max: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    entry.take(max + 1).read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+    if bytes.len() as u64 > max {
+        return Err(Error::Archive(format!("an entry is larger than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

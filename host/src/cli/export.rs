@@ -1,0 +1,68 @@
+//! `burrow export`
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use burrow_host::archive::{Known, export};
+
+use super::Opened;
+use super::output::{self, Progress};
+
+/// Write all images to one archive: a tar file that `burrow import` reads, and that people can read without Burrow.
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// Where to write; `-` is standard output.
+    archive: PathBuf,
+
+    /// Leave out what this archive holds already; may be given several times.
+    #[arg(long, value_name = "ARCHIVE")]
+    since: Vec<PathBuf>,
+}
+
+impl Export {
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
+        let mut known = Known::default();
+        for path in &self.since {
+            let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            known.add(std::io::BufReader::new(file)).with_context(|| path.display().to_string())?;
+        }
+        let is_stdout = self.archive == Path::new("-");
+        let part = if is_stdout { None } else { Some(output::part(&self.archive)) };
+        let out: Box<dyn Write + Send> = match &part {
+            None => Box::new(std::io::stdout()),
+            Some(part) => Box::new(File::create(part).with_context(|| format!("cannot write {}", part.display()))?),
+        };
+        let mut progress = Progress::new();
+        let exported = export(&opened.burrow, out, &known, |exported| {
+            progress.show(|| format!("{} images, {}", exported.images, output::bytes(exported.bytes)));
+        });
+        let exported = exported.await;
+        progress.clear();
+        let exported = match (exported, &part) {
+            (Ok(exported), Some(part)) => {
+                let path = &self.archive;
+                let file = File::open(part).and_then(|file| file.sync_all());
+                file.and_then(|()| std::fs::rename(part, path))
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                exported
+            }
+            (Ok(exported), None) => exported,
+            (Err(error), part) => {
+                if let Some(part) = part {
+                    // It may never have come to be.
+                    let _ = std::fs::remove_file(part);
+                }
+                return Err(error.into());
+            }
+        };
+        for (id, error) in &exported.damaged {
+            output::complain(&format!("{id} was left out: {error}"));
+        }
+        let (images, contents, bytes) = (exported.images, exported.contents, output::bytes(exported.bytes));
+        output::note(&format!("{images} images with {contents} contents of {bytes} written"));
+        Ok(if exported.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
