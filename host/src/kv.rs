@@ -58,8 +58,8 @@ pub fn is_covered(key: &str) -> bool {
 /// Reads a counter as the embedded store and Spin's SQLite keep it: 8 bytes, little-endian; 0 if absent.
 fn counter(key: &str, value: Option<&[u8]>) -> Result<i64> {
     let Some(bytes) = value else { return Ok(0) };
-    let bytes =
-        <[u8; 8]>::try_from(bytes).map_err(|_| KvError(format!("{key} is no counter: it has {} bytes", bytes.len())))?;
+    let bytes = <[u8; 8]>::try_from(bytes)
+        .map_err(|_| KvError(format!("{key} is no counter: it has {} bytes", bytes.len())))?;
     Ok(i64::from_le_bytes(bytes))
 }
 

@@ -1,9 +1,16 @@
 //! What one instance of the component can reach: the data of its wasmtime store, a field a capability.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use wasmtime::component::{Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader};
-use wasmtime::{Result, StoreLimits};
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+use wasmtime::component::{
+    Accessor, Destination, FutureReader, HasData, Linker, Resource, ResourceTable, StreamProducer, StreamReader,
+    StreamResult, VecBuffer,
+};
+use wasmtime::{Result, StoreContextMut, StoreLimits};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -131,19 +138,60 @@ impl key_value::HostStoreWithStore<State> for Imports {
         accessor: &Accessor<State, Self>,
         _: Resource<OpenStore>,
     ) -> Result<(StreamReader<String>, FutureReader<Result<(), key_value::Error>>)> {
-        let (keys, outcome) = match kv(accessor).keys().await {
-            Ok(keys) => (keys, Ok(())),
-            Err(error) => (Vec::new(), Err(error.into())),
-        };
+        let kv = kv(accessor);
+        // One batch under way: the store is read at the pace of the guest.
+        let (batches, receiver) = mpsc::channel(1);
+        let (done, outcome) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut keys = kv.keys("");
+            let mut result = Ok(());
+            while let Some(batch) = keys.next().await {
+                match batch {
+                    Ok(batch) if batch.is_empty() => {}
+                    // The reader may be gone.
+                    Ok(batch) if batches.send(batch).await.is_err() => break,
+                    Ok(_) => {}
+                    Err(error) => result = Err(error.into()),
+                }
+            }
+            let _ = done.send(result);
+        });
+        let outcome = async move { wasmtime::error::Ok(outcome.await.unwrap_or(Ok(()))) };
         accessor.with(|mut access| {
-            let keys = StreamReader::new(&mut access, keys)?;
-            Ok((keys, FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?))
+            let keys = StreamReader::new(&mut access, Keys(receiver))?;
+            Ok((keys, FutureReader::new(&mut access, outcome)?))
         })
     }
 
     async fn drop(accessor: &Accessor<State, Self>, store: Resource<OpenStore>) -> Result<()> {
         accessor.with(|mut access| access.get().table.delete(store))?;
         Ok(())
+    }
+}
+
+/// Gives the guest keys as they are read, batch by batch.
+struct Keys(mpsc::Receiver<Vec<String>>);
+
+impl<D> StreamProducer<D> for Keys {
+    type Item = String;
+    type Buffer = VecBuffer<String>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: StoreContextMut<'a, D>,
+        mut destination: Destination<'a, Self::Item, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<Result<StreamResult>> {
+        match self.0.poll_recv(cx) {
+            Poll::Ready(Some(batch)) => {
+                destination.set_buffer(batch.into());
+                Poll::Ready(Ok(StreamResult::Completed))
+            }
+            Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),
+            Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -187,7 +235,7 @@ impl buckets::HostBucket for &mut State {
         _: Resource<OpenStore>,
         _: Option<String>,
     ) -> Result<Result<buckets::KeyResponse, buckets::Error>> {
-        let keys = self.kv.keys().await;
+        let keys: Result<Vec<_>, KvError> = self.kv.keys("").try_concat().await;
         Ok(keys.map(|keys| buckets::KeyResponse { keys, cursor: None }).map_err(Into::into))
     }
 

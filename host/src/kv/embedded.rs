@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, is_covered, sum};
 use file::VaultFile;
-use writer::Shared;
+use writer::{Shared, Written};
 
 /// The largest value taken. redb's own limit is 3 GiB, and a commit that met it would be tried again for ever.
 const VALUE_BYTES: usize = 256 * 1024 * 1024;
@@ -102,7 +102,7 @@ impl KeyValue for Embedded {
         async move {
             let seen = self.shared.lock().seen(key);
             match seen {
-                Some(value) => Ok(value.map(Vec::from)),
+                Some(Written(value)) => Ok(value.map(Vec::from)),
                 None => self.shared.file.read(key),
             }
         }
@@ -122,7 +122,7 @@ impl KeyValue for Embedded {
         async move {
             let mut state = self.shared.lock();
             let old = match state.written(key) {
-                Some(value) => value.map(Vec::from),
+                Some(Written(value)) => value.map(Vec::from),
                 None => self.shared.file.read(key)?,
             };
             let sum = sum(key, counter(key, old.as_deref())?, delta)?;
@@ -146,7 +146,7 @@ impl KeyValue for Embedded {
             let mut keys = listed.await.map_err(|_| closed(&self.shared))??;
             let after = (keys.len() == KEYS_A_BATCH).then(|| keys.last().cloned());
             let state = self.shared.lock();
-            keys.retain(|key| state.seen(key) != Some(None));
+            keys.retain(|key| !matches!(state.seen(key), Some(Written(None))));
             Ok(Some((keys, after)))
         });
         stream::once(async { Ok(seen) }).chain(landed).boxed()

@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(parse("memory:"), Location::Memory);
         assert_eq!(parse("spin:."), Location::Spin(".".into()));
         assert_eq!(parse("spin:/srv/app/kv.db"), Location::Spin("/srv/app/kv.db".into()));
-        for path in ["burrow-data", "./a:b", "a:b", "/srv/images", r"C:\images", "C:/images", "./memory:", "x/http://y"] {
+        for path in ["burrow-data", "./a:b", "a:b", "/srv/images", r"C:\images", "C:/images", "./memory:", "x/http://y"]
+        {
             assert_eq!(parse(path), Location::Directory(path.into()), "{path}");
         }
         for text in ["redis://localhost", "rediss://cache.example.com:6380/3", "redis://[::1]:7000"] {
@@ -143,9 +144,20 @@ mod tests {
     #[test]
     fn what_is_no_store_is_refused_in_one_line() {
         let refused = [
-            "", "http://localhost", "postgres://u:hush@db/x", "file:///srv", "spin:", "memory:x", "redis:localhost",
-            "redis://", "redis://:hush@", "redis://hush:hush@host/x", "redis://hush@host:99999", "redis://ho st:hush",
-            "redis://u:hush@host/0/1", "redis://u:hush@host/0?x=1",
+            "",
+            "http://localhost",
+            "postgres://u:hush@db/x",
+            "file:///srv",
+            "spin:",
+            "memory:x",
+            "redis:localhost",
+            "redis://",
+            "redis://:hush@",
+            "redis://hush:hush@host/x",
+            "redis://hush@host:99999",
+            "redis://ho st:hush",
+            "redis://u:hush@host/0/1",
+            "redis://u:hush@host/0?x=1",
         ];
         for text in refused {
             let KvError(error) = text.parse::<Location>().unwrap_err();

@@ -27,8 +27,9 @@ impl FromStr for Address {
     type Err = KvError;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refused =
-            |why: &str| KvError(format!("not the address of a Redis: {why}; write redis://[user:password@]host[:port][/database]"));
+        let refused = |why: &str| {
+            KvError(format!("not the address of a Redis: {why}; write redis://[user:password@]host[:port][/database]"))
+        };
         let url = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
         let database = url.path().trim_start_matches('/');
         if !["redis", "rediss"].contains(&url.scheme()) {

@@ -90,7 +90,7 @@ impl SpinSqlite {
             _ => file.failed("open", &error),
         })?;
         let file = Arc::new(file);
-        let (writes, queue) = mpsc::channel(QUEUE);
+        let (sender, queue) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("spin-store-writer".into())
             .spawn({
@@ -98,7 +98,7 @@ impl SpinSqlite {
                 move || file.write_all(writer, queue)
             })
             .map_err(|error| KvError(format!("cannot start the store's writer: {error}")))?;
-        Ok(Self { file, writes })
+        Ok(Self { file, writes: sender })
     }
 
     async fn write(&self, key: &str, change: Change) -> Result<i64> {
@@ -204,17 +204,17 @@ impl File {
     fn commit(&self, connection: &mut Connection, batch: &[Write]) -> Result<Vec<Result<i64>>> {
         let failed = |error: rusqlite::Error| self.failed("write", &error);
         // The lock for writing is taken at once: two who read first and then write would lock each other out.
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
         let mut results = Vec::with_capacity(batch.len());
         for write in batch {
             let key = write.key.as_str();
-            let set = |value: &[u8]| {
-                transaction.prepare_cached(SET)?.execute(params![STORE, key, value])
-            };
+            let set = |value: &[u8]| transaction.prepare_cached(SET)?.execute(params![STORE, key, value]);
             results.push(match &write.change {
                 Change::Set(value) => set(value).map(|_| Ok(0)).map_err(failed)?,
                 Change::Delete => {
-                    let deleted = transaction.prepare_cached(DELETE).and_then(|mut delete| delete.execute([STORE, key]));
+                    let deleted =
+                        transaction.prepare_cached(DELETE).and_then(|mut delete| delete.execute([STORE, key]));
                     deleted.map(|_| Ok(0)).map_err(failed)?
                 }
                 Change::Add(delta) => {
@@ -252,7 +252,11 @@ impl KeyValue for SpinSqlite {
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
         async move {
-            if delta == 0 { counter(key, self.get(key).await?.as_deref()) } else { self.write(key, Change::Add(delta)).await }
+            if delta == 0 {
+                counter(key, self.get(key).await?.as_deref())
+            } else {
+                self.write(key, Change::Add(delta)).await
+            }
         }
         .boxed()
     }

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use redb::backends::FileBackend;
 use redb::{Database, Error, ReadableDatabase as _, TableDefinition, TableError};
 
+use super::super::{KvError, Result};
 use super::disk::{Disk, Overlay};
 use super::guard::guarded;
-use super::super::{KvError, Result};
 
 const NAME: &str = "vault.redb";
 /// A store that is being made. It gets its name once it is whole, so that no crash leaves half a store under it.
@@ -112,7 +112,10 @@ impl VaultFile {
     }
 
     /// Calls redb.
-    fn call<T>(&self, call: impl FnOnce(&Database) -> std::result::Result<T, Error>) -> Result<std::result::Result<T, Fault>> {
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&Database) -> std::result::Result<T, Error>,
+    ) -> Result<std::result::Result<T, Fault>> {
         if self.failed.load(Ordering::Acquire) {
             self.open_database()?;
         }
@@ -152,7 +155,8 @@ impl VaultFile {
             for entry in table.range::<&str>((from, Bound::Unbounded))? {
                 let (key, _) = entry?;
                 // In a damaged file keys may be out of order, and must not lead round in circles.
-                let forward = keys.last().map_or(after, |last: &String| Some(last)).is_none_or(|last| key.value() > last);
+                let forward =
+                    keys.last().map_or(after, |last: &String| Some(last)).is_none_or(|last| key.value() > last);
                 if keys.len() == limit || !key.value().starts_with(prefix) || !forward {
                     break;
                 }
@@ -163,7 +167,10 @@ impl VaultFile {
     }
 
     /// Writes in order, all or nothing, durable when it returns.
-    pub(super) fn commit<'a>(&self, writes: impl Iterator<Item = (&'a str, Option<&'a Bytes>)> + Clone) -> Result<()> {
+    pub(super) fn commit<'a>(
+        &self,
+        writes: &(impl Iterator<Item = (&'a str, Option<&'a Bytes>)> + Clone),
+    ) -> Result<()> {
         self.with("write", |database| {
             let mut transaction = database.begin_write()?;
             // Costs one more wait for the disk a commit, and opens in milliseconds after a crash, however large the
@@ -233,9 +240,9 @@ fn lock(path: &Path, options: &OpenOptions) -> Result<File> {
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(KvError(format!("another process has the store {shown} open; stop it first, or use its HTTP interface")))
-        }
+        Err(TryLockError::WouldBlock) => Err(KvError(format!(
+            "another process has the store {shown} open; stop it first, or use its HTTP interface"
+        ))),
         Err(TryLockError::Error(error)) => {
             Err(KvError(format!("cannot lock the store {shown}: {error}; put it on a disk that can lock files")))
         }

@@ -49,6 +49,10 @@ struct Pending {
     visible: bool,
 }
 
+/// The newest value of a key; `None` if it was removed.
+#[derive(Debug)]
+pub(super) struct Written(pub(super) Option<Bytes>);
+
 #[derive(Debug)]
 struct Write {
     key: String,
@@ -81,14 +85,14 @@ impl State {
         self.failed.is_some() || self.queued_bytes == 0 || self.queued_bytes + size(key, value) <= QUEUE_BYTES
     }
 
-    /// What was last written to a key, if it is not in the file yet: a value, or that it was removed.
-    pub(super) fn written(&self, key: &str) -> Option<Option<Bytes>> {
-        self.pending.get(key).map(|pending| pending.value.clone())
+    /// What was last written to a key, if it is not in the file yet.
+    pub(super) fn written(&self, key: &str) -> Option<Written> {
+        self.pending.get(key).map(|pending| Written(pending.value.clone()))
     }
 
     /// The same as far as readers may see it.
-    pub(super) fn seen(&self, key: &str) -> Option<Option<Bytes>> {
-        self.pending.get(key).filter(|pending| pending.visible).map(|pending| pending.value.clone())
+    pub(super) fn seen(&self, key: &str) -> Option<Written> {
+        self.pending.get(key).filter(|pending| pending.visible).map(|pending| Written(pending.value.clone()))
     }
 
     /// The keys whose values readers see before they are in the file.
@@ -162,7 +166,7 @@ impl Shared {
     }
 
     fn commit(&self, batch: &[Write]) -> Result<()> {
-        self.file.commit(batch.iter().map(|write| (write.key.as_str(), write.value.as_ref())))
+        self.file.commit(&batch.iter().map(|write| (write.key.as_str(), write.value.as_ref())))
     }
 
     /// Keeps what could not be written, and everything queued after it, until it lands: what was acknowledged early is

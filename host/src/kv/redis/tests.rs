@@ -105,11 +105,8 @@ async fn nobody_waits_for_a_server_that_is_silent() {
     let start = Instant::now();
     let all = futures::future::join_all((0..8).map(|_| Redis::open(&address))).await;
     assert!(all.into_iter().all(|opened| opened.is_err()));
-    let store = Redis {
-        server: address.server(),
-        client: Client::open(address.0.clone()).unwrap(),
-        shared: Mutex::default(),
-    };
+    let store =
+        Redis { server: address.server(), client: Client::open(address.0.clone()).unwrap(), shared: Mutex::default() };
     let all = futures::future::join_all((0..8).map(|_| store.get("key"))).await;
     assert!(all.into_iter().all(|got| got.is_err()));
     assert!(start.elapsed() < Duration::from_secs(14), "{:?}", start.elapsed());

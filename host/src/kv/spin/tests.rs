@@ -30,7 +30,15 @@ async fn what_spin_wrote_is_read_and_gone_on_with() {
     std::fs::create_dir(app.path().join(".spin")).unwrap();
     std::fs::write(&database, include_bytes!("../../../../tests/fixtures/spin-4.1/sqlite_key_value.db")).unwrap();
     let store = SpinSqlite::open(app.path()).unwrap();
-    let counters = [("feed", 3), ("ready", 2), ("pending", 0), ("failed", 0), ("trash", 2), ("original-bytes", 12512), ("stored-bytes", 11632)];
+    let counters = [
+        ("feed", 3),
+        ("ready", 2),
+        ("pending", 0),
+        ("failed", 0),
+        ("trash", 2),
+        ("original-bytes", 12512),
+        ("stored-bytes", 11632),
+    ];
     for (name, count) in counters {
         assert_eq!(store.increment(&format!("b1:s:{name}"), 0).await.unwrap(), count, "{name}");
     }
@@ -60,7 +68,8 @@ async fn a_new_store_is_as_spin_makes_it() {
     std::fs::write(&spins, include_bytes!("../../../../tests/fixtures/spin-4.1/sqlite_key_value.db")).unwrap();
     let schema = |path: &Path| -> String {
         let database = Connection::open(path).unwrap();
-        let schema = "SELECT sql || (SELECT journal_mode FROM pragma_journal_mode) || (SELECT encoding FROM pragma_encoding)
+        let schema =
+            "SELECT sql || (SELECT journal_mode FROM pragma_journal_mode) || (SELECT encoding FROM pragma_encoding)
                       FROM sqlite_schema WHERE type='table'";
         database.query_row(schema, [], |row| row.get(0)).unwrap()
     };
@@ -77,7 +86,8 @@ async fn another_process_may_write_meanwhile() {
         for _ in 0..100 {
             // Spin's own begins by reading, and fails at once if it meets another's write.
             let transaction = spin.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
-            let old: Option<Vec<u8>> = transaction.query_row(GET, [STORE, "b1:s:n"], |row| row.get(0)).optional().unwrap();
+            let old: Option<Vec<u8>> =
+                transaction.query_row(GET, [STORE, "b1:s:n"], |row| row.get(0)).optional().unwrap();
             let sum = counter("b1:s:n", old.as_deref()).unwrap() + 1;
             transaction.execute(SET, params![STORE, "b1:s:n", sum.to_le_bytes()]).unwrap();
             transaction.commit().unwrap();

@@ -95,7 +95,8 @@ async fn flipped_bytes_and_missing_ends() {
     let file = directory.path().join("vault.redb");
     let whole = fs::read(&file).unwrap();
     // Where something is: a flip elsewhere is of no interest.
-    let used: Vec<usize> = (0..whole.len()).filter(|at| whole[at / 4096 * 4096..][..4096].iter().any(|byte| *byte != 0)).collect();
+    let used: Vec<usize> =
+        (0..whole.len()).filter(|at| whole[at / 4096 * 4096..][..4096].iter().any(|byte| *byte != 0)).collect();
     let mut random = Random(seed());
     let mut pick = |limit: usize| usize::try_from(random.below(limit as u64)).unwrap();
     let flips: u32 = std::env::var("BURROW_FLIPS").ok().and_then(|flips| flips.parse().ok()).unwrap_or(300);

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use futures::executor::block_on;
+use futures::{FutureExt as _, StreamExt as _};
 
 use super::super::{Embedded, VaultFile};
 use super::simulation::{Random, Simulated, seed};
@@ -33,10 +33,15 @@ async fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     let disk = Simulated::new();
     let store = open(&disk);
     store.set("b1:i:old", b"old".to_vec()).await.unwrap();
+    // The disk is slow, and then full: some is being written by then, some is queued.
+    let stalled = disk.stall();
+    store.set("b1:c:early", b"early".to_vec()).now_or_never().unwrap().unwrap();
+    assert_eq!(store.increment("b1:s:n", 5).now_or_never().unwrap().unwrap(), 5);
+    let mut new = store.set("b1:i:new", b"new".to_vec());
+    assert!((&mut new).now_or_never().is_none());
     disk.fail(Some((ErrorKind::StorageFull, false)));
-    store.set("b1:c:early", b"early".to_vec()).await.unwrap();
-    assert_eq!(store.increment("b1:s:n", 5).await.unwrap(), 5);
-    let KvError(error) = store.set("b1:i:new", b"new".to_vec()).await.unwrap_err();
+    drop(stalled);
+    let KvError(error) = new.await.unwrap_err();
     assert!(error.contains("simulated") && error.contains("no storage space") && !error.contains('\n'), "{error}");
     // At once, and with the same words, whatever is written.
     let start = Instant::now();

@@ -9,6 +9,10 @@ use redb::TableDefinition;
 use super::super::Embedded;
 use crate::kv::{KeyValue, KvError};
 
+const OTHER: TableDefinition<'_, u64, u64> = TableDefinition::new("other");
+const OTHER_META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
 #[track_caller]
 fn refused(directory: &Path, why: &str) {
     let KvError(error) = Embedded::open(directory).unwrap_err();
@@ -51,8 +55,6 @@ fn files_of_others_are_left_alone() {
         fs::write(&file, bytes).unwrap();
         refused_and_left(directory.path(), "it is not a redb file; name another directory");
     }
-    const OTHER: TableDefinition<'_, u64, u64> = TableDefinition::new("other");
-    const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
     fs::remove_file(&file).unwrap();
     for crashed in [false, true] {
         let database = redb::Database::create(&file).unwrap();
@@ -63,7 +65,7 @@ fn files_of_others_are_left_alone() {
         refused_and_left(directory.path(), "a redb file of another program");
         let database = redb::Database::create(&file).unwrap();
         refused_if_closed(directory.path(), &database, crashed, |transaction| {
-            transaction.open_table(META).unwrap().insert("format", "1").unwrap();
+            transaction.open_table(OTHER_META).unwrap().insert("format", "1").unwrap();
         });
         drop(database);
         refused_and_left(directory.path(), "a redb file of another program");
@@ -93,7 +95,6 @@ fn refused_if_closed(
 fn newer_formats_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     drop(store(directory.path()));
-    const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
     let database = redb::Database::open(directory.path().join("vault.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(META).unwrap().insert("format", 2).unwrap();

@@ -9,10 +9,14 @@ use super::super::disk::Disk;
 use super::super::file;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Simulated(Arc<Mutex<State>>);
+pub(super) struct Simulated {
+    state: Arc<Mutex<State>>,
+    /// Held while syncs do not get on.
+    stalled: Arc<Mutex<()>>,
+}
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// What is read.
     bytes: Vec<u8>,
     /// What is on the disk for certain.
@@ -24,6 +28,7 @@ struct State {
     /// Operations until `broken` holds.
     countdown: Option<(u64, ErrorKind)>,
     syncs: u64,
+    watcher: Option<Watcher>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +65,7 @@ impl Simulated {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
     }
 
     /// Fails what changes the disk, and if asked reads too; or nothing.
@@ -74,15 +79,39 @@ impl Simulated {
         self.lock().countdown = Some((operations, how));
     }
 
+    /// Lets no sync get on until what is returned is dropped.
+    pub(super) fn stall(&self) -> MutexGuard<'_, ()> {
+        self.stalled.lock().unwrap()
+    }
+
     pub(super) fn syncs(&self) -> u64 {
         self.lock().syncs
     }
 
     /// The disk after a power cut at this moment: each sector of each unsynced write is there or not, as `coin` says.
-    pub(super) fn cut(&self, mut coin: impl FnMut() -> bool) -> Self {
-        let state = self.lock();
-        let mut bytes = state.synced.clone();
-        for change in &state.unsynced {
+    pub(super) fn cut(&self, coin: impl FnMut() -> bool) -> Self {
+        self.lock().cut(coin)
+    }
+
+    /// Calls this before each operation that changes the disk.
+    pub(super) fn watch(&self, watcher: impl FnMut(&State) + Send + 'static) {
+        self.lock().watcher = Some(Watcher(Box::new(watcher)));
+    }
+}
+
+struct Watcher(Box<dyn FnMut(&State) + Send>);
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
+}
+
+impl State {
+    /// [`Simulated::cut`].
+    pub(super) fn cut(&self, mut coin: impl FnMut() -> bool) -> Simulated {
+        let mut bytes = self.synced.clone();
+        for change in &self.unsynced {
             match change {
                 Change::Write(offset, data) => {
                     for (n, sector) in data.chunks(512).enumerate() {
@@ -96,12 +125,15 @@ impl Simulated {
                 Change::SetLen(_) => {}
             }
         }
-        Self(Arc::new(Mutex::new(State { synced: bytes.clone(), bytes, ..State::default() })))
+        let state = Self { synced: bytes.clone(), bytes, ..Self::default() };
+        Simulated { state: Arc::new(Mutex::new(state)), stalled: Arc::default() }
     }
-}
 
-impl State {
     fn change(&mut self) -> Result<()> {
+        if let Some(mut watcher) = self.watcher.take() {
+            (watcher.0)(self);
+            self.watcher = Some(watcher);
+        }
         if let Some((left, how)) = self.countdown {
             self.countdown = left.checked_sub(1).map(|left| (left, how));
             if left == 0 {
@@ -138,6 +170,7 @@ impl StorageBackend for Simulated {
     }
 
     fn sync_data(&self) -> Result<()> {
+        drop(self.stall());
         let mut state = self.lock();
         if let Err(error) = state.change() {
             // As Linux does: what was not written is forgotten, though it can still be read.
