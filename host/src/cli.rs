@@ -12,12 +12,11 @@ mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use burrow_host::Burrow;
-use burrow_host::kv::Embedded;
+use burrow_host::kv::Location;
 use clap::{Args, Parser, Subcommand};
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.
@@ -33,9 +32,11 @@ pub(crate) struct Cli {
 /// Flags of every verb.
 #[derive(Debug, Args)]
 struct Global {
-    /// Directory of the embedded store; made if it is not there.
-    #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "PATH")]
-    store: PathBuf,
+    /// Where images are kept: a directory, which is made if it is not there; redis://HOST[:PORT][/DATABASE];
+    /// spin:PATH, the directory of a Spin app, or the file of its key-value store; or memory:.
+    #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "STORE")]
+    #[arg(hide_env_values = true)]
+    store: Location,
 
     /// Run this component instead of the one inside this program.
     #[arg(long, global = true, env = "BURROW_COMPONENT", value_name = "FILE")]
@@ -71,9 +72,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = tokio::runtime::Runtime::new().context("cannot start the async runtime").and_then(|runtime| {
         runtime.block_on(async {
-            let opened = cli.global.open()?;
+            let opened = cli.global.open().await?;
             match cli.verb {
-                Verb::Serve(serve) => serve.run(&opened.burrow).await,
+                Verb::Serve(serve) => serve.run(&opened).await,
                 Verb::Add(add) => add.run(&opened.burrow).await,
                 Verb::Ls(ls) => ls.run(&opened.burrow).await,
                 Verb::Get(get) => get.run(&opened.burrow).await,
@@ -116,11 +117,11 @@ impl Opened {
 }
 
 impl Global {
-    fn open(&self) -> anyhow::Result<Opened> {
-        let kv = Arc::new(Embedded::open(&self.store)?);
+    async fn open(&self) -> anyhow::Result<Opened> {
+        let kv = self.store.open().await?;
         let since = SystemTime::now();
         let burrow = Burrow::new(&self.component()?, kv, self.settings.variables())?;
-        Ok(Opened { burrow, since, is_exclusive: true })
+        Ok(Opened { burrow, since, is_exclusive: self.store.is_exclusive() })
     }
 
     fn component(&self) -> anyhow::Result<Vec<u8>> {

@@ -1,13 +1,22 @@
 //! Key-value stores: where a vault's bytes are.
 
 mod embedded;
+mod location;
+mod memory;
+mod redis;
+mod spin;
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 
 pub use embedded::Embedded;
+pub use location::Location;
+pub use memory::Memory;
+pub use redis::Redis;
+pub use spin::SpinSqlite;
 
-/// Why a store failed: its own words, which name the store and what to do.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Why a store failed: its own words, one line, which name the store and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KvError(pub String);
 
@@ -18,7 +27,8 @@ pub type Result<T> = std::result::Result<T, KvError>;
 ///
 /// Writes are applied in the order in which they are begun. A write to a key that [`is_covered`] may be acknowledged
 /// before it is durable, and so is an increment; but either is durable before any write begun after it is. Every other
-/// write is durable when its future resolves.
+/// write is durable when its future resolves. A write that failed may land later, but not after one that was begun
+/// when it had failed. docs/stores.md says what else each store promises.
 pub trait KeyValue: Send + Sync + 'static {
     /// Returns the value of a key, if it has one.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
@@ -26,11 +36,16 @@ pub trait KeyValue: Send + Sync + 'static {
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>>;
     /// Removes a key.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
-    /// Adds to a counter, which is 0 if absent, and returns the sum.
+    /// Adds to a counter, which is 0 if absent, and returns the sum. Adding 0 reads it, and writes nothing.
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>>;
-    /// Returns all keys: for tools, never for requests.
-    fn keys(&self) -> BoxFuture<'_, Result<Vec<String>>>;
+    /// Returns the keys that begin with a prefix, all of them if it is empty, in batches of a bounded size: for tools,
+    /// never for requests. In no order. A key that exists from the call to the end of the stream is given at least
+    /// once, maybe twice; one that comes or goes meanwhile may be given or not. After an error nothing follows.
+    fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>>;
 }
+
+/// Keys in a batch of [`KeyValue::keys`], about.
+const KEYS_A_BATCH: usize = 1000;
 
 /// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests, names
 /// and the feed entry of an image count once its record (`b1:i:`) does; marks, trash and counters can be rebuilt.
@@ -39,3 +54,19 @@ pub trait KeyValue: Send + Sync + 'static {
 pub fn is_covered(key: &str) -> bool {
     ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:s:", "b1:t:"].iter().any(|prefix| key.starts_with(prefix))
 }
+
+/// Reads a counter as the embedded store and Spin's SQLite keep it: 8 bytes, little-endian; 0 if absent.
+fn counter(key: &str, value: Option<&[u8]>) -> Result<i64> {
+    let Some(bytes) = value else { return Ok(0) };
+    let bytes = <[u8; 8]>::try_from(bytes)
+        .map_err(|_| KvError(format!("{key} is no counter: it has {} bytes", bytes.len())))?;
+    Ok(i64::from_le_bytes(bytes))
+}
+
+/// Adds to a counter.
+fn sum(key: &str, old: i64, delta: i64) -> Result<i64> {
+    old.checked_add(delta).ok_or_else(|| KvError(format!("the counter {key} overflows")))
+}
+
+#[cfg(test)]
+mod conformance;

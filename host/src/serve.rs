@@ -71,15 +71,20 @@ const RESUME_EVERY: Duration = Duration::from_secs(30);
 impl Burrow {
     /// Serves HTTP on `listener` until `stop` resolves; then finishes what is under way, within 10 seconds.
     ///
-    /// First of all it takes up the jobs that an earlier process left, in the background. Call it only where no other
-    /// process works on the store.
-    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    /// First of all it takes up the jobs that earlier processes left, in the background: at once those that were written
+    /// before `alone_since`, if nobody else has used the store since then; others when their lease of 15 minutes ends.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        alone_since: Option<SystemTime>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
         let (stopping, instances) = (CancellationToken::new(), TaskTracker::new());
         let workers = Workers { burrow: self.clone(), stopping: stopping.clone(), instances: instances.clone() };
         let handler = ProxyHandler::new(workers);
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
-        let resuming = tokio::spawn(resume_for_ever(self.clone(), SystemTime::now()));
+        let resuming = tokio::spawn(resume_for_ever(self.clone(), alone_since));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accept = async {
@@ -141,9 +146,9 @@ impl Burrow {
 }
 
 /// Takes up what earlier processes left, and later what a failed instance left.
-async fn resume_for_ever(burrow: Burrow, started: SystemTime) {
+async fn resume_for_ever(burrow: Burrow, alone_since: Option<SystemTime>) {
     // Only the first pass goes by the clock, which may be set back later.
-    let mut dead_before = Some(started);
+    let mut dead_before = alone_since;
     loop {
         let resumed = burrow.resume(dead_before).await;
         if resumed.is_ok() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader};
 use wasmtime::{Result, StoreLimits};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -12,6 +14,7 @@ use crate::bindings::spin::variables::variables;
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
 use crate::kv::{KeyValue, KvError};
 use crate::outbound::Outbound;
+use crate::streams::Given;
 use crate::variables::Variables;
 
 /// The one store there is; the name Spin gives it too.
@@ -131,13 +134,30 @@ impl key_value::HostStoreWithStore<State> for Imports {
         accessor: &Accessor<State, Self>,
         _: Resource<OpenStore>,
     ) -> Result<(StreamReader<String>, FutureReader<Result<(), key_value::Error>>)> {
-        let (keys, outcome) = match kv(accessor).keys().await {
-            Ok(keys) => (keys, Ok(())),
-            Err(error) => (Vec::new(), Err(error.into())),
-        };
+        let kv = kv(accessor);
+        // One batch under way: the store is read at the pace of the guest.
+        let (batches, receiver) = mpsc::channel(1);
+        let (done, outcome) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut keys = kv.keys("");
+            let mut result = Ok(());
+            while let Some(batch) = keys.next().await {
+                match batch {
+                    Ok(batch) if batch.is_empty() => {}
+                    // The reader may be gone.
+                    Ok(batch) if batches.send(batch).await.is_err() => break,
+                    Ok(_) => {}
+                    Err(error) => result = Err(error.into()),
+                }
+            }
+            let _ = done.send(result);
+        });
+        let given_up = || Err(key_value::Error::Other("listing keys was given up".into()));
+        let outcome = async move { wasmtime::error::Ok(outcome.await.unwrap_or_else(|_| given_up())) };
+        let keys = futures::stream::unfold(receiver, async |mut keys| Some((keys.recv().await?, keys)));
         accessor.with(|mut access| {
-            let keys = StreamReader::new(&mut access, keys)?;
-            Ok((keys, FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?))
+            let keys = StreamReader::new(&mut access, Given(keys.boxed()))?;
+            Ok((keys, FutureReader::new(&mut access, outcome)?))
         })
     }
 
@@ -187,7 +207,7 @@ impl buckets::HostBucket for &mut State {
         _: Resource<OpenStore>,
         _: Option<String>,
     ) -> Result<Result<buckets::KeyResponse, buckets::Error>> {
-        let keys = self.kv.keys().await;
+        let keys: Result<Vec<_>, KvError> = self.kv.keys("").try_concat().await;
         Ok(keys.map(|keys| buckets::KeyResponse { keys, cursor: None }).map_err(Into::into))
     }
 

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use burrow_host::Burrow;
 use tokio::net::TcpListener;
 
-use super::output;
+use super::{Opened, output};
 
 /// Serve images over HTTP, and finish what an earlier run left.
 #[derive(Debug, clap::Args)]
@@ -17,14 +16,15 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
+        let burrow = &opened.burrow;
         // A setting that cannot be read is told now, not to whoever asks first.
         burrow.stats().await?;
         let listener =
             TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().context("cannot tell which port was taken")?;
         output::line(&format!("Serving http://{address}"))?;
-        burrow.serve(listener, stopped()).await?;
+        burrow.serve(listener, opened.alone_since(), stopped()).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,0 +1,309 @@
+//! The embedded store's file: what it must be like to be opened, and redb's operations on it, none of which panics.
+
+use std::fmt::Display;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use redb::backends::FileBackend;
+use redb::{Database, Error, ReadableDatabase as _, TableDefinition, TableError};
+
+use super::super::{KvError, Result};
+use super::disk::{Disk, Overlay};
+use super::guard::guarded;
+
+const NAME: &str = "vault.redb";
+/// A store that is being made. It gets its name once it is whole, so that no crash leaves half a store under it.
+const UNFINISHED: &str = "vault.redb.new";
+
+const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT: u64 = 1;
+
+/// Memory for redb's page cache. More was not faster, and was exceeded.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// A store's file, open and locked.
+#[derive(Debug)]
+pub(super) struct VaultFile {
+    path: PathBuf,
+    disk: Disk,
+    /// The database that is open over it, or why there is none at present.
+    database: RwLock<Result<Database>>,
+    /// Whether the database failed: redb refuses everything after an I/O error, and is not to be trusted after a
+    /// panic. It is opened again before it is used again.
+    failed: AtomicBool,
+    /// Whether writes are kept from the disk.
+    held: AtomicBool,
+}
+
+/// What went wrong in redb.
+enum Fault {
+    Error(Error),
+    Panic(String),
+}
+
+impl VaultFile {
+    /// Opens the store in a directory, or makes a new one.
+    pub(super) fn open(directory: &Path) -> Result<Self> {
+        let path = directory.join(NAME);
+        make_directory(directory)?;
+        if std::fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() == 0) || !path.exists() {
+            create(directory, &path)?;
+        }
+        let file = lock(&path, OpenOptions::new().read(true).write(true))?;
+        let backend = FileBackend::new(file).map_err(|error| describe(&path, "open", &Fault::Error(error.into())))?;
+        Self::over(path, Disk(Arc::new(backend)))
+    }
+
+    /// Opens the store on a disk, if it is one.
+    pub(super) fn over(path: PathBuf, disk: Disk) -> Result<Self> {
+        let database = RwLock::new(Err(KvError(format!("the store {} is being opened", path.display()))));
+        let file = Self { path, disk, database, failed: false.into(), held: true.into() };
+        // First without a write to it: what is not ours is left as it was.
+        file.open_database()?;
+        file.with("open", |database| Ok(check(database)))?.map_err(|why| {
+            let path = file.path.display();
+            KvError(format!("{path} is no store that can be used: {why}"))
+        })?;
+        file.hold(false)?;
+        Ok(file)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the database again, and from now on keeps writes from the disk, or lets them through.
+    pub(super) fn hold(&self, held: bool) -> Result<()> {
+        self.held.store(held, Ordering::Release);
+        self.open_database()
+    }
+
+    fn open_database(&self) -> Result<()> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // Two databases over one file would not see each other's writes: the old one goes first. It may be damaged,
+        // and then its end can panic too; nothing is lost with that.
+        let opening = Err(KvError(format!("the store {} is being opened", self.path.display())));
+        let old = std::mem::replace(&mut *database, opening);
+        let _ = guarded(|| drop(old));
+        let opened = guarded(|| {
+            let mut builder = redb::Builder::new();
+            builder.set_cache_size(CACHE_BYTES);
+            if self.held.load(Ordering::Acquire) {
+                let overlay = Overlay::new(self.disk.clone()).map_err(redb::DatabaseError::from)?;
+                builder.create_with_backend(overlay)
+            } else {
+                builder.create_with_backend(self.disk.clone())
+            }
+        });
+        let opened = match opened {
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(error)) => Err(Fault::Error(error.into())),
+            Err(panic) => Err(Fault::Panic(panic)),
+        };
+        *database = opened.map_err(|fault| describe(&self.path, "open", &fault));
+        self.failed.store(database.is_err(), Ordering::Release);
+        database.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Calls redb.
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&Database) -> std::result::Result<T, Error>,
+    ) -> Result<std::result::Result<T, Fault>> {
+        if self.failed.load(Ordering::Acquire) {
+            self.open_database()?;
+        }
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().map_err(Clone::clone)?;
+        let result = match guarded(|| call(database)) {
+            Ok(Ok(value)) => return Ok(Ok(value)),
+            Ok(Err(error)) => Fault::Error(error),
+            Err(panic) => Fault::Panic(panic),
+        };
+        self.failed.store(true, Ordering::Release);
+        Ok(Err(result))
+    }
+
+    fn with<T>(&self, doing: &str, call: impl Fn(&Database) -> std::result::Result<T, Error>) -> Result<T> {
+        match self.call(&call)? {
+            // Another operation met the I/O error; this one has not been tried.
+            Err(Fault::Error(Error::PreviousIo)) => self.call(&call)?,
+            result => result,
+        }
+        .map_err(|fault| describe(&self.path, doing, &fault))
+    }
+
+    pub(super) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.with("read", |database| {
+            let table = database.begin_read()?.open_table(VALUES)?;
+            Ok(table.get(key)?.map(|value| value.value().to_vec()))
+        })
+    }
+
+    /// Returns the next keys that begin with a prefix, in order, at most `limit`.
+    pub(super) fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        self.with("list the keys of", |database| {
+            let table = database.begin_read()?.open_table(VALUES)?;
+            let mut keys = Vec::new();
+            for entry in table.range::<&str>((from, Bound::Unbounded))? {
+                let (key, _) = entry?;
+                // In a damaged file keys may be out of order, and must not lead round in circles.
+                let forward =
+                    keys.last().map_or(after, |last: &String| Some(last)).is_none_or(|last| key.value() > last);
+                if keys.len() == limit || !key.value().starts_with(prefix) || !forward {
+                    break;
+                }
+                keys.push(key.value().to_owned());
+            }
+            Ok(keys)
+        })
+    }
+
+    /// Writes in order, all or nothing, durable when it returns.
+    pub(super) fn commit<'a>(
+        &self,
+        writes: &(impl Iterator<Item = (&'a str, Option<&'a Bytes>)> + Clone),
+    ) -> Result<()> {
+        self.with("write", |database| {
+            let mut transaction = database.begin_write()?;
+            // Costs one more wait for the disk a commit, and opens in milliseconds after a crash, however large the
+            // file.
+            transaction.set_quick_repair(true);
+            {
+                let mut table = transaction.open_table(VALUES)?;
+                for (key, value) in writes.clone() {
+                    match value {
+                        Some(value) => table.insert(key, value.as_ref())?,
+                        None => table.remove(key)?,
+                    };
+                }
+            }
+            Ok(transaction.commit()?)
+        })
+    }
+}
+
+impl Drop for VaultFile {
+    fn drop(&mut self) {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let database = std::mem::replace(database, Err(KvError(String::new())));
+        // What redb would write now only saves time at the next start.
+        let _ = guarded(|| drop(database));
+    }
+}
+
+/// Tells a store of ours from other redb files.
+fn check(database: &Database) -> std::result::Result<(), String> {
+    let read = database.begin_read().map_err(|error| error.to_string())?;
+    let foreign = |_| "it is a redb file of another program; name another directory".to_owned();
+    match read.open_table(META).and_then(|meta| Ok(meta.get("format")?.map(|format| format.value()))) {
+        Ok(Some(FORMAT)) => read.open_table(VALUES).map(|_| ()).map_err(foreign),
+        Ok(Some(format)) => {
+            Err(format!("it has format {format}, and this Burrow knows only {FORMAT}; use the Burrow that made it"))
+        }
+        Ok(None) => Err("it is a redb file of another program; name another directory".into()),
+        Err(TableError::Storage(error)) => Err(format!("it is damaged: {error}; restore a copy of it")),
+        Err(error) => Err(foreign(error)),
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory).map_err(|error| {
+        let directory = directory.display();
+        KvError(match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                format!("cannot use {directory} as a store: it is a file; name the directory that the store is in")
+            }
+            _ => format!("cannot make the store's directory {directory}: {error}; name one that can be written"),
+        })
+    })
+}
+
+/// Opens a file and locks it.
+fn lock(path: &Path, options: &OpenOptions) -> Result<File> {
+    let shown = path.display();
+    let file = options.open(path).map_err(|error| {
+        KvError(match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                format!("cannot open the store {shown}: {error}; its file and directory must be writable for this user")
+            }
+            ErrorKind::IsADirectory => format!("cannot open the store {shown}: it is a directory; move it away"),
+            _ => format!("cannot open the store {shown}: {error}"),
+        })
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(KvError(format!(
+            "another process has the store {shown} open; stop it first, or use its HTTP interface"
+        ))),
+        Err(TryLockError::Error(error)) => {
+            Err(KvError(format!("cannot lock the store {shown}: {error}; put it on a disk that can lock files")))
+        }
+    }
+}
+
+/// Makes an empty store, whole or not at all.
+fn create(directory: &Path, path: &Path) -> Result<()> {
+    let unfinished = directory.join(UNFINISHED);
+    let file = lock(&unfinished, OpenOptions::new().read(true).write(true).create(true).truncate(false))?;
+    // Another process may have made it before the lock was ours.
+    if std::fs::metadata(path).is_ok_and(|made| made.len() > 0) {
+        // It is empty, or gone.
+        let _ = std::fs::remove_file(&unfinished);
+        return Ok(());
+    }
+    let failed = |error: &dyn Display| KvError(format!("cannot make the store {}: {error}", path.display()));
+    file.set_len(0).map_err(|error| failed(&error))?;
+    let backend = FileBackend::new(file).map_err(|error| failed(&error))?;
+    let disk = Disk(Arc::new(backend));
+    match guarded(|| initialize(disk.clone())) {
+        Ok(made) => made.map_err(|error| describe(path, "make", &Fault::Error(error)))?,
+        Err(panic) => return Err(failed(&panic)),
+    }
+    std::fs::rename(&unfinished, path).map_err(|error| failed(&error))?;
+    // A file is durable once its name is.
+    #[cfg(unix)]
+    for directory in [Some(directory), directory.parent()].into_iter().flatten() {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// Writes the tables and the format's mark of a new store.
+pub(super) fn initialize(disk: Disk) -> std::result::Result<(), Error> {
+    let database = redb::Builder::new().create_with_backend(disk)?;
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    transaction.open_table(VALUES)?;
+    transaction.open_table(META)?.insert("format", FORMAT)?;
+    Ok(transaction.commit()?)
+}
+
+/// One line: which file, what is wrong with it, what to do.
+fn describe(path: &Path, doing: &str, fault: &Fault) -> KvError {
+    let shown = path.display();
+    let damaged = |why: &dyn Display| {
+        format!("the store {shown} is damaged: {why}; `burrow verify` says what is lost, or restore a copy of it")
+    };
+    KvError(match fault {
+        Fault::Panic(said) => damaged(said),
+        Fault::Error(Error::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+            format!("{shown} is no store of Burrow's: it is not a redb file; name another directory")
+        }
+        Fault::Error(Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof => damaged(&"it ends too early"),
+        Fault::Error(Error::Io(error)) => format!("cannot {doing} the store {shown}: {error}"),
+        Fault::Error(error @ (Error::Corrupted(_) | Error::LockPoisoned(_))) => damaged(error),
+        Fault::Error(Error::UpgradeRequired(version)) => {
+            format!("{shown} is no store of Burrow's: it is a redb file of format {version}; name another directory")
+        }
+        Fault::Error(error) => format!("cannot {doing} the store {shown}: {error}"),
+    })
+}

@@ -1,0 +1,138 @@
+//! Power cuts at random moments, each losing a random part of what was not synced: the trait's promises hold.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use futures::executor::block_on;
+use futures::future::join_all;
+
+use super::super::{Embedded, VaultFile};
+use super::simulation::{Random, Simulated, seed};
+use crate::kv::{KeyValue as _, is_covered};
+
+fn open(disk: &Simulated) -> Embedded {
+    Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap()).unwrap()
+}
+
+/// One write of the run, in the order in which they were begun.
+#[derive(Debug)]
+struct Begun {
+    key: String,
+    /// What it wrote.
+    value: Vec<u8>,
+    /// Whether its writer was told that it is durable.
+    acknowledged: bool,
+}
+
+type Log = Arc<Mutex<Vec<Begun>>>;
+
+/// Begins a few writes at once and waits for them. One thread begins them, so the log has their order.
+async fn write_some(store: &Embedded, log: &Log, random: &mut Random) {
+    let mut begun = Vec::new();
+    for _ in 0..=random.below(7) {
+        let n = log.lock().unwrap().len();
+        if random.below(4) == 0 {
+            let key = format!("b1:u:{}", random.below(3));
+            let sum = store.increment(&key, 1).await.unwrap();
+            log.lock().unwrap().push(Begun { key, value: sum.to_le_bytes().to_vec(), acknowledged: false });
+            continue;
+        }
+        let kind = ["b1:i:", "b1:c:", "b1:m:", "b1:k:"][usize::try_from(random.below(4)).unwrap()];
+        let key = format!("{kind}{}", random.below(6));
+        let mut value = n.to_le_bytes().to_vec();
+        value.resize(8 + usize::try_from(random.below(6000)).unwrap(), b'x');
+        log.lock().unwrap().push(Begun { key: key.clone(), value: value.clone(), acknowledged: false });
+        let mut write = Box::pin(async move {
+            store.set(&key, value).await.unwrap();
+            // A covered write is acknowledged before it is durable.
+            if !is_covered(&key) {
+                log.lock().unwrap()[n].acknowledged = true;
+            }
+        });
+        // Begun is what was polled.
+        if futures::poll!(&mut write).is_pending() {
+            begun.push(write);
+        }
+    }
+    join_all(begun).await;
+}
+
+/// What is there after a cut must be what some moment had, at which all was there that had been acknowledged: so a
+/// covered write is there if one begun after it is, and a counter never goes back behind what is there.
+fn check(disk: &Simulated, log: &[Begun], acknowledged: usize) {
+    let store = open(disk);
+    let keys: Vec<String> = log.iter().map(|begun| begun.key.clone()).collect();
+    let found: HashMap<&str, Option<Vec<u8>>> =
+        keys.iter().map(|key| (key.as_str(), block_on(store.get(key)).unwrap())).collect();
+    let mut now: HashMap<&str, &[u8]> = HashMap::new();
+    let matches =
+        |now: &HashMap<&str, &[u8]>| found.iter().all(|(key, value)| now.get(key).copied() == value.as_deref());
+    let mut fits = acknowledged == 0 && matches(&now);
+    for (n, begun) in log.iter().enumerate() {
+        now.insert(&begun.key, &begun.value);
+        fits |= n + 1 >= acknowledged && matches(&now);
+    }
+    if !fits {
+        let found: Vec<_> = found.iter().map(|(key, value)| (key, value.as_ref().map(|value| &value[..8]))).collect();
+        panic!("no moment after write {acknowledged} of {} had what is there: {found:?}", log.len());
+    }
+}
+
+#[test]
+fn a_power_cut_takes_back_nothing_that_was_promised() {
+    let mut random = Random(seed());
+    let mut cuts = 0;
+    for _ in 0..80 {
+        let disk = Simulated::new();
+        let store = open(&disk);
+        let log = Log::default();
+        let (sender, taken) = std::sync::mpsc::channel();
+        disk.watch({
+            let (log, mut random) = (log.clone(), Random(random.below(u64::MAX) | 1));
+            move |disk| {
+                if random.below(5) == 0 {
+                    let acknowledged = log.lock().unwrap().iter().rposition(|begun| begun.acknowledged);
+                    let odds = random.below(11);
+                    let cut = disk.cut(|| random.below(10) < odds);
+                    sender.send((cut, acknowledged.map_or(0, |n| n + 1))).unwrap();
+                }
+            }
+        });
+        for _ in 0..12 {
+            block_on(write_some(&store, &log, &mut random));
+        }
+        // What is closed is there, all of it.
+        drop(store);
+        let log = log.lock().unwrap();
+        check(&disk.cut(|| false), &log, log.len());
+        disk.watch(|_| ());
+        for (disk, acknowledged) in taken {
+            check(&disk, &log, acknowledged);
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cuts");
+    assert!(cuts > 1000, "{cuts} cuts");
+}
+
+#[test]
+fn what_nobody_may_be_told_of_yet_is_not_seen() {
+    let disk = Simulated::new();
+    let store = open(&disk);
+    block_on(store.set("b1:i:one", b"old".to_vec())).unwrap();
+    for n in 0..200_u8 {
+        let mut write = store.set("b1:i:one", vec![n]);
+        if block_on(async { futures::poll!(&mut write) }).is_ready() {
+            continue;
+        }
+        // Whatever is read now, a cut now cannot take back.
+        let read = block_on(store.get("b1:i:one")).unwrap();
+        let left = open(&disk.cut(|| false));
+        if read == Some(vec![n]) {
+            assert_eq!(block_on(left.get("b1:i:one")).unwrap(), read);
+        }
+        block_on(write).unwrap();
+        assert_eq!(block_on(open(&disk.cut(|| false)).get("b1:i:one")).unwrap(), Some(vec![n]));
+    }
+}

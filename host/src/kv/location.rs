@@ -1,0 +1,167 @@
+//! Names of stores, as `--store` takes them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::redis::Address;
+use super::{Embedded, KeyValue, KvError, Memory, Redis, Result, SpinSqlite};
+
+/// Where a store is: what `--store` takes. Shown as it was given, but without a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A directory that holds an embedded store: any text that is none of the others. `./` before a path that looks
+    /// like one of them makes it a path.
+    Directory(PathBuf),
+    /// `memory:`, gone with the process.
+    Memory,
+    /// `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS.
+    Redis(Address),
+    /// `spin:PATH`: the directory of a Spin app, or the file of its key-value store.
+    Spin(PathBuf),
+}
+
+const KNOWN: &str = "name a directory, redis://HOST, rediss://HOST, spin:PATH or memory:";
+
+impl FromStr for Location {
+    type Err = KvError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Some(path) = text.strip_prefix("spin:") {
+            return match path {
+                "" => Err(KvError("spin: lacks a path: that of a Spin app's directory, or of its store's file".into())),
+                path => Ok(Self::Spin(path.into())),
+            };
+        }
+        if let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
+            return match scheme {
+                "redis" | "rediss" => Ok(Self::Redis(text.parse()?)),
+                _ => Err(KvError(format!("{scheme}:// is no store that Burrow knows; {KNOWN}"))),
+            };
+        }
+        match text {
+            "" => Err(KvError(format!("the store's name is empty; {KNOWN}"))),
+            "memory:" => Ok(Self::Memory),
+            _ if ["memory:", "redis:", "rediss:"].iter().any(|prefix| text.starts_with(prefix)) => {
+                Err(KvError(format!("not the name of a store; {KNOWN}, or ./PATH if it is a path")))
+            }
+            path => Ok(Self::Directory(path.into())),
+        }
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Memory => f.write_str("memory:"),
+            Self::Redis(address) => address.fmt(f),
+            Self::Spin(path) => write!(f, "spin:{}", path.display()),
+        }
+    }
+}
+
+impl Location {
+    /// Whether nobody else can work on the store while it is open, so that work that was begun before must have died.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self, Self::Directory(_) | Self::Memory)
+    }
+
+    /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the store, says what is wrong and what to do.
+    pub async fn open(&self) -> Result<Arc<dyn KeyValue>> {
+        Ok(match self {
+            Self::Directory(path) => {
+                let path = path.clone();
+                Arc::new(blocking(move || Embedded::open(&path)).await?)
+            }
+            Self::Memory => Arc::new(Memory::default()),
+            Self::Redis(address) => Arc::new(Redis::open(address).await?),
+            Self::Spin(path) => {
+                let path = path.clone();
+                Arc::new(blocking(move || SpinSqlite::open(&path)).await?)
+            }
+        })
+    }
+}
+
+async fn blocking<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let opened = tokio::task::spawn_blocking(open).await;
+    opened.unwrap_or_else(|error| Err(KvError(format!("opening the store was interrupted: {error}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Location {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn names_and_what_they_are() {
+        assert_eq!(parse("memory:"), Location::Memory);
+        assert_eq!(parse("spin:."), Location::Spin(".".into()));
+        assert_eq!(parse("spin:/srv/app/kv.db"), Location::Spin("/srv/app/kv.db".into()));
+        for path in ["burrow-data", "./a:b", "a:b", "/srv/images", r"C:\images", "C:/images", "./memory:", "x/http://y"]
+        {
+            assert_eq!(parse(path), Location::Directory(path.into()), "{path}");
+        }
+        for text in ["redis://localhost", "rediss://cache.example.com:6380/3", "redis://[::1]:7000"] {
+            assert!(matches!(parse(text), Location::Redis(_)), "{text}");
+        }
+        assert!(parse("images").is_exclusive() && parse("memory:").is_exclusive());
+        assert!(!parse("redis://localhost").is_exclusive() && !parse("spin:.").is_exclusive());
+    }
+
+    #[test]
+    fn what_is_shown_can_be_given_again_and_has_no_password() {
+        let shown = [
+            ("redis://localhost", "redis://localhost:6379/0"),
+            ("redis://:hush@localhost/2", "redis://localhost:6379/2"),
+            ("rediss://ann:hush@cache.example.com:6380", "rediss://ann@cache.example.com:6380/0"),
+            ("redis://[::1]:7000", "redis://[::1]:7000/0"),
+            ("./a:b", "./a:b"),
+            ("spin:app", "spin:app"),
+            ("memory:", "memory:"),
+        ];
+        for (given, shown) in shown {
+            assert_eq!(parse(given).to_string(), shown);
+            assert_eq!(parse(shown).to_string(), shown);
+            assert!(!format!("{:?}", parse(given)).contains("hush"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused_in_one_line() {
+        let refused = [
+            "",
+            "http://localhost",
+            "postgres://u:hush@db/x",
+            "file:///srv",
+            "spin:",
+            "memory:x",
+            "redis:localhost",
+            "redis://",
+            "redis://:hush@",
+            "redis://hush:hush@host/x",
+            "redis://hush@host:99999",
+            "redis://ho st:hush",
+            "redis://u:hush@host/0/1",
+            "redis://u:hush@host/0?x=1",
+        ];
+        for text in refused {
+            let KvError(error) = text.parse::<Location>().unwrap_err();
+            assert!(!error.contains('\n') && !error.contains("hush") && error.len() > 30, "{text}: {error}");
+        }
+    }
+}
