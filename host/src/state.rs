@@ -140,16 +140,19 @@ impl key_value::HostStoreWithStore<State> for Imports {
         let (done, outcome) = oneshot::channel();
         tokio::spawn(async move {
             let mut keys = kv.keys("");
-            let mut result = Ok(());
-            while let Some(batch) = keys.next().await {
-                match batch {
-                    Ok(batch) if batch.is_empty() => {}
+            let result = loop {
+                match keys.next().await {
+                    None => break Ok(()),
+                    Some(Err(error)) => break Err(error.into()),
                     // The reader may be gone.
-                    Ok(batch) if batches.send(batch).await.is_err() => break,
-                    Ok(_) => {}
-                    Err(error) => result = Err(error.into()),
+                    Some(Ok(batch)) if !batch.is_empty() => {
+                        if batches.send(batch).await.is_err() {
+                            break Ok(());
+                        }
+                    }
+                    Some(Ok(_)) => {}
                 }
-            }
+            };
             let _ = done.send(result);
         });
         let given_up = || Err(key_value::Error::Other("listing keys was given up".into()));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::*;
 use crate::bindings::burrow::vault::types::Status;
 use crate::kv::Embedded;
-use crate::{Filter, Variables};
+use crate::{Filter, Variables, VaultError};
 
 fn burrow(directory: &tempfile::TempDir) -> Burrow {
     let component = std::env::var_os("BURROW_BUNDLE").map(PathBuf::from);
