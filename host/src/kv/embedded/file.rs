@@ -24,6 +24,9 @@ const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT: u64 = 1;
 
+/// What errors call a commit.
+const WRITE: &str = "write";
+
 /// Memory for redb's page cache. More was not faster, and was exceeded.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -33,12 +36,19 @@ pub(super) struct VaultFile {
     path: PathBuf,
     disk: Disk,
     /// The database that is open over it, or why there is none at present.
-    database: RwLock<Result<Database>>,
+    database: RwLock<Result<Opened>>,
     /// Whether the database failed: redb refuses everything after an I/O error, and is not to be trusted after a
     /// panic. It is opened again before it is used again.
     failed: AtomicBool,
     /// Whether writes are kept from the disk.
     held: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Opened {
+    database: Database,
+    /// Why writes do not reach the disk, if they do not: it is open to be read only.
+    held: Option<KvError>,
 }
 
 /// What went wrong in redb.
@@ -78,7 +88,8 @@ impl VaultFile {
         &self.path
     }
 
-    /// Opens the database again, and from now on keeps writes from the disk, or lets them through.
+    /// Opens the database again, and from now on keeps writes from the disk, or lets them through. If the disk takes
+    /// none, what it has can be read all the same.
     pub(super) fn hold(&self, held: bool) -> Result<()> {
         self.held.store(held, Ordering::Release);
         self.open_database()
@@ -88,40 +99,61 @@ impl VaultFile {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Two databases over one file would not see each other's writes: the old one goes first. It may be damaged,
         // and then its end can panic too; nothing is lost with that.
-        let opening = Err(KvError(format!("the store {} is being opened", self.path.display())));
-        let old = std::mem::replace(&mut *database, opening);
+        let opening = KvError(format!("the store {} is being opened", self.path.display()));
+        let old = std::mem::replace(&mut *database, Err(opening.clone()));
         let _ = guarded(|| drop(old));
-        let opened = guarded(|| {
-            let mut builder = redb::Builder::new();
-            builder.set_cache_size(CACHE_BYTES);
-            if self.held.load(Ordering::Acquire) {
-                let overlay = Overlay::new(self.disk.clone()).map_err(redb::DatabaseError::from)?;
-                builder.create_with_backend(overlay)
-            } else {
-                builder.create_with_backend(self.disk.clone())
-            }
-        });
-        let opened = match opened {
-            Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(error)) => Err(Fault::Error(error.into())),
-            Err(panic) => Err(Fault::Panic(panic)),
+        let written = if self.held.load(Ordering::Acquire) {
+            Err(opening)
+        } else {
+            self.attempt(|builder| builder.create_with_backend(self.disk.clone()))
         };
-        *database = opened.map_err(|fault| describe(&self.path, "open", &fault));
+        let (opened, result) = match written {
+            Ok(database) => (Ok(Opened { database, held: None }), Ok(())),
+            Err(why) => {
+                let read = self.attempt(|builder| builder.create_with_backend(Overlay::new(self.disk.clone())?));
+                let result = if self.held.load(Ordering::Acquire) {
+                    read.as_ref().map(|_| ()).map_err(Clone::clone)
+                } else {
+                    Err(why.clone())
+                };
+                (read.map(|database| Opened { database, held: Some(why) }), result)
+            }
+        };
+        *database = opened;
         self.failed.store(database.is_err(), Ordering::Release);
-        database.as_ref().map(|_| ()).map_err(Clone::clone)
+        result
     }
 
-    /// Calls redb.
+    fn attempt(
+        &self,
+        open: impl FnOnce(&redb::Builder) -> std::result::Result<Database, redb::DatabaseError>,
+    ) -> Result<Database> {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(CACHE_BYTES);
+        let fault = match guarded(|| open(&builder)) {
+            Ok(Ok(database)) => return Ok(database),
+            Ok(Err(error)) => Fault::Error(error.into()),
+            Err(panic) => Fault::Panic(panic),
+        };
+        Err(describe(&self.path, "open", &fault))
+    }
+
+    /// Calls redb; to write only if what is written reaches the disk.
     fn call<T>(
         &self,
+        writes: bool,
         call: impl FnOnce(&Database) -> std::result::Result<T, Error>,
     ) -> Result<std::result::Result<T, Fault>> {
         if self.failed.load(Ordering::Acquire) {
-            self.open_database()?;
+            // If it can be read at least, that will do to read.
+            let _ = self.open_database();
         }
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().map_err(Clone::clone)?;
-        let result = match guarded(|| call(database)) {
+        let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let opened = opened.as_ref().map_err(Clone::clone)?;
+        if let Some(why) = opened.held.as_ref().filter(|_| writes) {
+            return Err(why.clone());
+        }
+        let result = match guarded(|| call(&opened.database)) {
             Ok(Ok(value)) => return Ok(Ok(value)),
             Ok(Err(error)) => Fault::Error(error),
             Err(panic) => Fault::Panic(panic),
@@ -131,9 +163,10 @@ impl VaultFile {
     }
 
     fn with<T>(&self, doing: &str, call: impl Fn(&Database) -> std::result::Result<T, Error>) -> Result<T> {
-        match self.call(&call)? {
+        let writes = doing == WRITE;
+        match self.call(writes, &call)? {
             // Another operation met the I/O error; this one has not been tried.
-            Err(Fault::Error(Error::PreviousIo)) => self.call(&call)?,
+            Err(Fault::Error(Error::PreviousIo)) => self.call(writes, &call)?,
             result => result,
         }
         .map_err(|fault| describe(&self.path, doing, &fault))
@@ -171,7 +204,7 @@ impl VaultFile {
         &self,
         writes: &(impl Iterator<Item = (&'a str, Option<&'a Bytes>)> + Clone),
     ) -> Result<()> {
-        self.with("write", |database| {
+        self.with(WRITE, |database| {
             let mut transaction = database.begin_write()?;
             // Costs one more wait for the disk a commit, and opens in milliseconds after a crash, however large the
             // file.

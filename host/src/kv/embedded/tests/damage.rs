@@ -99,7 +99,7 @@ async fn flipped_bytes_and_missing_ends() {
         (0..whole.len()).filter(|at| whole[at / 4096 * 4096..][..4096].iter().any(|byte| *byte != 0)).collect();
     let mut random = Random(seed());
     let mut pick = |limit: usize| usize::try_from(random.below(limit as u64)).unwrap();
-    let flips: u32 = std::env::var("BURROW_FLIPS").ok().and_then(|flips| flips.parse().ok()).unwrap_or(300);
+    let flips: u32 = std::env::var("BURROW_FLIPS").ok().and_then(|flips| flips.parse().ok()).unwrap_or(150);
     let (mut flipped, mut cut) = (Outcome::default(), Outcome::default());
     for n in 0..flips {
         let mut bytes = whole.clone();
