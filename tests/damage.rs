@@ -97,7 +97,7 @@ async fn misread(client: &Client, image: &Kept) -> Option<String> {
             None
         }
         Ok(reply) => Some(format!("{path}: {} {}", reply.status, reply.text())),
-        Err(Unanswered::Cut(status, _)) => Some(format!("{path}: {status}, cut")),
+        Err(Unanswered::Cut(status)) => Some(format!("{path}: {status}, cut")),
         Err(Unanswered::Nothing(error)) => Some(format!("{path}: no answer: {error}")),
     }
 }

@@ -109,6 +109,7 @@ async fn torture(run: &Run, mut random: Random, end: Instant) {
             live(run, &mut process, client, &mut random, life, round).await;
         } else {
             // It dies while it starts, resumes, or soon after.
+            let life = if random.percent(50) { life / 10 } else { life };
             let until = Instant::now() + life;
             let started = tokio::time::timeout(life, ready(run, &mut process)).await;
             match started {

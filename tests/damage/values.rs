@@ -7,9 +7,9 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition}
 use serde_json::Value;
 
 use super::{FILE, KEY, Kept, NAME, Sample, listed, misread, upload};
-use crate::support::client::Client;
+use crate::support::client::{Client, Reply};
 use crate::support::images::sha256;
-use crate::support::process::{Process, serve, serving};
+use crate::support::process::{Ended, Process, serve, serving};
 use crate::support::random::Random;
 
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
@@ -18,7 +18,7 @@ const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 struct Damage {
     what: &'static str,
     key: String,
-    /// Paths of the damaged image that answer with a problem that names the key.
+    /// Paths of the damaged image that answer with a problem, while the log names the key.
     refused: Vec<String>,
     /// Its content is not sent, or not to its end.
     unreadable: bool,
@@ -57,11 +57,12 @@ fn damages(sample: &Sample) -> Vec<Damage> {
             ..harmless("image record", record)
         },
         Damage {
-            refused: vec![content, format!("{by_name}/content")],
+            refused: vec![content.clone(), format!("{by_name}/content")],
             unreadable: true,
             ..harmless("manifest", format!("b1:m:{blob}"))
         },
-        Damage { unreadable: true, ..harmless("first chunk", format!("b1:c:{blob}:0")) },
+        // No byte was sent before the first chunk was read.
+        Damage { refused: vec![content], unreadable: true, ..harmless("first chunk", format!("b1:c:{blob}:0")) },
         Damage { unreadable: true, ..harmless("last chunk", format!("b1:c:{blob}:2")) },
         harmless("digest", format!("b1:d:{}", sha256(&sample.victim.bytes))),
         harmless("name", format!("b1:n:{}:2", sha256(NAME.as_bytes()))),
@@ -83,9 +84,14 @@ async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
         Err(ended) => return vec![format!("it does not start: {}", ended.stderr)],
     };
     for path in &damage.refused {
-        let reply = client.get(path).await;
-        let corrupt = reply.status == 500 && reply.json()["type"] == "/problems/corrupt";
-        if !corrupt || !reply.text().contains(&damage.key) {
+        let reply = match client.try_send(Method::GET, path, &[], "").await {
+            Ok(reply) => reply,
+            Err(error) => {
+                wrong.push(format!("{path}: {error:?}"));
+                continue;
+            }
+        };
+        if !is_corrupt(&reply) {
             wrong.push(format!("{path}: {} {}", reply.status, reply.text()));
         }
     }
@@ -119,7 +125,10 @@ async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     if after.status != 404 {
         wrong.push(format!("after DELETE: {} {}", after.status, after.text()));
     }
-    process.stop().await;
+    let (Ended { stderr: log, .. }, _) = process.stop().await;
+    if (damage.unreadable || !damage.refused.is_empty()) && !log.contains(&damage.key) {
+        wrong.push(format!("the log does not name it: {log}"));
+    }
     let (_process, client) = serving(store).await;
     wrong.extend(others(sample, &client).await);
     for kept in &again {
@@ -134,12 +143,16 @@ async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     wrong
 }
 
+fn is_corrupt(reply: &Reply) -> bool {
+    reply.status == 500 && reply.json()["type"] == "/problems/corrupt"
+}
+
 /// A request with the damaged key says so; the same with an undamaged one is answered as before.
 async fn key_again(sample: &Sample, client: &Client, damage: &Damage, wrong: &mut Vec<String>) {
     let keyed = &sample.others[2];
     match upload(client, "keyed.svg", keyed.bytes.clone(), &[("idempotency-key", KEY)]).await {
         Ok(again) if again.id == keyed.id && !damage.key.starts_with("b1:k:") => {}
-        Err(reply) if reply.status == 500 && reply.text().contains(&damage.key) => {}
+        Err(reply) if is_corrupt(&reply) && damage.key.starts_with("b1:k:") => {}
         Ok(again) => wrong.push(format!("a key that made {} now makes {}", keyed.id, again.id)),
         Err(reply) => wrong.push(format!("a request with a key: {} {}", reply.status, reply.text())),
     }

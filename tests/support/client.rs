@@ -35,7 +35,7 @@ pub enum Unanswered {
     /// Not even a status line came.
     Nothing(String),
     /// The connection was cut behind a status line.
-    Cut(StatusCode, String),
+    Cut(StatusCode),
 }
 
 impl Client {
@@ -67,8 +67,8 @@ impl Client {
         let request = request.body(Full::new(body.into())).unwrap();
         let response = self.http.request(request).await.map_err(|error| Unanswered::Nothing(error.to_string()))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let cut = |error: hyper::Error| Unanswered::Cut(status, error.to_string());
-        Ok(Reply { status, headers, body: response.into_body().collect().await.map_err(cut)?.to_bytes() })
+        let body = response.into_body().collect().await.map_err(|_| Unanswered::Cut(status))?;
+        Ok(Reply { status, headers, body: body.to_bytes() })
     }
 
     pub async fn get(&self, path: &str) -> Reply {

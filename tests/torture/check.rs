@@ -100,7 +100,12 @@ fn chosen(run: &Run, sample: usize, random: &mut Random, which: impl Fn(&Entry) 
 /// A name leads to its newest image.
 async fn names(visitor: &Visitor<'_>, listed: &[Value], sample: usize) {
     let mut newest = BTreeMap::new();
-    for record in listed.iter().filter(|record| record["status"] == "ready") {
+    let there = |record: &&Value| {
+        let ledger = visitor.run.ledger();
+        let entry = record["id"].as_str().and_then(|id| ledger.images.get(id));
+        record["status"] == "ready" && entry.is_some_and(|entry| entry.place == Place::There)
+    };
+    for record in listed.iter().filter(there) {
         newest.entry(record["name"].as_str().unwrap_or_default()).or_insert(record["id"].as_str().unwrap_or_default());
     }
     let shared = newest.iter().filter(|(name, _)| name.starts_with("shared"));

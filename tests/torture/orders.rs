@@ -105,13 +105,13 @@ impl Order {
         let path = format!("/{number}");
         let bytes = wanted.content.bytes.clone();
         let image = Behaviour::Image(bytes.clone());
-        let behaviour = match random.within(0..100) {
-            0..70 => image,
-            70..80 => Behaviour::Slow(bytes, Duration::from_millis(random.within(10..1500) as u64)),
-            80..85 => Behaviour::AtFirst(Box::new(Behaviour::Status(503)), Box::new(image)),
-            85..90 => Behaviour::AtFirst(Box::new(Behaviour::Truncated(bytes)), Box::new(image)),
-            90..95 => Behaviour::Redirect(origin.image(&format!("{path}/moved"), bytes)),
-            95..99 => Behaviour::Status(404),
+        let behaviour = match random.within(0..300) {
+            0..210 => image,
+            210..240 => Behaviour::Slow(bytes, Duration::from_millis(random.within(10..300) as u64)),
+            240..255 => Behaviour::AtFirst(Box::new(Behaviour::Status(503)), Box::new(image)),
+            255..270 => Behaviour::AtFirst(Box::new(Behaviour::Truncated(bytes)), Box::new(image)),
+            270..285 => Behaviour::Redirect(origin.image(&format!("{path}/moved"), bytes)),
+            285..299 => Behaviour::Status(404),
             _ => Behaviour::Truncated(bytes),
         };
         if matches!(behaviour, Behaviour::Status(_) | Behaviour::Truncated(_)) {
