@@ -67,7 +67,12 @@ async fn settled(run: &Run, client: &Client) -> bool {
             return true;
         }
         if begun.elapsed() > TOO_LONG {
-            run.tally.lost(format!("jobs are not resumed: {open:?}"));
+            for record in &open {
+                let ledger = run.ledger();
+                let entry = record["id"].as_str().and_then(|id| ledger.images.get(id));
+                let known = entry.map(|entry| (&entry.promise, entry.place, entry.fate, entry.held));
+                run.tally.lost(format!("a job is not resumed: {record}; in the book: {known:?}"));
+            }
             return false;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
