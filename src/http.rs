@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
+use crate::codec::gzip;
 use crate::error::Error;
 use crate::ports::{ByteSource, Ports};
 use crate::store::blob::BlobReader;
@@ -105,6 +106,26 @@ impl<P: Ports> Body<P> {
             Piece::Content(reader) => reader.remaining(),
         };
         self.0.iter().map(remaining).sum()
+    }
+
+    /// Reads the first chunk now: damage there is told by the answer itself, not by a broken connection.
+    async fn read_ahead(&mut self) -> Result<(), Error> {
+        let is_content = |piece: &Piece<P>| matches!(piece, Piece::Content(_));
+        let Some(at) = self.0.iter().position(is_content) else { return Ok(()) };
+        let Some(Piece::Content(reader)) = self.0.get_mut(at) else { return Ok(()) };
+        let mut ahead = Vec::new();
+        // The gzip form begins with a header, which is no chunk's.
+        while ahead.len() <= gzip::HEADER.len()
+            && let Some(bytes) = reader.next().await?
+        {
+            if ahead.is_empty() {
+                ahead = bytes;
+            } else {
+                ahead.extend(bytes);
+            }
+        }
+        self.0.insert(at, Piece::Bytes(ahead));
+        Ok(())
     }
 
     /// Returns the next bytes, never none of them, or none at the end. After an error the response must break off.

@@ -74,6 +74,9 @@ pub struct ImageRecord {
     pub created: u64,
     /// When this record was written.
     pub updated: u64,
+    /// When it was, if it came from another vault and has the dates that it had there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<u64>,
     /// Times a worker has begun it.
     pub attempts: u32,
     /// How far it has come.
@@ -123,6 +126,11 @@ pub struct Content {
 }
 
 impl ImageRecord {
+    /// A time at which its number of the feed was taken already.
+    pub fn numbered(&self) -> u64 {
+        self.updated.max(self.restored.unwrap_or(0))
+    }
+
     /// Its status alone.
     pub fn status(&self) -> Status {
         match self.state {

@@ -10,7 +10,7 @@ pub mod verify;
 
 pub use claims::LEASE;
 
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
 use crate::ports::Ports;
 use crate::record::{self, ImageRecord, Pointer, Record};
@@ -83,7 +83,7 @@ impl<P: Ports> Store<P> {
 
     /// Returns a blob that holds this content, if one was remembered.
     pub async fn blob_of(&self, sha256: &Sha256Hex) -> Result<Option<BlobId>, Error> {
-        match self.load(&Key::digest(sha256)).await? {
+        match passing_over(self.load(&Key::digest(sha256)).await)? {
             Some(Pointer::Blob(blob)) => Ok(Some(blob)),
             _ => Ok(None),
         }
@@ -106,9 +106,9 @@ impl<P: Ports> Store<P> {
         self.add(counter, 0).await
     }
 
-    /// Reads a mark.
+    /// Reads a mark. A damaged one is none: whoever goes by it begins at the beginning.
     pub async fn mark(&self, mark: Vaultwide) -> Result<Option<u64>, Error> {
-        match self.load(&Key::vaultwide(mark)).await? {
+        match passing_over(self.load(&Key::vaultwide(mark)).await)? {
             Some(Pointer::Number(number)) => Ok(Some(number)),
             _ => Ok(None),
         }

@@ -10,6 +10,7 @@ mod access;
 mod archive;
 mod cli;
 mod content;
+mod damage;
 mod first_design;
 mod hostile;
 mod http_api;
@@ -18,6 +19,7 @@ mod jobs;
 mod lossless;
 mod page;
 mod support;
+mod torture;
 mod uploads;
 mod world;
 
@@ -79,8 +81,12 @@ fn main() -> ExitCode {
             an_image_being_removed_is_not_put_back;
         cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted, a_store_that_is_open_says_so,
             private_places_are_refused, serve_stops_when_asked;
+        damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
+            a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
+            a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        torture: what_was_acknowledged_survives_every_kill;
         uploads: what_is_refused_leaves_no_chunks;
         world: the_component_is_what_the_world_says;
     };
@@ -117,5 +123,6 @@ fn run(test: impl Future<Output = ()>) {
     // A test that hangs must end; nothing is measured by this.
     const TOO_LONG: std::time::Duration = std::time::Duration::from_mins(5);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async { tokio::time::timeout(TOO_LONG, test).await }).expect("the test hung");
+    let limit = TOO_LONG + torture::time_given();
+    runtime.block_on(async { tokio::time::timeout(limit, test).await }).expect("the test hung");
 }

@@ -12,7 +12,7 @@ use crate::support::images::{KINDS, bitmap, fixture};
 use crate::support::origin::{Behaviour, Origin};
 
 const BOUNDARY: &str = "a-burrow";
-const MULTIPART: (&str, &str) = ("content-type", "multipart/form-data; boundary=a-burrow");
+pub const MULTIPART: (&str, &str) = ("content-type", "multipart/form-data; boundary=a-burrow");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 async fn post(client: &Client, path: &str, headers: &[(&str, &str)], body: impl Into<hyper::body::Bytes>) -> Reply {
@@ -20,13 +20,13 @@ async fn post(client: &Client, path: &str, headers: &[(&str, &str)], body: impl 
 }
 
 /// One part of a form: a file if there is a file name.
-fn part(name: &str, file_name: Option<&str>, body: &[u8]) -> Vec<u8> {
+pub fn part(name: &str, file_name: Option<&str>, body: &[u8]) -> Vec<u8> {
     let file_name = file_name.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
     let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n");
     [head.as_bytes(), body, b"\r\n"].concat()
 }
 
-fn form(parts: &[Vec<u8>]) -> Vec<u8> {
+pub fn form(parts: &[Vec<u8>]) -> Vec<u8> {
     [parts.concat(), format!("--{BOUNDARY}--\r\n").into_bytes()].concat()
 }
 

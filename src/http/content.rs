@@ -102,6 +102,9 @@ impl<P: Ports> Service<P> {
             Some(ranges) if form == Form::Original => parts(&mut response, &blob, content, ranges, size),
             _ => *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, 0..size))])),
         }
+        if *method == Method::GET {
+            response.body_mut().read_ahead().await?;
+        }
         Ok(response.into())
     }
 }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Store;
 use crate::codec::gzip::{HEADER, LAST_BLOCK, trailer};
 use crate::codec::{Codec, block_count, block_len};
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{BlobId, ImageId, Key};
 use crate::ports::Ports;
 use crate::record::{Content, Manifest};
@@ -36,6 +36,18 @@ impl<P: Ports> Store<P> {
         self.load(&Key::manifest(blob)).await
     }
 
+    /// Returns a blob's manifest, if it and all chunks are undamaged: before somebody comes to rely on them.
+    pub async fn sound_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
+        let Some(manifest) = passing_over(self.manifest(blob).await)? else { return Ok(None) };
+        for (n, &(len, sum)) in (0..).zip(&manifest.chunks) {
+            let chunk = self.ports.get(&Key::chunk(blob, n)).await?;
+            if !chunk.is_some_and(|chunk| is_sound(&chunk, len, sum)) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(manifest))
+    }
+
     pub(super) async fn delete_manifest(&self, blob: BlobId) -> Result<(), Error> {
         Ok(self.ports.delete(&Key::manifest(blob)).await?)
     }
@@ -52,6 +64,11 @@ impl<P: Ports> Store<P> {
         }
         Ok(Blob { store: self.clone(), image, id: blob, manifest: Rc::new(manifest) })
     }
+}
+
+/// Whether a chunk is what its manifest says.
+fn is_sound(chunk: &[u8], len: u32, sum: u64) -> bool {
+    chunk.len() == len as usize && xxh3_64(chunk) == sum
 }
 
 fn damaged(image: ImageId, why: &str) -> Error {
@@ -113,11 +130,7 @@ impl<P: Ports> Blob<P> {
         let corrupt = |why: &str| self.corrupt(&format!("chunk {key} {why}"));
         let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
         let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
-        if chunk.len() == len as usize && xxh3_64(&chunk) == sum {
-            Ok(chunk)
-        } else {
-            Err(corrupt("does not match its checksum"))
-        }
+        if is_sound(&chunk, len, sum) { Ok(chunk) } else { Err(corrupt("does not match its checksum")) }
     }
 }
 

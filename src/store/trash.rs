@@ -13,7 +13,7 @@ impl<P: Ports> Store<P> {
     /// Discards a blob that nobody uses and nobody will.
     pub(super) async fn discard_blob(&self, blob: BlobId) -> Result<(), Error> {
         // First nobody may find it any more. If the digest leads to another blob by now, that only costs a twin.
-        if let Some(manifest) = self.manifest(blob).await? {
+        if let Some(manifest) = passing_over(self.manifest(blob).await)? {
             if self.blob_of(&manifest.sha256).await? == Some(blob) {
                 self.ports.delete(&Key::digest(&manifest.sha256)).await?;
             }

@@ -18,9 +18,9 @@ use futures::StreamExt as _;
 
 use super::Store;
 use crate::error::Error;
-use crate::key::{ImageId, Key};
+use crate::key::{ImageId, Key, Vaultwide};
 use crate::ports::Ports;
-use crate::record::Record;
+use crate::record::{Pointer, Record};
 
 /// Records read together.
 const AT_ONCE: usize = 32;
@@ -106,6 +106,7 @@ impl<P: Ports> Store<P> {
         for key in &survey.unknown {
             verifier.tell(FaultKind::UnknownKey, key, None, "Burrow writes no such key".into(), false).await;
         }
+        verifier.marks().await?;
         let trash = verifier.trash(&survey).await?;
         let mut indexes = verifier.indexes(&survey).await?;
         let found = verifier.images(&survey, &mut indexes).await?;
@@ -147,6 +148,19 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
             how.await?;
         }
         self.tell(kind, key.as_str(), image, detail, self.plan.repair).await;
+        Ok(())
+    }
+
+    /// Deletes marks that cannot be read.
+    async fn marks(&mut self) -> Result<(), Error> {
+        for mark in [Vaultwide::LastUploaded, Vaultwide::Settled, Vaultwide::Emptied] {
+            let key = Key::vaultwide(mark);
+            match self.store.load::<Pointer>(&key).await {
+                Err(Error::Corrupt(detail)) => self.forget(&key, detail).await?,
+                Err(error) => return Err(error),
+                Ok(_) => {}
+            }
+        }
         Ok(())
     }
 

@@ -87,6 +87,7 @@ impl<P: Ports> Vault<P> {
             source: source.map(|source| source.to_string()),
             created: now,
             updated: now,
+            restored: None,
             attempts: 0,
             state,
         })

@@ -147,12 +147,10 @@ impl<P: Ports> Vault<P> {
         Ok(Packed { manifest, content })
     }
 
-    /// Comes to share a blob that holds the same, packed the same, if there is one.
+    /// Comes to share a blob that holds the same, packed the same and undamaged, if there is one.
     async fn twin(&self, manifest: &Manifest) -> Result<Option<BlobId>, Error> {
-        let Some(twin) = self.store.blob_of(&manifest.sha256).await? else {
-            return Ok(None);
-        };
-        let same = self.store.manifest(twin).await?.as_ref() == Some(manifest);
+        let Some(twin) = self.store.blob_of(&manifest.sha256).await? else { return Ok(None) };
+        let same = self.store.sound_manifest(twin).await?.as_ref() == Some(manifest);
         Ok(if same && self.store.share(twin).await? { Some(twin) } else { None })
     }
 

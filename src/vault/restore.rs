@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::key::{ImageId, Sha256Hex, Vaultwide};
 use crate::ports::{ByteSource, Ports};
 use crate::record::{Content, ImageRecord, State, Status};
-use crate::sniff::sniff;
+use crate::sniff::{Sniffed, sniff};
 use crate::store::blob::Form;
 
 /// The latest time that is believed, in milliseconds since 1970: the end of the year 9999.
@@ -105,7 +105,8 @@ impl<P: Ports> Vault<P> {
         };
         let name = label.name.unwrap_or_default();
         let seq = self.store.next_seq().await?;
-        let record = ImageRecord { id, seq, name, tags: label.tags, source, created, updated, attempts, state };
+        let (tags, restored) = (label.tags, Some(self.ports.now()));
+        let record = ImageRecord { id, seq, name, tags, source, created, updated, restored, attempts, state };
         match record.state {
             State::Ready(_) => self.publish(&record).await?,
             State::Failed { .. } => self.count(Vaultwide::Failed).await?,
@@ -148,27 +149,18 @@ impl<P: Ports> Vault<P> {
 
     async fn share_known(&self, sha256: &Sha256Hex) -> Result<Option<Content>, Error> {
         let Some(blob) = self.store.blob_of(sha256).await? else { return Ok(None) };
-        let Some(manifest) = self.store.manifest(blob).await?.filter(|manifest| manifest.sha256 == *sha256) else {
-            return Ok(None);
-        };
+        let manifest = self.store.sound_manifest(blob).await?;
+        let Some(manifest) = manifest.filter(|manifest| manifest.sha256 == *sha256) else { return Ok(None) };
         if !self.store.share(blob).await? {
             return Ok(None);
         }
-        let mut content = Content {
-            blob,
-            sha256: sha256.clone(),
-            size: manifest.size,
-            stored_size: manifest.stored_size(),
-            codec: manifest.codec,
-            media_type: String::new(),
-            dimensions: None,
+        let (size, stored_size, codec) = (manifest.size, manifest.stored_size(), manifest.codec);
+        let content = |media_type: &str, dimensions| {
+            let (sha256, media_type) = (sha256.clone(), media_type.to_owned());
+            Content { blob, sha256, size, stored_size, codec, media_type, dimensions }
         };
-        match self.look(&content).await {
-            Ok(Some(sniffed)) => {
-                content.media_type = sniffed.media_type.to_owned();
-                content.dimensions = sniffed.dimensions;
-                Ok(Some(content))
-            }
+        match self.look(&content("", None)).await {
+            Ok(Some(Sniffed { media_type, dimensions })) => Ok(Some(content(media_type, dimensions))),
             // Then it cannot be used, and is given anew.
             Ok(None) | Err(Error::Corrupt(_)) => self.store.leave(blob).await.map(|()| None),
             Err(error) => Err(error),
@@ -176,7 +168,7 @@ impl<P: Ports> Vault<P> {
     }
 
     /// Finds out from the first bytes what it is.
-    async fn look(&self, content: &Content) -> Result<Option<crate::sniff::Sniffed>, Error> {
+    async fn look(&self, content: &Content) -> Result<Option<Sniffed>, Error> {
         let nobody = ImageId::new(0, &[0; 10]);
         let blob = self.store.open_blob(nobody, content).await?;
         let start = blob.read(Form::Original, 0..blob.size(Form::Original)).next().await?;

@@ -29,7 +29,7 @@ enum Entry {
     Hole,
     /// Somebody is at it.
     Open,
-    /// Ready, failed or removed, last written at that time.
+    /// Ready, failed or removed, its number taken before that time.
     Settled { since: u64 },
 }
 
@@ -78,7 +78,7 @@ impl<P: Ports> Vault<P> {
     async fn settle(&self, seq: u64, dead_before: u64) -> Result<(Entry, Option<Status>), Error> {
         let Some(record) = passing_over(self.store.feed(seq).await)? else { return Ok((Entry::Hole, None)) };
         if let State::Ready(_) | State::Failed { .. } = &record.state {
-            return Ok((Entry::Settled { since: record.updated }, None));
+            return Ok((Entry::Settled { since: record.numbered() }, None));
         }
         let Some(record) = self.take_over(record, dead_before).await? else { return Ok((Entry::Open, None)) };
         let id = record.id;

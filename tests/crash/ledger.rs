@@ -52,7 +52,7 @@ impl Ledger {
                 sharers.entry(content.blob.to_string()).or_insert((content.blob, -1)).1 += 1;
             }
         }
-        ledger.check_counters(map, &records, &mut found);
+        Self::check_counters(map, &records, &mut found);
         for (blob, expected) in sharers.into_values() {
             ledger.check_blob(map, blob, expected, &mut found);
         }
@@ -96,7 +96,7 @@ impl Ledger {
         self.used.insert(key.to_string());
     }
 
-    fn check_counters(&mut self, map: &Map, records: &[ImageRecord], found: &mut impl FnMut(Class, String)) {
+    fn check_counters(map: &Map, records: &[ImageRecord], found: &mut impl FnMut(Class, String)) {
         let (mut ready, mut pending, mut failed, mut bytes) = (0, 0, 0, 0);
         for record in records {
             match &record.state {

@@ -29,6 +29,15 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+/// Why there is no whole response.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// Not even a status line came.
+    Nothing(String),
+    /// The connection was cut behind a status line.
+    Cut(StatusCode),
+}
+
 impl Client {
     pub fn new(base: &str) -> Self {
         Self { base: base.into(), http: Http::builder(TokioExecutor::new()).build_http() }
@@ -40,13 +49,26 @@ impl Client {
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same with a server that may be killed meanwhile, or cut its answer short.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, Unanswered> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.http.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let request = request.body(Full::new(body.into())).unwrap();
+        let response = self.http.request(request).await.map_err(|error| Unanswered::Nothing(error.to_string()))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Reply { status, headers, body: response.into_body().collect().await.unwrap().to_bytes() }
+        let body = response.into_body().collect().await.map_err(|_| Unanswered::Cut(status))?;
+        Ok(Reply { status, headers, body: body.to_bytes() })
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
+use super::random::Random;
+
 /// Every kind of image that must come back, with the media type that must be found.
 pub const KINDS: [(&str, &str); 9] = [
     ("photo.png", "image/png"),
@@ -49,4 +53,24 @@ pub fn bitmap(size: usize, seed: u64) -> Vec<u8> {
         bytes.push(((n / 24) as u8).wrapping_add((noise >> 61) as u8));
     }
     bytes
+}
+
+/// A bitmap of about `size` bytes that deflate cannot shrink.
+pub fn noise(size: usize, seed: u64) -> Vec<u8> {
+    let (mut bytes, mut random) = (bitmap(size, 0), Random::new(seed));
+    for pixels in bytes[54..].chunks_mut(8) {
+        pixels.copy_from_slice(&random.number().to_le_bytes()[..pixels.len()]);
+    }
+    bytes
+}
+
+/// The SHA-256 of bytes, as records have it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A drawing of about `size` bytes, however few.
+pub fn drawing(size: usize, seed: u64) -> Vec<u8> {
+    let rest = "-".repeat(size.saturating_sub(72)).replace("--", "- ");
+    format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><!--{seed:016x} {rest} --></svg>").into_bytes()
 }

@@ -4,4 +4,7 @@ pub mod client;
 pub mod host;
 pub mod images;
 pub mod origin;
+pub mod process;
+pub mod random;
 pub mod raw;
+pub mod verify;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -27,6 +28,10 @@ pub enum Behaviour {
     Truncated(Bytes),
     /// Sends the first half at once and the rest when the gate is opened.
     Gated(Bytes, watch::Receiver<bool>),
+    /// Sends the first half at once and the rest after this time.
+    Slow(Bytes, Duration),
+    /// Does the first when it is asked for the first time, and from then on the second.
+    AtFirst(Box<Behaviour>, Box<Behaviour>),
 }
 
 /// An origin on a port of its own. Stops when dropped with its runtime.
@@ -50,7 +55,7 @@ impl Origin {
                 let (served, counted) = (served.clone(), counted.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     counted.fetch_add(1, Ordering::Relaxed);
-                    let behaviour = served.lock().unwrap().get(request.uri().path()).cloned();
+                    let behaviour = take(&mut served.lock().unwrap(), request.uri().path());
                     async move { Ok::<_, Infallible>(answer(behaviour)) }
                 });
                 tokio::spawn(
@@ -78,6 +83,14 @@ impl Origin {
     }
 }
 
+/// What a path does now; what it does next may be something else.
+fn take(paths: &mut HashMap<String, Behaviour>, path: &str) -> Option<Behaviour> {
+    let behaviour = paths.get(path).cloned();
+    let Some(Behaviour::AtFirst(now, next)) = behaviour else { return behaviour };
+    paths.insert(path.into(), *next);
+    Some(*now)
+}
+
 fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
     let plain = |status, bytes: Bytes| {
         Response::builder()
@@ -101,14 +114,27 @@ fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
             Response::builder().header("content-length", length).body(body).unwrap()
         }
         Some(Behaviour::Gated(bytes, mut gate)) => {
-            let rest = bytes.slice(bytes.len() / 2..);
-            let first = futures::stream::iter([Ok(Frame::data(bytes.slice(..bytes.len() / 2)))]);
-            let second = futures::stream::once(async move {
-                gate.wait_for(|open| *open).await.map_err(std::io::Error::other)?;
-                Ok(Frame::data(rest))
-            });
-            let body = StreamBody::new(first.chain(second)).boxed_unsync();
-            Response::builder().header("content-length", bytes.len()).body(body).unwrap()
+            in_halves(&bytes, async move { gate.wait_for(|open| *open).await.map(drop).map_err(std::io::Error::other) })
         }
+        Some(Behaviour::Slow(bytes, time)) => in_halves(&bytes, async move {
+            tokio::time::sleep(time).await;
+            Ok(())
+        }),
+        Some(Behaviour::AtFirst(now, _)) => answer(Some(*now)),
     }
+}
+
+/// Sends the first half at once and the rest after `pause`.
+fn in_halves(
+    bytes: &Bytes,
+    pause: impl Future<Output = Result<(), std::io::Error>> + Send + 'static,
+) -> Response<Body> {
+    let rest = bytes.slice(bytes.len() / 2..);
+    let first = futures::stream::iter([Ok(Frame::data(bytes.slice(..bytes.len() / 2)))]);
+    let second = futures::stream::once(async move {
+        pause.await?;
+        Ok(Frame::data(rest))
+    });
+    let body = StreamBody::new(first.chain(second)).boxed_unsync();
+    Response::builder().header("content-length", bytes.len()).body(body).unwrap()
 }

@@ -33,6 +33,16 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     run(bundled(&mut command, component).args(args))
 }
 
+/// Runs a part of the suite, with these variables set.
+pub(crate) fn test_only(component: &Path, part: &str, variables: &[(&str, String)]) -> Result<(), String> {
+    // The whole workspace, as `test` does, so that nothing is built again.
+    build_for_tests(component)?;
+    let mut command = cargo();
+    command.args(["test", "--quiet", "--locked", "--release", "--workspace", "--test", "suite"]);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    run(bundled(&mut command, component).args(["--", part]))
+}
+
 /// Lints everything that runs natively.
 pub(crate) fn lint() -> Result<(), String> {
     say("linting the rest");

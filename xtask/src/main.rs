@@ -7,6 +7,7 @@ mod component;
 mod contract;
 mod host;
 mod run;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ cargo xtask <command>
   serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
   test [-- ARGS]     builds all, then runs every test; ARGS go to `cargo test`, which then runs alone
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
+  torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
   lint               clippy for the host and for the component, warnings denied
 ";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
             if rest.is_empty() { contract::test(&component, &rest) } else { Ok(()) }
         }),
         "contract" => component::build().and_then(|component| contract::test(&component, &rest)),
+        "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
         "lint" => component::lint().and_then(|()| host::lint()),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -186,7 +186,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         for (sha256, blob) in missing.into_values() {
             // It may have been entered since the keys were read.
-            if passing_over(store.blob_of(sha256).await)?.is_some() {
+            if store.blob_of(sha256).await?.is_some() {
                 continue;
             }
             let detail = format!("the content of blob {blob} would be stored again");
@@ -206,7 +206,7 @@ impl<P: Ports> Store<P> {
     /// are counted anew.
     async fn discard_orphan(&self, blob: BlobId, manifest: &Manifest) -> Result<(), Error> {
         self.ports.increment(&Key::sharing_ended(blob), 1).await?;
-        if passing_over(self.blob_of(&manifest.sha256).await.map(Some))?.flatten() == Some(blob) {
+        if self.blob_of(&manifest.sha256).await? == Some(blob) {
             self.ports.delete(&Key::digest(&manifest.sha256)).await?;
         }
         self.discard(Rubbish::Blob(blob)).await

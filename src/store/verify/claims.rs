@@ -39,15 +39,13 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         self.reaches(&Key::vaultwide(Vaultwide::Trash), true, highest).await?;
         // The sweep begins after the mark.
         let (key, lowest) = (Key::vaultwide(Vaultwide::Emptied), survey.trash.first());
-        match (store.mark(Vaultwide::Emptied).await, lowest) {
-            (Err(Error::Corrupt(detail)), _) => self.forget(&key, detail).await?,
-            (Err(error), _) => return Err(error),
-            (Ok(Some(emptied)), Some(&lowest)) if lowest <= emptied && self.is_alone() => {
-                let detail = format!("it is {emptied}, and number {lowest} is not gone");
-                let how = store.set_mark(Vaultwide::Emptied, lowest.saturating_sub(1));
-                self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
-            }
-            _ => {}
+        if let (Some(emptied), Some(&lowest)) = (store.mark(Vaultwide::Emptied).await?, lowest)
+            && lowest <= emptied
+            && self.is_alone()
+        {
+            let detail = format!("it is {emptied}, and number {lowest} is not gone");
+            let how = store.set_mark(Vaultwide::Emptied, lowest.saturating_sub(1));
+            self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
         }
         Ok(trashed)
     }

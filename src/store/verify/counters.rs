@@ -48,11 +48,6 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let how = async { Ok(store.ports.increment(&key, right.saturating_sub(count)).await.map(drop)?) };
             self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
         }
-        if self.is_alone()
-            && let Err(Error::Corrupt(detail)) = store.mark(Vaultwide::LastUploaded).await
-        {
-            self.forget(&Key::vaultwide(Vaultwide::LastUploaded), detail).await?;
-        }
         Ok(())
     }
 }

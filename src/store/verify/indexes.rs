@@ -114,17 +114,13 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             self.mend(FaultKind::Stale, &key, Some(id), detail, how).await?;
         }
         // Jobs are looked for only after the mark.
-        let settled = store.mark(Vaultwide::Settled).await;
         let key = Key::vaultwide(Vaultwide::Settled);
-        match (settled, found.unfinished) {
-            (Err(Error::Corrupt(detail)), _) => self.forget(&key, detail).await?,
-            (Err(error), _) => return Err(error),
-            (Ok(Some(settled)), Some(unfinished)) if unfinished <= settled => {
-                let detail = format!("it is {settled}, and number {unfinished} is an unfinished job");
-                let how = store.set_mark(Vaultwide::Settled, unfinished.saturating_sub(1));
-                self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
-            }
-            _ => {}
+        if let (Some(settled), Some(unfinished)) = (store.mark(Vaultwide::Settled).await?, found.unfinished)
+            && unfinished <= settled
+        {
+            let detail = format!("it is {settled}, and number {unfinished} is an unfinished job");
+            let how = store.set_mark(Vaultwide::Settled, unfinished.saturating_sub(1));
+            self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
         }
         Ok(())
     }

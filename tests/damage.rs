@@ -1,0 +1,121 @@
+//! Damage: a store with a byte flipped, a file that is none, a disk that is full. Wrong bytes are never sent, what is
+//! not damaged goes on, and what is wrong is said.
+
+mod file;
+mod room;
+mod start;
+mod values;
+
+use std::path::Path;
+
+use hyper::Method;
+use hyper::body::Bytes;
+use serde_json::Value;
+
+use crate::support::client::{Client, Reply, Unanswered};
+use crate::support::images::{bitmap, drawing, fixture, noise};
+use crate::support::process::serving;
+
+pub use file::a_flipped_byte_in_the_file_never_changes_an_image;
+pub use room::a_disk_that_is_full_loses_nothing;
+pub use start::{a_store_that_cannot_be_used_is_told_in_one_line, a_store_that_may_not_be_written_is_told_in_one_line};
+pub use values::a_flipped_byte_in_a_value_harms_only_what_it_belongs_to;
+
+/// The name of the image that is to be damaged, which an older image bears too.
+const NAME: &str = "victim.bmp";
+
+/// The key with which an image was uploaded.
+const KEY: &str = "asked-once";
+
+/// An image that was acknowledged.
+struct Kept {
+    id: String,
+    bytes: Bytes,
+}
+
+/// A store that is closed, with something of every kind in it.
+struct Sample {
+    directory: tempfile::TempDir,
+    victim: Kept,
+    others: Vec<Kept>,
+}
+
+impl Sample {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut process, client) = serving(directory.path()).await;
+        let others = vec![
+            upload(&client, NAME, noise(300_000, 1), &[]).await.unwrap(),
+            upload(&client, "photo.png", fixture("photo.png"), &[]).await.unwrap(),
+            upload(&client, "keyed.svg", drawing(2000, 2), &[("idempotency-key", KEY)]).await.unwrap(),
+            upload(&client, "big.bmp", bitmap(1_500_000, 3), &[]).await.unwrap(),
+        ];
+        let gone = upload(&client, "gone.bmp", bitmap(300_000, 4), &[]).await.unwrap();
+        assert_eq!(client.send(Method::DELETE, &format!("/images/{}", gone.id), &[], "").await.status, 204);
+        let victim = upload(&client, NAME, bitmap(700_000, 5), &[]).await.unwrap();
+        assert_eq!(client.send(Method::POST, "/jobs/resume", &[], "").await.status, 200);
+        assert_eq!(process.stop().await.0.code, Some(0));
+        Self { directory, victim, others }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Kept> {
+        self.others.iter().chain([&self.victim])
+    }
+
+    /// Another store of the same bytes.
+    fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(self.directory.path().join(FILE), copy.path().join(FILE)).unwrap();
+        copy
+    }
+}
+
+const FILE: &str = "vault.redb";
+
+/// Uploads an image; the answer if it is not 201.
+async fn upload(
+    client: &Client,
+    name: &str,
+    bytes: impl Into<Bytes>,
+    headers: &[(&str, &str)],
+) -> Result<Kept, Box<Reply>> {
+    let bytes = bytes.into();
+    let headers = [&[("content-type", "application/octet-stream")], headers].concat();
+    let reply = client.send(Method::POST, &format!("/images?name={name}"), &headers, bytes.clone()).await;
+    if reply.status != 201 {
+        return Err(Box::new(reply));
+    }
+    Ok(Kept { id: reply.json()["id"].as_str().unwrap().to_owned(), bytes })
+}
+
+/// What is wrong with reading this image's content, if anything is. Whatever is: bytes that are sent are right.
+async fn misread(client: &Client, image: &Kept) -> Option<String> {
+    let path = format!("/images/{}/content", image.id);
+    match client.try_send(Method::GET, &path, &[], "").await {
+        Ok(reply) if reply.status == 200 => {
+            assert!(reply.body == image.bytes, "wrong bytes of {path}");
+            None
+        }
+        Ok(reply) => Some(format!("{path}: {} {}", reply.status, reply.text())),
+        Err(Unanswered::Cut(status)) => Some(format!("{path}: {status}, cut")),
+        Err(Unanswered::Nothing(error)) => Some(format!("{path}: no answer: {error}")),
+    }
+}
+
+/// The ids that are listed.
+async fn listed(client: &Client) -> Vec<String> {
+    let images = client.get("/images?limit=1000").await.json()["images"].as_array().cloned().unwrap_or_default();
+    images.iter().filter_map(|image: &Value| image["id"].as_str().map(str::to_owned)).collect()
+}
+
+/// What is wrong with what a program said when it could not start: it must be one line, with the store's path.
+fn unclear(stderr: &str, store: &Path) -> Option<String> {
+    let clear =
+        stderr.lines().count() == 1 && stderr.starts_with("burrow: ") && stderr.contains(&store.display().to_string());
+    (!clear).then(|| format!("not one clear line: {stderr:?}"))
+}
+
+/// Fails with all that was wrong.
+fn nothing_of(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -1,0 +1,204 @@
+//! One byte of one stored value is flipped.
+
+use std::path::Path;
+
+use hyper::Method;
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde_json::Value;
+
+use super::{FILE, KEY, Kept, NAME, Sample, listed, misread, upload};
+use crate::support::client::{Client, Reply};
+use crate::support::images::sha256;
+use crate::support::process::{Ended, Process, serve, serving};
+use crate::support::random::Random;
+
+const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
+
+/// What is damaged, and what must not work then. Everything else must.
+struct Damage {
+    what: &'static str,
+    key: String,
+    /// Paths of the damaged image that answer with a problem, while the log names the key.
+    refused: Vec<String>,
+    /// Its content is not sent, or not to its end.
+    unreadable: bool,
+    unlisted: bool,
+}
+
+pub async fn a_flipped_byte_in_a_value_harms_only_what_it_belongs_to() {
+    let sample = Sample::new().await;
+    let (seed, mut wrong) = (Random::seed("BURROW_DAMAGE_SEED"), Vec::new());
+    let mut random = Random::new(seed);
+    for damage in damages(&sample) {
+        let store = sample.copy();
+        let position = flip(store.path(), &damage.key, &mut random);
+        for fault in faults(&sample, store.path(), &damage).await {
+            wrong.push(format!("{} ({}, byte {position}, seed {seed}): {fault}", damage.what, damage.key));
+        }
+    }
+    super::nothing_of(&wrong);
+}
+
+/// Every kind of stored value (docs/storage-format.md).
+fn damages(sample: &Sample) -> Vec<Damage> {
+    let id = &sample.victim.id;
+    let record = format!("b1:i:{id}");
+    let value = value(sample.directory.path(), &record).unwrap();
+    let json: Value = serde_json::from_slice(&value[10..]).unwrap();
+    let blob = json["state"]["blob"].as_str().unwrap().replace('-', "");
+    let (image, content) = (format!("/images/{id}"), format!("/images/{id}/content"));
+    let by_name = format!("/images/by-name/{NAME}");
+    let harmless = |what, key| Damage { what, key, refused: Vec::new(), unreadable: false, unlisted: false };
+    vec![
+        Damage {
+            refused: vec![image, content.clone(), by_name.clone()],
+            unreadable: true,
+            unlisted: true,
+            ..harmless("image record", record)
+        },
+        Damage {
+            refused: vec![content.clone(), format!("{by_name}/content")],
+            unreadable: true,
+            ..harmless("manifest", format!("b1:m:{blob}"))
+        },
+        // No byte was sent before the first chunk was read.
+        Damage { refused: vec![content], unreadable: true, ..harmless("first chunk", format!("b1:c:{blob}:0")) },
+        Damage { unreadable: true, ..harmless("last chunk", format!("b1:c:{blob}:2")) },
+        harmless("digest", format!("b1:d:{}", sha256(&sample.victim.bytes))),
+        harmless("name", format!("b1:n:{}:2", sha256(NAME.as_bytes()))),
+        Damage { unlisted: true, ..harmless("feed", format!("b1:f:{}", json["seq"])) },
+        harmless("trash", "b1:t:1".into()),
+        harmless("idempotency key", format!("b1:k:{}", sha256(KEY.as_bytes()))),
+        harmless("mark", "b1:s:last-uploaded".into()),
+        harmless("mark", "b1:s:settled".into()),
+        harmless("mark", "b1:s:emptied".into()),
+    ]
+}
+
+/// Everything that is not as it must be.
+async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut process = Process::spawn(&mut serve(store));
+    let client = match process.ready().await {
+        Ok(client) => client,
+        Err(ended) => return vec![format!("it does not start: {}", ended.stderr)],
+    };
+    for path in &damage.refused {
+        let reply = match client.try_send(Method::GET, path, &[], "").await {
+            Ok(reply) => reply,
+            Err(error) => {
+                wrong.push(format!("{path}: {error:?}"));
+                continue;
+            }
+        };
+        if !is_corrupt(&reply) {
+            wrong.push(format!("{path}: {} {}", reply.status, reply.text()));
+        }
+    }
+    if misread(&client, &sample.victim).await.is_some() != damage.unreadable {
+        wrong.push(format!("its content: {:?}", misread(&client, &sample.victim).await));
+    }
+    if listed(&client).await.contains(&sample.victim.id) == damage.unlisted {
+        wrong.push("it is listed, or not".into());
+    }
+    wrong.extend(others(sample, &client).await);
+    wrong.extend(goes_on(&client).await);
+    key_again(sample, &client, damage, &mut wrong).await;
+    // The same content and the same name, and one of the two alone.
+    let mut again = Vec::new();
+    for (name, bytes) in
+        [(NAME, &sample.victim.bytes), ("else.bmp", &sample.victim.bytes), (NAME, &sample.others[0].bytes)]
+    {
+        match upload(&client, name, bytes.clone(), &[]).await {
+            Ok(kept) => again.push(kept),
+            Err(reply) => wrong.push(format!("upload as {name}: {} {}", reply.status, reply.text())),
+        }
+    }
+    for kept in &again {
+        wrong.extend(misread(&client, kept).await.map(|fault| format!("uploaded again, {fault}")));
+    }
+    let removed = client.send(Method::DELETE, &format!("/images/{}", sample.victim.id), &[], "").await;
+    if removed.status != 204 {
+        wrong.push(format!("DELETE: {} {}", removed.status, removed.text()));
+    }
+    let after = client.get(&format!("/images/{}", sample.victim.id)).await;
+    if after.status != 404 {
+        wrong.push(format!("after DELETE: {} {}", after.status, after.text()));
+    }
+    let (Ended { stderr: log, .. }, _) = process.stop().await;
+    if (damage.unreadable || !damage.refused.is_empty()) && !log.contains(&damage.key) {
+        wrong.push(format!("the log does not name it: {log}"));
+    }
+    let (_process, client) = serving(store).await;
+    wrong.extend(others(sample, &client).await);
+    for kept in &again {
+        wrong.extend(misread(&client, kept).await.map(|fault| format!("in the end, {fault}")));
+    }
+    if let Some(Kept { id, .. }) = again.last() {
+        let named = client.get(&format!("/images/by-name/{NAME}")).await;
+        if named.status != 200 || named.json()["id"] != **id {
+            wrong.push(format!("in the end, by name: {} {}", named.status, named.text()));
+        }
+    }
+    wrong
+}
+
+fn is_corrupt(reply: &Reply) -> bool {
+    reply.status == 500 && reply.json()["type"] == "/problems/corrupt"
+}
+
+/// A request with the damaged key says so; the same with an undamaged one is answered as before.
+async fn key_again(sample: &Sample, client: &Client, damage: &Damage, wrong: &mut Vec<String>) {
+    let keyed = &sample.others[2];
+    match upload(client, "keyed.svg", keyed.bytes.clone(), &[("idempotency-key", KEY)]).await {
+        Ok(again) if again.id == keyed.id && !damage.key.starts_with("b1:k:") => {}
+        Err(reply) if is_corrupt(&reply) && damage.key.starts_with("b1:k:") => {}
+        Ok(again) => wrong.push(format!("a key that made {} now makes {}", keyed.id, again.id)),
+        Err(reply) => wrong.push(format!("a request with a key: {} {}", reply.status, reply.text())),
+    }
+}
+
+async fn others(sample: &Sample, client: &Client) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let listed = listed(client).await;
+    for other in &sample.others {
+        wrong.extend(misread(client, other).await.map(|fault| format!("another image, {fault}")));
+        if !listed.contains(&other.id) {
+            wrong.push(format!("another image, {}, is not listed", other.id));
+        }
+    }
+    wrong
+}
+
+async fn goes_on(client: &Client) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (method, path) in [(Method::GET, "/stats"), (Method::GET, "/"), (Method::POST, "/jobs/resume")] {
+        let reply = client.send(method, path, &[], "").await;
+        if reply.status != 200 {
+            wrong.push(format!("{path}: {} {}", reply.status, reply.text()));
+        }
+    }
+    wrong
+}
+
+fn value(store: &Path, key: &str) -> Option<Vec<u8>> {
+    let database = Database::open(store.join(FILE)).unwrap();
+    let table = database.begin_read().unwrap().open_table(VALUES).unwrap();
+    table.get(key).unwrap().map(|value| value.value().to_vec())
+}
+
+/// Flips bits of one byte; returns which. Where nothing is stored yet, nonsense is.
+fn flip(store: &Path, key: &str, random: &mut Random) -> usize {
+    let database = Database::open(store.join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let position = {
+        let mut table = transaction.open_table(VALUES).unwrap();
+        let mut value = table.get(key).unwrap().map_or_else(|| vec![7; 40], |value| value.value().to_vec());
+        let position = random.within(0..value.len());
+        value[position] ^= random.within(1..256) as u8;
+        table.insert(key, value.as_slice()).unwrap();
+        position
+    };
+    transaction.commit().unwrap();
+    position
+}

@@ -1,0 +1,180 @@
+//! The kill loop: clients of every kind, a server that is killed at random moments, and a book of what it promised.
+//!
+//! `cargo xtask torture --minutes N [--seed S]` runs it for longer than the suite does.
+
+mod check;
+mod ledger;
+mod load;
+mod orders;
+mod tally;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use self::ledger::Ledger;
+use self::load::Visitor;
+use self::tally::Tally;
+use crate::support::client::Client;
+use crate::support::origin::Origin;
+use crate::support::process::{Process, serve};
+use crate::support::random::Random;
+
+/// How long the kill loop runs in the suite.
+const SHORT: Duration = Duration::from_secs(20);
+
+/// A store gets this many bytes, or this many kills; then everything is checked, and another begins.
+const STORE_BYTES: usize = 400_000_000;
+const STORE_KILLS: usize = 60;
+
+/// The longest time to the next kill.
+const KILL_WITHIN: Duration = Duration::from_millis(2500);
+
+/// Time in which a server that is asked to stop must have stopped: 10 seconds for what is under way, and some more.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// One store, and all that happens to it.
+struct Run {
+    ledger: Mutex<Ledger>,
+    origin: Origin,
+    tally: Arc<Tally>,
+    numbers: AtomicUsize,
+    directory: tempfile::TempDir,
+}
+
+impl Run {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap()
+    }
+
+    fn next_number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn store(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// How long the kill loop runs: what `BURROW_TORTURE_MINUTES` says, or a short time.
+pub fn time_given() -> Duration {
+    match std::env::var("BURROW_TORTURE_MINUTES") {
+        Ok(minutes) => Duration::from_secs_f64(60.0 * minutes.parse::<f64>().unwrap()),
+        Err(_) => SHORT,
+    }
+}
+
+pub async fn what_was_acknowledged_survives_every_kill() {
+    let (tally, end) = (Arc::new(Tally::new()), Instant::now() + time_given());
+    let seed = Random::seed("BURROW_TORTURE_SEED");
+    say(&format!("torture: seed {seed}, {} s\n", time_given().as_secs()));
+    for number in 0.. {
+        let run = Run {
+            ledger: Mutex::default(),
+            origin: Origin::start().await,
+            tally: tally.clone(),
+            numbers: AtomicUsize::new(0),
+            directory: tempfile::tempdir().unwrap(),
+        };
+        torture(&run, Random::new(seed).branch(number), end).await;
+        if !tally.is_clean() {
+            let kept = run.directory.keep();
+            panic!("{tally}\ntorture: seed {seed}; the store is kept: {}", kept.display());
+        }
+        tally.count("stores");
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    say(&format!("{tally}\n"));
+}
+
+/// Kills servers of one store until that has had enough, the time is over, or something is wrong; then checks all.
+async fn torture(run: &Run, mut random: Random, end: Instant) {
+    for round in 0..STORE_KILLS {
+        if Instant::now() >= end || !run.tally.is_clean() || run.ledger().bytes > STORE_BYTES {
+            break;
+        }
+        check::verified(run, random.percent(10), random.percent(30)).await;
+        let life = KILL_WITHIN.mul_f64(random.within(2..1000) as f64 / 1000.0);
+        let mut process = Process::spawn(&mut serve(run.store()));
+        if random.percent(70) {
+            // It has all the time to come back, and dies under load.
+            let client = ready(run, &mut process).await;
+            check::all(run, &client, random.branch(1), check::SAMPLE).await;
+            live(run, &mut process, client, &mut random, life, round).await;
+        } else {
+            // It dies while it starts, resumes, or soon after.
+            let life = if random.percent(50) { life / 10 } else { life };
+            let until = Instant::now() + life;
+            let started = tokio::time::timeout(life, ready(run, &mut process)).await;
+            match started {
+                Ok(client) => {
+                    let rest = until.saturating_duration_since(Instant::now());
+                    live(run, &mut process, client, &mut random, rest, round).await;
+                }
+                Err(_) => {
+                    process.kill().await;
+                    run.tally.count("kills while it started");
+                }
+            }
+        }
+        heed(run, &process.stderr());
+    }
+    let mut process = Process::spawn(&mut serve(run.store()));
+    let client = ready(run, &mut process).await;
+    check::all(run, &client, random.branch(2), usize::MAX).await;
+    process.stop().await;
+    heed(run, &process.stderr());
+    check::counts(run).await;
+}
+
+async fn ready(run: &Run, process: &mut Process) -> Client {
+    match process.ready().await {
+        Ok(client) => client,
+        Err(ended) => {
+            run.tally.lost(format!("the whole store: it does not start any more: {ended:?}"));
+            panic!("{}", run.tally);
+        }
+    }
+}
+
+/// Has clients come for this time, then ends the server.
+async fn live(run: &Run, process: &mut Process, client: Client, random: &mut Random, life: Duration, round: usize) {
+    let ending = AtomicBool::new(false);
+    let kind = random.within(0..100);
+    let visitors = (0..random.within(1..32)).map(|number| {
+        let random = random.branch(100 + number as u64);
+        Visitor { run, client: client.clone(), random, ending: &ending, round }.visit()
+    });
+    let end = async {
+        tokio::time::sleep(life).await;
+        ending.store(true, Ordering::SeqCst);
+        if kind < 8 {
+            let (ended, time) = process.stop().await;
+            if ended.code != Some(0) || time > STOP_WITHIN {
+                run.tally.wrong(format!("asked to stop, it ended with {:?} after {time:?}", ended.code));
+            }
+            run.tally.count("stops");
+        } else {
+            process.kill().await;
+            run.tally.count("kills");
+        }
+    };
+    tokio::join!(join_all(visitors), end);
+}
+
+/// What a healthy server never writes to its log.
+fn heed(run: &Run, log: &str) {
+    for line in log.lines().filter(|line| line.contains("panicked") || line.contains("ERROR")) {
+        run.tally.wrong(format!("in its log: {line}"));
+    }
+}
+
+fn say(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+}

@@ -1,0 +1,197 @@
+//! What Burrow has promised: every image that it acknowledged, and what may have become of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::orders::{Content, Fate, Order, Wanted};
+use super::tally::Tally;
+use crate::support::random::Random;
+
+/// Whether an image is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    There,
+    /// Its removal was asked for and not answered: anything goes.
+    Leaving,
+    Gone,
+}
+
+/// A name and tags.
+pub type Label = (String, Vec<String>);
+
+/// An image that Burrow has told somebody of.
+#[derive(Clone)]
+pub struct Entry {
+    pub content: Content,
+    pub fate: Fate,
+    /// Its job is known to have ended.
+    pub settled: bool,
+    /// What it may be called: what was acknowledged, or what was asked for and not answered.
+    pub labels: Vec<Label>,
+    pub mendable: Option<String>,
+    pub place: Place,
+    /// Nobody may change it: a change is under way, or was never answered.
+    pub held: bool,
+    /// When and how it was acknowledged.
+    pub promise: String,
+}
+
+/// The book of one store.
+#[derive(Default)]
+pub struct Ledger {
+    pub images: BTreeMap<String, Entry>,
+    /// Requests that were sent and not answered, by number.
+    pub open: BTreeMap<usize, Order>,
+    /// Answered requests with a key, and the images that they made.
+    pub keyed: Vec<(Order, Vec<String>)>,
+    /// What some images may be made of again.
+    pub contents: Vec<Content>,
+    /// Bytes of all images ever.
+    pub bytes: usize,
+}
+
+impl Entry {
+    fn new(wanted: Wanted, settled: bool, promise: String) -> Self {
+        let Wanted { name, tags, content, fate, mendable, .. } = wanted;
+        let labels = vec![(name, tags)];
+        Self { content, fate, settled, labels, mendable, place: Place::There, held: false, promise }
+    }
+
+    /// Whether its content must be readable.
+    pub fn is_readable(&self) -> bool {
+        self.settled && self.fate == Fate::Ready
+    }
+
+    fn can_change(&self) -> bool {
+        self.place == Place::There && !self.held
+    }
+}
+
+impl Ledger {
+    /// Notes that a request is about to be sent.
+    pub fn begin(&mut self, number: usize, order: Order) {
+        self.bytes += order.wanted.iter().map(|wanted| wanted.content.bytes.len()).sum::<usize>();
+        for wanted in &order.wanted {
+            let at = number % 64;
+            match self.contents.get_mut(at) {
+                Some(content) => *content = wanted.content.clone(),
+                None => self.contents.push(wanted.content.clone()),
+            }
+        }
+        self.open.insert(number, order);
+    }
+
+    /// Notes that a request was answered with these images.
+    pub fn acknowledge(&mut self, number: usize, images: &[Value], promise: &str, tally: &Tally) {
+        let Some(order) = self.open.remove(&number) else { return };
+        let ids: Vec<String> = images.iter().map(|image| image["id"].as_str().unwrap_or_default().to_owned()).collect();
+        if ids.len() != order.wanted.len() {
+            tally.wrong(format!("{} images were asked for, {promise} names {ids:?}", order.wanted.len()));
+        }
+        for ((wanted, id), image) in order.wanted.iter().zip(&ids).zip(images) {
+            if wanted.adopted.as_ref().is_some_and(|adopted| adopted != id) {
+                tally.wrong(format!("image {id}: {promise}; made before as {:?}", wanted.adopted));
+            }
+            let settled = matches!(image["status"].as_str(), Some("ready" | "failed"));
+            let entry = Entry::new(wanted.clone(), settled, promise.to_owned());
+            if settled {
+                check_record(id, &mut entry.clone(), image, tally);
+            }
+            if let Some(known) = self.images.insert(id.clone(), entry)
+                && wanted.adopted.is_none()
+            {
+                tally.wrong(format!("image {id}: {promise}, but also {}", known.promise));
+            }
+        }
+        if order.key {
+            self.keyed.push((order, ids));
+        }
+    }
+
+    /// An image that nobody else changes, which is now held. Some are chosen.
+    pub fn hold(&mut self, random: &mut Random, may: impl Fn(&Entry) -> bool) -> Option<(String, Entry)> {
+        let id = self.any(random, |entry| entry.can_change() && may(entry))?;
+        let entry = self.images.get_mut(&id)?;
+        entry.held = true;
+        Some((id, entry.clone()))
+    }
+
+    /// An image, at random.
+    pub fn any(&self, random: &mut Random, may: impl Fn(&Entry) -> bool) -> Option<String> {
+        let found: Vec<&String> = self.images.iter().filter(|(_, entry)| may(entry)).map(|(id, _)| id).collect();
+        random.pick(&found).map(|id| (*id).clone())
+    }
+
+    /// Compares the book with a whole list, made when no job is open. Returns the images that are missing there.
+    pub fn compare(&mut self, listed: &[Value], tally: &Tally) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        for record in listed {
+            let id = record["id"].as_str().unwrap_or_default().to_owned();
+            if !self.images.contains_key(&id) && !self.adopt(&id, record) {
+                tally.wrong(format!("image {id} is listed, but nobody asked for it: {record}"));
+            }
+            match self.images.get_mut(&id) {
+                Some(entry) if entry.place == Place::Gone => {
+                    tally.wrong(format!("image {id} was removed ({}) and is listed again: {record}", entry.promise));
+                }
+                Some(entry) if entry.place == Place::There => {
+                    entry.settled = true;
+                    check_record(&id, entry, record, tally);
+                }
+                _ => {}
+            }
+            if !seen.insert(id.clone()) {
+                tally.wrong(format!("image {id} is listed twice"));
+            }
+        }
+        tally.add("records checked", listed.len() as u64);
+        // What was not made by now is not made any more, unless it is asked for again.
+        self.open.retain(|_, order| order.key);
+        let unsure: BTreeSet<String> =
+            self.open.values().flat_map(|order| &order.wanted).filter_map(|wanted| wanted.adopted.clone()).collect();
+        for (id, entry) in &mut self.images {
+            entry.held = unsure.contains(id);
+        }
+        let missing =
+            |(id, entry): (&String, &Entry)| (entry.place == Place::There && !seen.contains(id)).then(|| id.clone());
+        self.images.iter().filter_map(missing).collect()
+    }
+
+    /// Finds the request that was never answered and made this image.
+    fn adopt(&mut self, id: &str, record: &Value) -> bool {
+        let same = |wanted: &&mut Wanted| {
+            wanted.adopted.is_none()
+                && record["name"] == wanted.name
+                && record["url"].as_str() == wanted.url.as_deref()
+                && (wanted.url.is_some() || record["sha256"] == wanted.content.sha256)
+        };
+        let Some(wanted) = self.open.values_mut().flat_map(|order| &mut order.wanted).find(same) else { return false };
+        wanted.adopted = Some(id.to_owned());
+        let entry = Entry::new(wanted.clone(), true, "asked for, never acknowledged, but listed".into());
+        self.images.insert(id.to_owned(), entry);
+        true
+    }
+}
+
+/// Compares an image that is settled with its record; what was not known is known then.
+fn check_record(id: &str, entry: &mut Entry, record: &Value, tally: &Tally) {
+    let ready = record["status"] == "ready";
+    if entry.fate == Fate::Either {
+        entry.fate = if ready { Fate::Ready } else { Fate::Failed };
+    }
+    let label: Label = (
+        record["name"].as_str().unwrap_or_default().to_owned(),
+        record["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+    );
+    let right = match entry.fate {
+        Fate::Ready => ready && record["sha256"] == entry.content.sha256,
+        _ => record["status"] == "failed",
+    };
+    if !right || !entry.labels.contains(&label) {
+        let (fate, labels, promise) = (entry.fate, &entry.labels, &entry.promise);
+        let size = entry.content.bytes.len();
+        tally.wrong(format!("image {id} ({promise}; {size} bytes) must be {fate:?}, called {labels:?}: {record}"));
+    }
+    entry.labels = vec![label];
+}

@@ -1,0 +1,23 @@
+//! The kill loop for as long as one likes: the suite runs it for 20 seconds.
+
+use std::path::Path;
+
+use crate::host;
+
+/// `args` may hold `--minutes N` and `--seed S`.
+pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
+    let (mut minutes, mut seed) = (10.0, None);
+    let mut args = args.iter();
+    while let Some(flag) = args.next() {
+        let value = args.next().map(String::as_str).unwrap_or_default();
+        let wrong = || format!("{value:?} is no number for {flag}");
+        match flag.as_str() {
+            "--minutes" => minutes = value.parse::<f64>().map_err(|_| wrong())?,
+            "--seed" => seed = Some(value.parse::<u64>().map_err(|_| wrong())?),
+            _ => return Err("torture takes --minutes N and --seed S, and nothing else".into()),
+        }
+    }
+    let mut variables = vec![("BURROW_TORTURE_MINUTES", minutes.to_string())];
+    variables.extend(seed.map(|seed| ("BURROW_TORTURE_SEED", seed.to_string())));
+    host::test_only(component, "torture::", &variables)
+}
