@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::TryStreamExt as _;
 use hyper::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -180,7 +181,7 @@ pub async fn what_is_refused_leaves_no_chunks() {
     assert_eq!(reply.status, 422);
     burrow.stop().await;
     let store = burrow_host::kv::Embedded::open(burrow.store()).unwrap();
-    let keys = burrow_host::kv::KeyValue::keys(&store).await.unwrap();
+    let keys = burrow_host::kv::KeyValue::keys(&store, "").try_concat().await.unwrap();
     assert!(!keys.iter().any(|key| key.starts_with("b1:c:")), "{keys:?}");
 }
 
