@@ -82,7 +82,8 @@ impl Known {
         let mut archive = tar::Archive::new(archive);
         let mut sums = None;
         for (n, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
-            let mut entry = entry.map_err(|error| if n == 0 { foreign(&error.to_string()) } else { broken(&error) })?;
+            let mut entry =
+                entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
             match (n, &*entry.path_bytes()) {
                 (0, name) if name == HEAD.as_bytes() => Head::check(&entry::read_small(&mut entry)?)?,
                 (0, _) => return Err(foreign(&format!("it does not begin with {HEAD}"))),

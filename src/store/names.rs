@@ -8,8 +8,11 @@ use crate::key::{Key, Sha256Hex};
 use crate::ports::Ports;
 use crate::record::{ImageRecord, Namesake, Status};
 
-/// How many images one name leads to: the newest and those behind it, should it be removed or renamed.
-pub(super) const MAX_NAMESAKES: u64 = 64;
+/// How many of a name's newest entries are looked at.
+const WINDOW: u64 = 64;
+
+/// How many images a name leads to at least: the newest and those behind it, should it be removed or renamed.
+pub(super) const KEPT: usize = 32;
 
 impl<P: Ports> Store<P> {
     /// Lets the image's name lead to it. Twice does no harm.
@@ -19,11 +22,28 @@ impl<P: Ports> Store<P> {
 
     /// The same by an entry of its own, whatever entries there are: they may be about to go.
     pub async fn enter_name_anew(&self, record: &ImageRecord) -> Result<(), Error> {
-        // A number of its own, too: without compare-and-swap a list is overwritten by whoever read it before.
         let name = Sha256Hex::of(record.name.as_bytes());
-        let n = u64::try_from(self.ports.increment(&Key::name(&name), 1).await?).unwrap_or(0);
-        self.save(&Key::namesake(&name, n), &Namesake { seq: record.seq, id: record.id }).await?;
-        Ok(self.ports.delete(&Key::namesake(&name, n.saturating_sub(MAX_NAMESAKES))).await?)
+        let (mut entering, mut entered_before) = (Namesake { seq: record.seq, id: record.id }, None);
+        loop {
+            // A number of its own, too: without compare-and-swap a list is overwritten by whoever read it before.
+            let n = u64::try_from(self.ports.increment(&Key::name(&name), 1).await?).unwrap_or(0);
+            self.save(&Key::namesake(&name, n), &entering).await?;
+            if let Some(key) = entered_before.take() {
+                self.ports.delete(&key).await?;
+            }
+            let Some(last) = n.checked_sub(WINDOW).filter(|last| *last > 0) else { return Ok(()) };
+            let last = Key::namesake(&name, last);
+            let (Some(falling), kept) =
+                (passing_over(self.load::<Namesake>(&last).await)?, self.namesakes(&name).await?)
+            else {
+                return Ok(self.ports.delete(&last).await?);
+            };
+            if kept.len() >= KEPT || kept.iter().any(|(_, namesake)| namesake.id == falling.id) {
+                return Ok(self.ports.delete(&last).await?);
+            }
+            // It falls out of the window only because others came and went, so it comes in again.
+            (entering, entered_before) = (falling, Some(last));
+        }
     }
 
     /// The entries that lead from the image's name to it.
@@ -66,7 +86,7 @@ impl<P: Ports> Store<P> {
     /// is far away.
     async fn namesakes(&self, name: &Sha256Hex) -> Result<Vec<(u64, Namesake)>, Error> {
         let newest = u64::try_from(self.ports.increment(&Key::name(name), 0).await?).unwrap_or(0);
-        let numbers = newest.saturating_sub(MAX_NAMESAKES - 1).max(1)..=newest;
+        let numbers = newest.saturating_sub(WINDOW - 1).max(1)..=newest;
         let entries = try_join_all(numbers.map(async |n| {
             // A damaged entry must not stand in the way of the name's other images.
             let namesake = passing_over(self.load::<Namesake>(&Key::namesake(name, n)).await)?;

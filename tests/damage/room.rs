@@ -107,7 +107,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        run(std::process::Command::new("umount").arg(&self.0));
+        run(std::process::Command::new("umount").arg("--lazy").arg(&self.0));
     }
 }
 

@@ -119,8 +119,8 @@ fn check(seen: &HashMap<String, String>, sums: &str) -> Result<(), Error> {
 
 fn read_all(archive: impl Read, entries: &mpsc::Sender<Entry>) -> Result<(), Error> {
     let mut archive = tar::Archive::new(archive);
-    for (n, entry) in archive.entries().map_err(|error| foreign(&error.to_string()))?.enumerate() {
-        let mut entry = entry.map_err(|error| if n == 0 { foreign(&error.to_string()) } else { broken(&error) })?;
+    for (n, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
+        let mut entry = entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if n == 0 {
             if name != HEAD {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::Store;
-use super::super::names::MAX_NAMESAKES;
+use super::super::names::KEPT;
 use super::indexes::Indexes;
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
@@ -87,14 +87,14 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             _ => found.unlisted.push((id, record.seq)),
         }
         let name = Sha256Hex::of(record.name.as_bytes());
-        let many = indexes.names.counts.get(&name).is_some_and(|&count| count >= MAX_NAMESAKES);
+        let many = indexes.names.counts.get(&name).is_some_and(|&count| count >= KEPT);
         let is_entered = indexes.names.entries.remove(&(name, id)).is_some();
         match &record.state {
             State::Ready(content) => {
                 found.ready += 1;
                 found.original_bytes += content.size;
                 found.uses.push((content.blob, id));
-                // A name leads to so many at most.
+                // A name need not lead to more than so many.
                 if !is_entered && !many && store.name_entries(record).await?.is_empty() {
                     found.unnamed.push(id);
                 }

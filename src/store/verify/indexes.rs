@@ -22,7 +22,7 @@ pub(super) struct Indexes {
 pub(super) struct Names {
     pub(super) entries: HashMap<(Sha256Hex, ImageId), Vec<u64>>,
     /// Entries of each name.
-    pub(super) counts: HashMap<Sha256Hex, u64>,
+    pub(super) counts: HashMap<Sha256Hex, usize>,
 }
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
