@@ -18,6 +18,7 @@ mod images;
 mod jobs;
 mod lossless;
 mod page;
+mod stores;
 mod support;
 mod torture;
 mod uploads;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         page: the_page_shows_images_and_adds_one, names_are_shown_as_text, a_form_of_another_site_is_refused;
+        stores: the_command_line_goes_on_where_a_server_stopped;
         uploads: bytes_are_stored_as_they_are, limits_are_told, several_files_are_stored_at_once,
             several_files_are_stored_all_or_none, digests_are_verified, a_request_sent_again_adds_nothing,
             a_client_may_wait;
@@ -86,6 +88,8 @@ fn main() -> ExitCode {
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        stores: a_vault_may_be_on_redis, what_spin_left_is_read_and_gone_on_with,
+            a_store_of_version_1_is_read_and_gone_on_with;
         torture: what_was_acknowledged_survives_every_kill;
         uploads: what_is_refused_leaves_no_chunks;
         world: the_component_is_what_the_world_says;

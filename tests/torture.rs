@@ -100,7 +100,7 @@ async fn torture(run: &Run, mut random: Random, end: Instant) {
             break;
         }
         check::verified(run, random.percent(10), random.percent(30)).await;
-        let life = KILL_WITHIN.mul_f64(random.within(2..1000) as f64 / 1000.0);
+        let life = KILL_WITHIN * random.within(2..1000) as u32 / 1000;
         let mut process = Process::spawn(&mut serve(run.store()));
         if random.percent(70) {
             // It has all the time to come back, and dies under load.
@@ -111,16 +111,12 @@ async fn torture(run: &Run, mut random: Random, end: Instant) {
             // It dies while it starts, resumes, or soon after.
             let life = if random.percent(50) { life / 10 } else { life };
             let until = Instant::now() + life;
-            let started = tokio::time::timeout(life, ready(run, &mut process)).await;
-            match started {
-                Ok(client) => {
-                    let rest = until.saturating_duration_since(Instant::now());
-                    live(run, &mut process, client, &mut random, rest, round).await;
-                }
-                Err(_) => {
-                    process.kill().await;
-                    run.tally.count("kills while it started");
-                }
+            if let Ok(client) = tokio::time::timeout(life, ready(run, &mut process)).await {
+                let rest = until.saturating_duration_since(Instant::now());
+                live(run, &mut process, client, &mut random, rest, round).await;
+            } else {
+                process.kill().await;
+                run.tally.count("kills while it started");
             }
         }
         heed(run, &process.stderr());

@@ -32,10 +32,10 @@ pub(crate) struct Cli {
 /// Flags of every verb.
 #[derive(Debug, Args)]
 struct Global {
-    /// Where images are kept: a directory, which is made if it is not there; redis://HOST[:PORT][/DATABASE];
-    /// spin:PATH, the directory of a Spin app, or the file of its key-value store; or memory:.
     #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "STORE")]
     #[arg(hide_env_values = true)]
+    #[arg(help = "Where images are kept: a directory, made if it is not there; redis://HOST[:PORT][/DATABASE]; \
+                  spin:PATH, a Spin app's directory or the file of its store; or memory:")]
     store: Location,
 
     /// Run this component instead of the one inside this program.

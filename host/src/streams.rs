@@ -18,11 +18,12 @@ use crate::Error;
 const BATCH: usize = 64;
 
 type Permit<T> = mpsc::OwnedPermit<Result<T, Error>>;
+type Reserving<T> = Pin<Box<dyn Future<Output = Option<Permit<T>>> + Send>>;
 
 /// Takes the component's stream into a channel, at the channel's pace.
 pub(crate) struct Taken<T> {
     to: mpsc::Sender<Result<T, Error>>,
-    reserving: Option<Pin<Box<dyn Future<Output = Option<Permit<T>>> + Send>>>,
+    reserving: Option<Reserving<T>>,
 }
 
 impl<T: Send + 'static> Taken<T> {

@@ -34,7 +34,7 @@ pub async fn a_store_that_cannot_be_used_is_told_in_one_line() {
         ("text", b"This is no store.\n"),
         ("a PNG", &fixture("photo.png")),
         ("SQLite's", &sqlite),
-        ("zeros", &[0; 100_000]),
+        ("zeros", &vec![0; 100_000]),
     ] {
         let store = tempfile::tempdir().unwrap();
         let file = store.path().join(FILE);

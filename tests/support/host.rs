@@ -98,7 +98,7 @@ impl Burrow {
 
     /// Asks it to stop, waits until it has, and returns its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        self.signal("TERM").await;
+        self.signal(if matches!(self.host, Host::Native) { "TERM" } else { "INT" }).await;
         self.child.wait().await.unwrap().code()
     }
 

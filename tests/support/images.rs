@@ -66,7 +66,7 @@ pub fn noise(size: usize, seed: u64) -> Vec<u8> {
 
 /// The SHA-256 of bytes, as records have it.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A drawing of about `size` bytes, however few.

@@ -131,7 +131,8 @@ impl Order {
     }
 
     fn upload(wanted: Wanted) -> Self {
-        let tags: String = wanted.tags.iter().map(|tag| format!("&tag={}", encode(tag))).collect();
+        let tags: Vec<String> = wanted.tags.iter().map(|tag| format!("&tag={}", encode(tag))).collect();
+        let tags = tags.concat();
         Self {
             kind: "uploads",
             path: format!("/images?name={}{tags}", encode(&wanted.name)),

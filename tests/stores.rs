@@ -1,0 +1,163 @@
+//! One vault, many stores: what one host wrote, the others read and go on with.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use hyper::Method;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::support::host::{Host, burrow};
+use crate::support::images::{bitmap, fixture, repository, sha256};
+use crate::support::origin::Origin;
+use crate::support::verify::verify;
+
+/// Runs it, expecting it to go well, and returns what it printed.
+async fn run(command: &mut Command) -> Vec<u8> {
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
+    assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr));
+    stdout
+}
+
+async fn add(store: &Path, url: &str) {
+    run(burrow(store).args(["--allow-private-network", "add", url])).await;
+}
+
+async fn get(store: &Path, name: &str) -> Vec<u8> {
+    run(burrow(store).args(["get", name, "-o", "-"])).await
+}
+
+/// What one program's vault holds and nobody changes while the other program uses it.
+async fn is_sound(store: &Path) {
+    let report = verify(store, false).await;
+    assert!(report.sound, "{:?} {}", report.findings, report.summary);
+}
+
+/// The command line over the store that a server has just left, and the server over what the command line left.
+pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
+    let (mut server, origin) = (host.start().await, Origin::start().await);
+    let store = match host {
+        Host::Native => server.store().to_owned(),
+        Host::Spin(_) => PathBuf::from(format!("spin:{}/sqlite_key_value.db", server.store().display())),
+    };
+    let by_server = fixture("photo.png");
+    let path = "/images?name=by-server";
+    let sent = server.client.send(Method::POST, path, &[("content-type", "image/png")], by_server.clone()).await;
+    assert_eq!(sent.status, 201, "{}", sent.text());
+    server.stop().await;
+
+    is_sound(&store).await;
+    assert!(get(&store, "by-server").await == by_server);
+    let by_hand = bitmap(600_000, 5);
+    add(&store, &origin.image("/by-hand.bmp", by_hand.clone())).await;
+    is_sound(&store).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let archive = elsewhere.path().join("vault.tar");
+    run(burrow(&store).arg("export").arg(&archive)).await;
+    let copy = elsewhere.path().join("copy");
+    run(burrow(&copy).arg("import").arg(&archive)).await;
+    assert!(get(&copy, "by-hand.bmp").await == by_hand && get(&copy, "by-server").await == by_server);
+
+    server.start_again().await;
+    let listed = server.client.get("/images").await.json();
+    let names: Vec<&str> = listed["images"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["by-hand.bmp", "by-server"]);
+    assert!(server.client.get("/images/by-name/by-hand.bmp/content").await.body == by_hand);
+    assert_eq!(server.client.get("/stats").await.json()["images"], 2);
+}
+
+/// A `redis-server` of this test's own, on a port that is free.
+struct Redis {
+    url: PathBuf,
+    _server: Child,
+    _directory: tempfile::TempDir,
+}
+
+impl Redis {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--appendonly", "yes", "--dir"])
+            .arg(directory.path())
+            .stdout(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("redis-server is needed: apt-get install redis-server");
+        let url = PathBuf::from(format!("redis://127.0.0.1:{port}"));
+        for _ in 0..100 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Self { url, _server: server, _directory: directory }
+    }
+}
+
+pub async fn a_vault_may_be_on_redis() {
+    let (redis, origin) = (Redis::start().await, Origin::start().await);
+    let big = bitmap(900_000, 6);
+    add(&redis.url, &origin.image("/big.bmp", big.clone())).await;
+    add(&redis.url, &origin.image("/photo.png", fixture("photo.png"))).await;
+    assert!(get(&redis.url, "big.bmp").await == big);
+    is_sound(&redis.url).await;
+    // Two processes at once over one vault.
+    let urls: Vec<String> = (0..8).map(|n| origin.image(&format!("/{n}.bmp"), bitmap(5_000, n))).collect();
+    let (one, other) = urls.split_at(4);
+    let add = |urls: &[String]| {
+        let mut command = burrow(&redis.url);
+        command.args(["--allow-private-network", "add"]).args(urls);
+        command
+    };
+    let (mut one, mut other) = (add(one), add(other));
+    futures::join!(run(&mut one), run(&mut other));
+    assert_eq!(String::from_utf8(run(burrow(&redis.url).arg("ls")).await).unwrap().lines().count(), 10);
+    is_sound(&redis.url).await;
+
+    // Nothing is repaired while others may be at work, unless somebody says that they are not.
+    let refused = burrow(&redis.url).args(["verify", "--repair"]).output().await.unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && error.contains("--alone"), "{error}");
+    run(burrow(&redis.url).args(["verify", "--repair", "--alone"])).await;
+    is_sound(&redis.url).await;
+}
+
+/// A file that Spin 4.1 left: tests/fixtures/spin-4.1 says what is in it.
+pub async fn what_spin_left_is_read_and_gone_on_with() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
+    let file = directory.path().join("sqlite_key_value.db");
+    std::fs::copy(repository().join("tests/fixtures/spin-4.1/sqlite_key_value.db"), &file).unwrap();
+    let store = PathBuf::from(format!("spin:{}", file.display()));
+    let known = [
+        ("otter.png", "87bd86c72d3803800dbcf8e50c66c76151fc1ef0afb4307acd1f5b04174aeec4"),
+        ("vole.bmp", "71c9a0185e06f1bd266f1c72c84c406278566e000d2f0c712e246fe460014446"),
+    ];
+    is_sound(&store).await;
+    add(&store, &origin.image("/new.bmp", bitmap(300_000, 7))).await;
+    for (name, digest) in known {
+        assert_eq!(sha256(&get(&store, name).await), digest, "{name}");
+    }
+    assert!(get(&store, "new.bmp").await == bitmap(300_000, 7));
+    is_sound(&store).await;
+}
+
+/// A store of every version that was released must be read by all later ones: tests/fixtures/store-1 says what is in it.
+pub async fn a_store_of_version_1_is_read_and_gone_on_with() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
+    let packed = std::fs::File::open(repository().join("tests/fixtures/store-1/vault.redb.gz")).unwrap();
+    let mut unpacked = std::fs::File::create(directory.path().join("vault.redb")).unwrap();
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut unpacked).unwrap();
+    let store = directory.path();
+    is_sound(store).await;
+    let images = std::fs::read_to_string(repository().join("tests/fixtures/store-1/images.json")).unwrap();
+    let images: Vec<Value> = serde_json::from_str(&images).unwrap();
+    assert_eq!(images.len(), 4);
+    for image in &images {
+        let (name, digest) = (image["name"].as_str().unwrap(), image["sha256"].as_str().unwrap());
+        assert_eq!(sha256(&get(store, name).await), digest, "{name}");
+    }
+    add(store, &origin.image("/new.bmp", bitmap(300_000, 7))).await;
+    assert!(get(store, "new.bmp").await == bitmap(300_000, 7));
+    is_sound(store).await;
+}
