@@ -126,7 +126,7 @@ pub struct Content {
 }
 
 impl ImageRecord {
-    /// A time at which its number of the feed was taken already.
+    /// A time at which its number of the feed was taken already, and at which it last changed here.
     pub fn numbered(&self) -> u64 {
         self.updated.max(self.restored.unwrap_or(0))
     }

@@ -208,7 +208,7 @@ impl<P: Ports> Vault<P> {
         self.store.enter_name(record).await?;
         self.store.add(Vaultwide::Ready, 1).await?;
         self.store.add(Vaultwide::OriginalBytes, signed(record.content()?.size)).await?;
-        self.store.set_mark(Vaultwide::LastUploaded, self.ports.now()).await
+        self.store.set_mark(Vaultwide::LastUploaded, record.numbered()).await
     }
 
     fn change(&self, record: &mut ImageRecord, state: State) {
