@@ -10,6 +10,9 @@ use crate::record::{Answered, ImageRecord, Rubbish};
 /// How long a claim on a job lasts, in milliseconds: longer than any job takes.
 pub const LEASE: u64 = 15 * 60 * 1000;
 
+/// Added to the claim on a window of time by whoever won it and gave way: more than ever ask for it.
+const VOID: i64 = 1 << 32;
+
 impl<P: Ports> Store<P> {
     /// Claims to change an image as this record has it: a job whose lease has ended, or that failed, or a label. Should the
     /// claimer die before it
@@ -35,9 +38,11 @@ impl<P: Ports> Store<P> {
             return Ok(true);
         }
         // Of two who begin at once on either side of a window's edge, each counts itself in before it looks for the
-        // other, so that they cannot both miss each other.
+        // other, so that they cannot both miss each other. Whoever gives way makes its window void, so that it does not
+        // stand in the way of those who ask in the next.
         for other in [window.saturating_sub(1), window + 1] {
-            if self.ports.increment(&Key::answering(key, other), 0).await? > 0 {
+            if (1..VOID).contains(&self.ports.increment(&Key::answering(key, other), 0).await?) {
+                self.ports.increment(&Key::answering(key, window), VOID).await?;
                 return Ok(false);
             }
         }

@@ -1,8 +1,9 @@
 //! Verifying: reads every key, says all that does not fit together, and mends what can be mended. Content itself is
 //! read by `Vault::verify_content`, image by image, so that many can be read at once.
 //!
-//! In a vault that others write to, what is read first may be out of date when what is read last is compared with it;
-//! so what looks wrong is looked at again before it is told. Mending needs a vault to itself.
+//! In a vault that others write to, what is read first may be out of date when what is read last is compared with it. So
+//! there only damage is told, and images that cannot be found, each after a second look. What may be somebody's work
+//! under way (counters, leftovers) is compared in a vault that one has to oneself, and only there is anything mended.
 
 mod blobs;
 mod claims;
@@ -25,16 +26,13 @@ use crate::record::{Pointer, Record};
 /// Records read together.
 const AT_ONCE: usize = 32;
 
-/// For how long what nothing refers to may be somebody's work under way, in milliseconds: longer than any job.
-const YOUNG: u64 = 60 * 60 * 1000;
-
 /// What to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Whether to mend what can be mended; it needs `dead_before`.
     pub repair: bool,
     /// If given, nobody else uses the vault, and whoever wrote to it before that time, in milliseconds since 1970, is
-    /// dead.
+    /// dead. Counters and leftovers are looked at only then.
     pub dead_before: Option<u64>,
 }
 
@@ -100,7 +98,6 @@ impl<P: Ports> Store<P> {
     /// Verifies all but the content. Memory grows by about 500 bytes an image.
     pub async fn verify(&self, plan: Plan, out: impl AsyncFnMut(Discovery)) -> Result<Verified, Error> {
         let mut verifier = Verifier { store: self, plan, out, verified: Verified::default(), blind: false };
-        let counted = self.counts().await?;
         let survey = self.survey().await?;
         verifier.verified.keys = survey.keys;
         for key in &survey.unknown {
@@ -113,9 +110,11 @@ impl<P: Ports> Store<P> {
         verifier.feed(&survey, indexes.feed, &found).await?;
         verifier.names(&survey, indexes.names, &found).await?;
         let blobs = verifier.blobs(&survey, &found, &trash).await?;
-        verifier.digests(&survey, &blobs).await?;
-        verifier.claims(&survey, &trash).await?;
-        verifier.counters(&counted, &found, &blobs).await?;
+        if verifier.is_alone() {
+            verifier.digests(&survey, &blobs).await?;
+            verifier.claims(&survey, &trash).await?;
+            verifier.counters(&found, &blobs).await?;
+        }
         Ok(verifier.verified)
     }
 }
@@ -162,11 +161,6 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
             }
         }
         Ok(())
-    }
-
-    /// Whether something made at that time may be part of work that is under way.
-    fn is_young(&self, made: u64) -> bool {
-        made >= self.plan.dead_before.unwrap_or_else(|| self.store.ports.now().saturating_sub(YOUNG))
     }
 
     /// Whether nobody else uses the vault.

@@ -9,7 +9,7 @@ use burrow::error::Error;
 use burrow::key::{ImageId, Sha256Hex};
 use burrow::record::{ImageRecord, Status};
 use burrow::store::blob::Form;
-use burrow::vault::{Edit, Filter, Label, Once, Resumed, Settings, Vault};
+use burrow::vault::{Discovery, Edit, Filter, Label, Once, Plan, Resumed, Settings, Vault};
 
 use crate::images::original;
 use crate::journal::{Class, Journal, Request, expected};
@@ -40,6 +40,8 @@ pub enum Operation {
     Look,
     /// What cron calls.
     Resume,
+    /// Looks for faults, without a right to the vault alone: there are none, whatever others do meanwhile.
+    Verify,
     /// What the native host does at its start: whoever wrote before that time is dead.
     Restart(u64),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Operation {
             Self::Put(what, name) => write!(f, "put {what} as {name}"),
             Self::Look => write!(f, "look"),
             Self::Resume => write!(f, "resume"),
+            Self::Verify => write!(f, "verify"),
             Self::Restart(_) => write!(f, "restart"),
         }
     }
@@ -131,6 +134,7 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::Read(id) => read_one(&vault, id, &book).await,
         Operation::Look => look(&vault, &book).await,
         Operation::Resume => resume(&vault, None).await.map(drop),
+        Operation::Verify => verify(&vault, &book).await,
         Operation::Restart(now) => resume(&vault, Some(now)).await.map(drop),
     };
     match result {
@@ -290,6 +294,14 @@ async fn read_one(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), 
         book.borrow_mut().problem(Class::Wrong, format_args!("{} was served with other bytes", record.name));
     }
     Ok(())
+}
+
+async fn verify(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
+    let out = async |discovery| match discovery {
+        Discovery::Fault(fault) => book.borrow_mut().problem(Class::Wrong, format_args!("a false alarm: {fault:?}")),
+        Discovery::Content(_) => {}
+    };
+    vault.verify(Plan::default(), out).await.map(drop)
 }
 
 /// Whoever was told of an image before finds it in the list, once; whoever was told that it is ready finds it, or a

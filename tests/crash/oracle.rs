@@ -10,7 +10,7 @@ use futures::executor::block_on;
 
 use crate::disk::{Map, Model};
 use crate::images::{LATE, Origin};
-use crate::journal::{Class, Journal, Problem, Removal, expected, origin};
+use crate::journal::{Class, Journal, Problem, Removal, Request, expected, origin};
 use crate::ledger::Ledger;
 use crate::operations::{Book, ask, list, read, remove, resume, vault};
 use crate::world::World;
@@ -112,8 +112,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
         resume(&vault, None).await?;
     }
     look(&vault, stop.journal, Stage::Resumed, problems).await?;
-    world.pass(2 * MINUTE);
-    ask_again(&vault, stop.journal, problems).await?;
+    ask_again(&vault, world, stop.journal, problems).await?;
     // The sweep; and again, for what was discarded meanwhile.
     for _ in 0..2 {
         world.pass(61 * MINUTE);
@@ -123,9 +122,17 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
 }
 
 /// Whoever had no answer to a request asks again; and whoever had one might, too. It must be done once in all.
-async fn ask_again(vault: &Vault<World>, journal: &Journal, problems: &mut Vec<Problem>) -> Result<(), Error> {
+async fn ask_again(
+    vault: &Vault<World>,
+    world: &World,
+    journal: &Journal,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
     for (key, (request, answers)) in &journal.requests {
-        let (again, new) = ask(vault, key, *request).await?;
+        let Some((again, new)) = ask_until_answered(vault, world, key, *request).await? else {
+            problems.push(Problem::new(Class::Lost, format_args!("the request {key} is never answered")));
+            continue;
+        };
         let ids: Vec<_> = again.iter().map(|record| record.id).collect();
         let removing = ids.iter().any(|id| journal.images.get(id).is_some_and(|told| !told.is_kept()));
         if !answers.is_empty() && !answers.contains(&ids) && !removing {
@@ -146,6 +153,22 @@ async fn ask_again(vault: &Vault<World>, journal: &Journal, problems: &mut Vec<P
         }
     }
     Ok(())
+}
+
+/// Asks as clients do who are told that somebody is at it: again, and again.
+async fn ask_until_answered(
+    vault: &Vault<World>,
+    world: &World,
+    key: &str,
+    request: Request,
+) -> Result<Option<(Vec<ImageRecord>, bool)>, Error> {
+    for _ in 0..20 {
+        match ask(vault, key, request).await {
+            Err(Error::KeyBusy) => world.pass(MINUTE / 4),
+            answered => return answered.map(Some),
+        }
+    }
+    Ok(None)
 }
 
 /// Looks at all that users were told of, and at all that a list shows.

@@ -9,7 +9,9 @@ use futures::executor::block_on;
 use crate::disk::{Map, Model};
 use crate::images::BEGINNING;
 use crate::journal::Request;
-use crate::operations::Operation::{self, Ask, Ingest, Look, Put, Read, Remove, Rename, Resume, Retry, Submit, Work};
+use crate::operations::Operation::{
+    self, Ask, Ingest, Look, Put, Read, Remove, Rename, Resume, Retry, Submit, Verify, Work,
+};
 use crate::operations::{Book, accept, perform, vault};
 use crate::schedule::Start;
 use crate::world::World;
@@ -348,6 +350,32 @@ pub const SCENARIOS: &[Scenario] = &[
             bench.remove(&a);
             bench.pass(61 * MINUTE);
             vec![Ingest("/red/2", "a"), Remove(b.id), Resume]
+        },
+        ..SOME
+    },
+    Scenario {
+        name: "verify during ingest and delete",
+        prepare: |bench| {
+            let twin = bench.ingest("/red/1", "a");
+            vec![Ingest("/red/2", "b"), Remove(twin.id), Verify]
+        },
+        ..SOME
+    },
+    Scenario {
+        name: "verify during rename and retry",
+        prepare: |bench| {
+            let (a, late) = (bench.put("red", "a"), bench.ingest("/late-blue/1", "b"));
+            vec![Rename(a.id, "c"), Retry(late.id), Verify]
+        },
+        ..SOME
+    },
+    Scenario {
+        name: "verify during a sweep",
+        prepare: |bench| {
+            let (a, b) = (bench.ingest("/red/1", "a"), bench.ingest("/blue/1", "b"));
+            bench.remove(&a);
+            bench.pass(61 * MINUTE);
+            vec![Remove(b.id), Resume, Verify]
         },
         ..SOME
     },

@@ -71,7 +71,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 blobs.used_bytes += manifest.stored_size();
                 let count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
                 if let Some(missing) = self.missing_chunk(id, keys, count).await? {
-                    self.damaged(images, &missing, "it is missing").await;
+                    self.damaged(images, &missing, "it is missing").await?;
                 } else {
                     blobs.by_digest.insert(manifest.sha256, id);
                     (self.out)(Discovery::Content(images.iter().map(|(_, image)| *image).collect())).await;
@@ -79,11 +79,11 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             }
             Ok(None) => {
                 blobs.damaged = true;
-                self.damaged(images, &Key::manifest(id), "it is missing").await;
+                self.damaged(images, &Key::manifest(id), "it is missing").await?;
             }
             Err(error) => {
                 blobs.damaged = true;
-                self.damaged(images, &Key::manifest(id), &error.to_string()).await;
+                self.damaged(images, &Key::manifest(id), &error.to_string()).await?;
             }
         }
         if let Some(&seq) = trash.blobs.get(&id) {
@@ -124,7 +124,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         let manifest = manifest.ok().flatten();
         blobs.orphan_bytes += manifest.as_ref().map_or(0, Manifest::stored_size);
-        if self.is_young(id.made()) {
+        if !self.is_alone() {
             return Ok(());
         }
         let (key, detail) = (Key::manifest(id), format!("no image uses blob {id}, of {} chunks", keys.chunks));
@@ -156,10 +156,14 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(None)
     }
 
-    async fn damaged(&mut self, images: &[(BlobId, ImageId)], key: &Key, detail: &str) {
+    async fn damaged(&mut self, images: &[(BlobId, ImageId)], key: &Key, detail: &str) -> Result<(), Error> {
         for &(_, image) in images {
-            self.tell(FaultKind::DamagedContent, key.as_str(), Some(image), detail.to_owned(), false).await;
+            // It may have been removed so long ago that its content is gone, too.
+            if passing_over(self.store.image(image).await)?.is_some() {
+                self.tell(FaultKind::DamagedContent, key.as_str(), Some(image), detail.to_owned(), false).await;
+            }
         }
+        Ok(())
     }
 
     /// Every digest leads to a blob that holds it and is in use, and every such blob is led to.
@@ -171,9 +175,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let key = Key::digest(&sha256);
             match entry {
                 Ok(Some(Pointer::Blob(blob))) if store.holds(blob, &sha256).await? => {
-                    if blobs.by_digest.contains_key(&sha256) || self.is_young(blob.made()) {
-                        missing.remove(sha256.as_str());
-                    }
+                    // One that leads to an orphan went with it, if it was mended.
+                    missing.remove(sha256.as_str());
                 }
                 Ok(None) => {}
                 Ok(Some(pointer)) => {
@@ -185,10 +188,6 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             }
         }
         for (sha256, blob) in missing.into_values() {
-            // It may have been entered since the keys were read.
-            if store.blob_of(sha256).await?.is_some() {
-                continue;
-            }
             let detail = format!("the content of blob {blob} would be stored again");
             let how = store.remember_blob(sha256, blob);
             self.mend(FaultKind::Unlisted, &Key::digest(sha256), None, detail, how).await?;

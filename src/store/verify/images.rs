@@ -7,7 +7,7 @@ use super::super::names::KEPT;
 use super::indexes::Indexes;
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{BlobId, ImageId, Key, Sha256Hex};
 use crate::ports::Ports;
 use crate::record::{ImageRecord, Pointer, State};
@@ -110,10 +110,11 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
 }
 
 impl<P: Ports> Store<P> {
-    /// Whether the feed leads to the image, or there is no such image any more.
+    /// Whether the feed leads to the image, or there is no such image any more, or is about to be none.
     async fn is_listed(&self, id: ImageId) -> Result<bool, Error> {
         let Some(record) = self.image(id).await? else { return Ok(true) };
-        Ok(self.feed(record.seq).await?.is_some_and(|listed| listed.id == id))
+        let is_listed = passing_over(self.feed(record.seq).await)?.is_some_and(|listed| listed.id == id);
+        Ok(is_listed || self.is_removed(id).await?)
     }
 
     /// Lists an image under its number, or under a new one if that is another image's.

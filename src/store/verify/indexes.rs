@@ -102,10 +102,10 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let detail = format!("the image is not listed under its number {seq}");
             self.mend(FaultKind::Unlisted, &Key::feed(seq), Some(id), detail, store.list_again(id)).await?;
         }
-        for (seq, id) in entries.into_iter().collect::<BTreeMap<_, _>>() {
+        let entries: BTreeMap<_, _> = if self.is_alone() { entries.into_iter().collect() } else { BTreeMap::new() };
+        for (seq, id) in entries {
             // A damaged image may be the one that is listed here.
-            let is_right = found.damaged.contains(&id) || passing_over(store.feed(seq).await)?.is_some();
-            if is_right || self.is_young(id.made()) {
+            if found.damaged.contains(&id) {
                 continue;
             }
             let key = Key::feed(seq);
@@ -133,16 +133,18 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         for &id in &found.unnamed {
             let Some(record) = passing_over(store.image(id).await)? else { continue };
+            // It may have been given another name meanwhile.
+            if !store.name_entries(&record).await?.is_empty() || store.is_removed(id).await? {
+                continue;
+            }
             let key = Key::name(&Sha256Hex::of(record.name.as_bytes()));
             let detail = "the image's name does not lead to it".into();
             self.mend(FaultKind::Unlisted, &key, Some(id), detail, store.enter_name_anew(&record)).await?;
         }
-        let mut stale: Vec<_> = names.entries.into_iter().collect();
+        let mut stale: Vec<_> = if self.is_alone() { names.entries.into_iter().collect() } else { Vec::new() };
         stale.sort_unstable();
         for ((name, id), numbers) in stale {
-            let bears_it = passing_over(store.image(id).await)?
-                .is_some_and(|record| Sha256Hex::of(record.name.as_bytes()) == name);
-            if bears_it || found.damaged.contains(&id) || self.is_young(id.made()) {
+            if found.damaged.contains(&id) {
                 continue;
             }
             for key in numbers.iter().map(|&n| Key::namesake(&name, n)) {
