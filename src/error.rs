@@ -77,6 +77,9 @@ pub enum Error {
     /// Stored bytes are damaged.
     #[error("damaged in the store: {0}")]
     Corrupt(String),
+    /// A newer Burrow stored it, in a way that is not known here.
+    #[error("stored by a newer Burrow: {0}")]
+    Newer(String),
     /// The key-value store failed.
     #[error("the key-value store failed: {0}")]
     Store(#[from] KvError),
@@ -88,10 +91,10 @@ pub enum Error {
     Interrupted(String),
 }
 
-/// Passes over what is damaged: for walks over many images, which one of them must not stop.
+/// Passes over what cannot be read: for walks over many images, which one of them must not stop.
 pub fn passing_over<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
     match found {
-        Err(Error::Corrupt(_)) => Ok(None),
+        Err(Error::Corrupt(_) | Error::Newer(_)) => Ok(None),
         found => found,
     }
 }

@@ -67,7 +67,7 @@ impl Wasi {
             return Ok(store.clone());
         }
         // Two tasks may come here at once; then the second's handle stays. Both are good.
-        let store = Rc::new(key_value::Store::open(LABEL).await.map_err(|error| KvError(error.to_string()))?);
+        let store = Rc::new(key_value::Store::open(LABEL).await.map_err(store_error)?);
         Ok(self.open.store.borrow_mut().insert(store).clone())
     }
 
@@ -81,6 +81,13 @@ impl Wasi {
     }
 }
 
+fn store_error(error: key_value::Error) -> KvError {
+    KvError(match error {
+        key_value::Error::Other(text) => text,
+        error => error.to_string(),
+    })
+}
+
 fn bucket_error(error: buckets::Error) -> KvError {
     KvError(match error {
         buckets::Error::NoSuchStore => format!("there is no store labelled {LABEL}"),
@@ -91,15 +98,15 @@ fn bucket_error(error: buckets::Error) -> KvError {
 
 impl Kv for Wasi {
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError> {
-        self.store().await?.get(key.as_str()).await.map_err(|error| KvError(error.to_string()))
+        self.store().await?.get(key.as_str()).await.map_err(store_error)
     }
 
     async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError> {
-        self.store().await?.set(key.as_str(), value).await.map_err(|error| KvError(error.to_string()))
+        self.store().await?.set(key.as_str(), value).await.map_err(store_error)
     }
 
     async fn delete(&self, key: &Key) -> Result<(), KvError> {
-        self.store().await?.delete(key.as_str()).await.map_err(|error| KvError(error.to_string()))
+        self.store().await?.delete(key.as_str()).await.map_err(store_error)
     }
 
     async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError> {
@@ -111,7 +118,7 @@ impl Kv for Wasi {
         while let Some(key) = keys.next().await {
             each(&key);
         }
-        keys.result().await.map_err(|error| KvError(error.to_string()))
+        keys.result().await.map_err(store_error)
     }
 }
 

@@ -68,7 +68,7 @@ fn broken(error: &std::io::Error) -> Error {
     Error::Archive(format!("cannot read the archive: {error}"))
 }
 
-/// What archives hold already: lines of their `SHA256SUMS`.
+/// What archives hold: lines of their `SHA256SUMS`.
 #[derive(Clone, Debug, Default)]
 pub struct Known(HashSet<String>);
 
@@ -82,12 +82,11 @@ impl Known {
         let mut archive = tar::Archive::new(archive);
         let mut sums = None;
         for (n, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
-            let mut entry =
-                entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
-            match (n, &*entry.path_bytes()) {
-                (0, name) if name == HEAD.as_bytes() => Head::check(&entry::read_small(&mut entry)?)?,
-                (0, _) => return Err(foreign(&format!("it does not begin with {HEAD}"))),
-                (_, name) if name == SUMS.as_bytes() => sums = Some(entry::read_sums(&mut entry)?),
+            let (name, mut entry) = plain(n, entry)?;
+            match name.as_str() {
+                _ if sums.is_some() => return Err(foreign(&format!("something follows its {SUMS}"))),
+                HEAD => Head::check(&entry::read_small(&mut entry)?)?,
+                SUMS => sums = Some(entry::read_sums(&mut entry)?),
                 _ => {}
             }
         }
@@ -98,6 +97,19 @@ impl Known {
     fn has(&self, line: &str) -> bool {
         self.0.contains(line)
     }
+}
+
+/// An entry and its name, if it is a plain file, and the head where the head must be.
+fn plain<R: Read>(n: usize, entry: std::io::Result<tar::Entry<'_, R>>) -> Result<(String, tar::Entry<'_, R>), Error> {
+    let entry = entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
+    let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    if (n == 0) != (name == HEAD) {
+        return Err(foreign(&format!("its first entry, and no other, must be {HEAD}")));
+    }
+    if !matches!(entry.header().entry_type(), tar::EntryType::Regular | tar::EntryType::Continuous) {
+        return Err(foreign(&format!("{name:?} is no plain file")));
+    }
+    Ok((name, entry))
 }
 
 /// A line of `SHA256SUMS`.

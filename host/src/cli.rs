@@ -10,6 +10,7 @@ mod serve;
 mod settings;
 mod verify;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -69,10 +70,15 @@ enum Verb {
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "warn,burrow_host=info,wasmtime_wasi_http=error".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let done = tokio::runtime::Runtime::new().context("cannot start the async runtime").and_then(|runtime| {
         runtime.block_on(async {
-            let opened = cli.global.open().await?;
+            let makes_store = matches!(cli.verb, Verb::Serve(_) | Verb::Add(_) | Verb::Import(_));
+            let opened = cli.global.open(makes_store).await?;
             match cli.verb {
                 Verb::Serve(serve) => serve.run(&opened).await,
                 Verb::Add(add) => add.run(&opened.burrow).await,
@@ -117,7 +123,10 @@ impl Opened {
 }
 
 impl Global {
-    async fn open(&self) -> anyhow::Result<Opened> {
+    async fn open(&self, makes_store: bool) -> anyhow::Result<Opened> {
+        if !makes_store && self.store.is_missing() {
+            anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
+        }
         let kv = self.store.open().await?;
         let since = SystemTime::now();
         let burrow = Burrow::new(&self.component()?, kv, self.settings.variables())?;

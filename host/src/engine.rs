@@ -22,8 +22,8 @@ const INSTANCES: u32 = 256;
 /// Memory of one instance, in bytes. A job needs a few MiB.
 const INSTANCE_MEMORY: usize = 128 * 1024 * 1024;
 
-/// Memory of an instance that looks at a whole vault: enough for two million images.
-const LARGE_MEMORY: usize = 1024 * 1024 * 1024;
+/// Memory of an instance that looks at a whole vault: enough for four million images.
+const LARGE_MEMORY: usize = 3 * 1024 * 1024 * 1024;
 
 /// How long guest code runs before other tasks of its thread get their turn.
 const TICK: Duration = Duration::from_millis(10);
@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub(crate) struct Factory {
     pub(crate) pre: InstancePre<State>,
-    kv: Arc<dyn KeyValue>,
+    pub(crate) kv: Arc<dyn KeyValue>,
     variables: Arc<Variables>,
     outbound: Outbound,
 }

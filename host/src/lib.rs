@@ -55,6 +55,9 @@ pub enum Error {
     /// An archive is none, or damaged, or cannot be read or written; the text says which and where.
     #[error("{0}")]
     Archive(String),
+    /// An archive cannot be written.
+    #[error("cannot write the archive: {0}")]
+    Write(#[source] std::io::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] kv::KvError),

@@ -221,7 +221,7 @@ impl From<Error> for wit::Error {
             }
             Error::NotAnImage(_) => Self::NotAnImage(text),
             Error::Fetch(_) => Self::FetchFailed(text),
-            Error::Corrupt(_) => Self::Corrupt(text),
+            Error::Corrupt(_) | Error::Newer(_) => Self::Corrupt(text),
             Error::Store(_) => Self::StoreFailed(text),
         }
     }

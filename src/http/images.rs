@@ -77,11 +77,13 @@ impl<P: Ports> Service<P> {
         match self.vault.get(id).await {
             Ok(record) => check(head, &record)?,
             // A condition cannot hold for what is not there, or cannot be read.
-            Err(Error::NotFound | Error::Corrupt(_)) if head.headers.contains_key(header::IF_MATCH) => {
+            Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_))
+                if head.headers.contains_key(header::IF_MATCH) =>
+            {
                 return Err(Problem::precondition());
             }
             // A damaged record can be removed, too, and none is no error.
-            Err(Error::NotFound | Error::Corrupt(_)) => {}
+            Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_)) => {}
             Err(error) => return Err(error.into()),
         }
         self.vault.remove(id).await?;

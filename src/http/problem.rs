@@ -289,7 +289,7 @@ impl From<Error> for Problem {
             // An origin that fails is told in the record of its image; no request waits for one.
             Error::Fetch(_) => Self { cause, ..Self::internal() },
             // What exactly is damaged or failed is the operator's to know: it is logged, not sent.
-            Error::Corrupt(_) => {
+            Error::Corrupt(_) | Error::Newer(_) => {
                 let detail = "what is stored of this image is damaged, so nothing of it is sent";
                 Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, &CORRUPT, detail) }
             }

@@ -78,7 +78,7 @@ fn damaged(image: ImageId, why: &str) -> Error {
 /// Names the image of damage.
 fn of_image(image: ImageId, error: Error) -> Error {
     match error {
-        Error::Corrupt(why) => damaged(image, &why),
+        Error::Corrupt(why) | Error::Newer(why) => damaged(image, &why),
         error => error,
     }
 }

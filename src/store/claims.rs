@@ -2,13 +2,16 @@
 //! until nobody can ask any more.
 
 use super::Store;
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Key, Sha256Hex};
 use crate::ports::Ports;
 use crate::record::{Answered, ImageRecord, Rubbish};
 
 /// How long a claim on a job lasts, in milliseconds: longer than any job takes.
 pub const LEASE: u64 = 15 * 60 * 1000;
+
+/// For how long nobody else puts an image back, in milliseconds.
+const RESTORING: u64 = 10 * 1000;
 
 /// Added to the claim on a window of time by whoever won it and gave way: more than ever ask for it.
 const VOID: i64 = 1 << 32;
@@ -25,6 +28,16 @@ impl<P: Ports> Store<P> {
         self.discard(Rubbish::Takeover(id, updated, window)).await?;
         // The next window too: a claim made as one ends must hold when the next begins.
         Ok(self.ports.increment(&Key::takeover(id, updated, window + 1), 1).await? == 1)
+    }
+
+    /// Claims to put back an image that is not here.
+    pub async fn claim_restoring(&self, id: ImageId) -> Result<bool, Error> {
+        let window = self.ports.now() / RESTORING;
+        if self.ports.increment(&Key::takeover(id, 0, window), 1).await? != 1 {
+            return Ok(false);
+        }
+        self.discard(Rubbish::Takeover(id, 0, window)).await?;
+        Ok(passing_over(self.image(id).await)?.is_none())
     }
 
     /// Claims to answer the requests with an idempotency key in a window of time; `new` if nobody is known to have begun

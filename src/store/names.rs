@@ -9,7 +9,7 @@ use crate::ports::Ports;
 use crate::record::{ImageRecord, Namesake, Status};
 
 /// How many of a name's newest entries are looked at.
-const WINDOW: u64 = 64;
+pub(super) const WINDOW: u64 = 64;
 
 /// How many images a name leads to at least: the newest and those behind it, should it be removed or renamed.
 pub(super) const KEPT: usize = 32;

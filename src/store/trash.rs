@@ -46,8 +46,11 @@ impl<P: Ports> Store<P> {
                 match entry.what {
                     Rubbish::Blob(blob) => self.delete_blob(blob).await?,
                     Rubbish::Removal(id) => {
-                        // A worker that died between writing the record and looking for the claim may have left it.
-                        self.ports.delete(&Key::image(id)).await?;
+                        // A worker that died between writing the record and looking for the claim may have left it. Without
+                        // a claim another sweep was here before, and the image may have been put back since.
+                        if self.is_removed(id).await? {
+                            self.ports.delete(&Key::image(id)).await?;
+                        }
                         self.ports.delete(&Key::blob_left(id)).await?;
                         self.ports.delete(&Key::removal(id)).await?;
                     }

@@ -95,11 +95,12 @@ pub struct Verified {
 }
 
 impl<P: Ports> Store<P> {
-    /// Verifies all but the content. Memory grows by about 500 bytes an image.
+    /// Verifies all but the content. Memory grows by about 700 bytes an image.
     pub async fn verify(&self, plan: Plan, out: impl AsyncFnMut(Discovery)) -> Result<Verified, Error> {
         let mut verifier = Verifier { store: self, plan, out, verified: Verified::default(), blind: false };
         let survey = self.survey().await?;
         verifier.verified.keys = survey.keys;
+        verifier.blind = !survey.unknown.is_empty();
         for key in &survey.unknown {
             verifier.tell(FaultKind::UnknownKey, key, None, "Burrow writes no such key".into(), false).await;
         }
@@ -125,7 +126,8 @@ struct Verifier<'a, P, O> {
     plan: Plan,
     out: O,
     verified: Verified,
-    /// Whether a record of an image cannot be read: then nobody knows what it refers to, and nothing is thrown away.
+    /// Whether something cannot be read, or is not known here: then nobody knows what it refers to, and nothing is thrown
+    /// away.
     blind: bool,
 }
 
@@ -150,14 +152,43 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
         Ok(())
     }
 
+    /// Tells of a damaged entry that can be made anew, and deletes it. A newer Burrow's stays.
+    async fn forget(&mut self, key: &Key, why: Error) -> Result<(), Error> {
+        let store = self.store;
+        match why {
+            Error::Corrupt(_) => {
+                let how = async { Ok(store.ports.delete(key).await?) };
+                self.mend(FaultKind::DamagedRecord, key, None, why.to_string(), how).await
+            }
+            Error::Newer(_) => {
+                self.blind = true;
+                self.tell(FaultKind::DamagedRecord, key.as_str(), None, why.to_string(), false).await;
+                Ok(())
+            }
+            why => Err(why),
+        }
+    }
+
+    /// Reads a counter that is there. Bytes that are no counter are told, and deleted: then it is 0.
+    async fn counter(&mut self, key: &Key) -> Result<i64, Error> {
+        let error = match self.store.ports.increment(key, 0).await {
+            Ok(count) => return Ok(count),
+            Err(error) => error,
+        };
+        // A store that fails does so here, too.
+        if self.store.ports.get(key).await?.is_none() {
+            return Err(error.into());
+        }
+        self.forget(key, Error::Corrupt(error.to_string())).await?;
+        Ok(0)
+    }
+
     /// Deletes marks that cannot be read.
     async fn marks(&mut self) -> Result<(), Error> {
         for mark in [Vaultwide::LastUploaded, Vaultwide::Settled, Vaultwide::Emptied] {
             let key = Key::vaultwide(mark);
-            match self.store.load::<Pointer>(&key).await {
-                Err(Error::Corrupt(detail)) => self.forget(&key, detail).await?,
-                Err(error) => return Err(error),
-                Ok(_) => {}
+            if let Err(error) = self.store.load::<Pointer>(&key).await {
+                self.forget(&key, error).await?;
             }
         }
         Ok(())
@@ -183,7 +214,7 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
         let mut all = Vec::with_capacity(what.len());
         while let Some((one, loaded)) = loads.next().await {
             match loaded {
-                Err(error) if !matches!(error, Error::Corrupt(_)) => return Err(error),
+                Err(error) if !matches!(error, Error::Corrupt(_) | Error::Newer(_)) => return Err(error),
                 loaded => all.push((one, loaded)),
             }
         }

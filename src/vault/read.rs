@@ -6,7 +6,7 @@ use super::Vault;
 use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Vaultwide};
 use crate::ports::Ports;
-use crate::record::{ImageRecord, Status};
+use crate::record::{ImageRecord, State, Status};
 use crate::store::blob::Blob;
 
 /// The most images on one page.
@@ -125,7 +125,9 @@ impl<P: Ports> Vault<P> {
 /// About how many bytes an image takes on a page.
 fn size_of_text(image: &ImageRecord) -> usize {
     const REST: usize = 600;
-    REST + image.name.len()
+    let error = if let State::Failed { error } = &image.state { error.len() } else { 0 };
+    REST + error
+        + image.name.len()
         + image.source.as_ref().map_or(0, String::len)
         + image.tags.iter().map(String::len).sum::<usize>()
 }

@@ -13,7 +13,7 @@ impl<P: Ports> Vault<P> {
         let before = match self.store.image(id).await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(false),
-            Err(Error::Corrupt(_)) => {
+            Err(Error::Corrupt(_) | Error::Newer(_)) => {
                 // What it was cannot be told, so only the record goes; what it referred to is for `verify` to find.
                 let first = self.store.claim_removal(id).await?;
                 self.store.delete_image(id).await?;

@@ -1,17 +1,25 @@
 //! Putting back an image that another vault gave away: the same id, the same dates.
 
-use url::Url;
+use std::time::Duration;
 
 use super::{Edit, Label, Vault};
-use crate::error::Error;
+use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Sha256Hex, Vaultwide};
+use crate::policy::OriginPolicy;
 use crate::ports::{ByteSource, Ports};
 use crate::record::{Content, ImageRecord, State, Status};
 use crate::sniff::{Sniffed, sniff};
 use crate::store::blob::Form;
 
-/// The latest time that is believed, in milliseconds since 1970: the end of the year 9999.
-const MAX_TIME: u64 = 253_402_300_799_999;
+/// How far ahead another machine's clock may be, in milliseconds.
+const A_DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// How often a claim is asked for while somebody else has it, and the wait between: longer than a claim lasts.
+const TRIES: u32 = 15;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Bytes of a reason, at most: what failed says it in a sentence.
+const MAX_ERROR: usize = 4096;
 
 /// An image as another vault described it. Nothing of it is believed that can be found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,47 +63,95 @@ pub enum Restored {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Puts an image back. Its content is needed only if no image here has the same.
+    /// Puts an image back. Its content is needed only if no image here has the same, undamaged.
     pub async fn restore(&self, archived: Archived, content: Option<&mut impl ByteSource>) -> Result<Restored, Error> {
-        check(&archived)?;
-        let here = self.store.image(archived.id).await?;
-        if let Some(here) = &here {
-            let other = match (&here.state, &archived.state) {
-                (State::Ready(content), ArchivedState::Ready(sha256)) => content.sha256 != *sha256,
-                _ => here.created != archived.created || here.source != archived.source,
-            };
-            if other {
-                let reason = format!("{} is another image's here", archived.id);
+        self.check(&archived)?;
+        // A record that cannot be read is written anew.
+        let Some(here) = passing_over(self.store.image(archived.id).await)? else {
+            if self.store.is_removed(archived.id).await? {
+                let reason = format!("{} was removed here a short while ago; try again in two hours", archived.id);
                 return Err(Error::Invalid { field: "id", reason });
             }
-            if here.updated >= archived.updated {
-                return Ok(Restored::Present);
-            }
-            if here.status() == Status::Ready {
-                let edit = Edit::new(archived.label.name.as_deref(), Some(&archived.label.tags))?;
-                self.edit(here.id, &edit, |_| Ok::<(), Error>(())).await?;
-                return Ok(Restored::Restored);
-            }
-        } else if self.store.is_removed(archived.id).await? {
-            let reason = format!("{} was removed here a short while ago; try again in two hours", archived.id);
-            return Err(Error::Invalid { field: "id", reason });
-        }
-        let content = match &archived.state {
-            ArchivedState::Ready(sha256) => match self.content(sha256, content).await? {
-                Some(content) => Some(content),
-                None => return Ok(Restored::ContentNeeded),
-            },
-            ArchivedState::Job | ArchivedState::Failed(_) => None,
+            let Some(content) = self.archived_content(&archived, content).await? else {
+                return Ok(Restored::ContentNeeded);
+            };
+            return self.restore_new(archived, content).await;
         };
-        match (here, content) {
-            (Some(here), Some(content)) => self.finish(here, content).await,
+        match (&here.state, &archived.state) {
+            (State::Ready(known), ArchivedState::Ready(sha256)) if known.sha256 == *sha256 => {
+                self.restore_ready(here, archived, content).await
+            }
+            (State::Ready(_), ArchivedState::Job | ArchivedState::Failed(_)) if here.created == archived.created => {
+                Ok(Restored::Present)
+            }
+            (State::Ready(_), _) => Err(another(&archived)),
+            _ if here.created != archived.created || here.source != archived.source => Err(another(&archived)),
+            // What is not done here, but was there, is done.
+            (_, ArchivedState::Ready(_)) => match self.archived_content(&archived, content).await? {
+                Some(Some(content)) => self.finish(here, content).await,
+                _ => Ok(Restored::ContentNeeded),
+            },
             // What failed there may still be done here.
-            (Some(_), None) => Ok(Restored::Present),
-            (None, content) => self.restore_new(archived, content).await,
+            _ => Ok(Restored::Present),
+        }
+    }
+
+    /// Mends an image whose content is damaged here, and gives it the archived label, if that is newer.
+    async fn restore_ready(
+        &self,
+        here: ImageRecord,
+        archived: Archived,
+        given: Option<&mut impl ByteSource>,
+    ) -> Result<Restored, Error> {
+        let blob = here.content()?.blob;
+        let mut restored = Restored::Present;
+        if self.store.sound_manifest(blob).await?.is_none() {
+            let Some(Some(content)) = self.archived_content(&archived, given).await? else {
+                return Ok(Restored::ContentNeeded);
+            };
+            let mended = ImageRecord { state: State::Ready(content), ..here.clone() };
+            if !self.store.claim_job(&here).await? {
+                self.store.leave(mended.content()?.blob).await?;
+                return Err(Error::Changed);
+            }
+            self.commit(&mended).await?;
+            self.store.leave(blob).await?;
+            restored = Restored::Restored;
+        }
+        if here.updated < archived.updated {
+            let edit = Edit::new(archived.label.name.as_deref(), Some(&archived.label.tags))?;
+            self.edit(here.id, &edit, |_| Ok::<(), Error>(())).await?;
+            restored = Restored::Restored;
+        }
+        Ok(restored)
+    }
+
+    /// The content of an archived image, if it was ready; none if it must be given.
+    async fn archived_content(
+        &self,
+        archived: &Archived,
+        given: Option<&mut impl ByteSource>,
+    ) -> Result<Option<Option<Content>>, Error> {
+        match &archived.state {
+            ArchivedState::Ready(sha256) => Ok(self.content(sha256, given).await?.map(Some)),
+            ArchivedState::Job | ArchivedState::Failed(_) => Ok(Some(None)),
         }
     }
 
     async fn restore_new(&self, archived: Archived, content: Option<Content>) -> Result<Restored, Error> {
+        let mut tries = 0;
+        while !self.store.claim_restoring(archived.id).await? {
+            let is_here = passing_over(self.store.image(archived.id).await)?.is_some();
+            // Whoever claimed it and died did so longer ago.
+            if is_here || tries == TRIES {
+                if let Some(content) = content {
+                    self.store.leave(content.blob).await?;
+                }
+                return if is_here { Ok(Restored::Present) } else { Err(Error::Changed) };
+            }
+            tries += 1;
+            self.ports.sleep(PAUSE).await;
+        }
         let Archived { id, label, source, created, updated, attempts, state } = archived;
         let state = match (content, state) {
             (Some(content), _) => State::Ready(content),
@@ -174,24 +230,30 @@ impl<P: Ports> Vault<P> {
         let start = blob.read(Form::Original, 0..blob.size(Form::Original)).next().await?;
         Ok(start.and_then(|start| sniff(&start)))
     }
-}
 
-fn check(archived: &Archived) -> Result<(), Error> {
-    if archived.label.name.is_none() {
-        return Err(Error::Invalid { field: "name", reason: "an image has a name, and this has none".into() });
-    }
-    if archived.created > MAX_TIME || archived.updated > MAX_TIME {
-        return Err(Error::Invalid { field: "created", reason: "times end with the year 9999".into() });
-    }
-    if let Some(source) = &archived.source {
-        let url = Url::parse(source).map_err(|error| Error::Invalid { field: "source", reason: error.to_string() })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            let reason = format!("images come by http or https, not by {}", url.scheme());
-            return Err(Error::Invalid { field: "source", reason });
+    /// Checks what is said of an image, as what users say is checked.
+    fn check(&self, archived: &Archived) -> Result<(), Error> {
+        let invalid = |field, reason: &str| Err(Error::Invalid { field, reason: reason.to_owned() });
+        if archived.label.name.is_none() {
+            return invalid("name", "an image has a name, and this has none");
+        }
+        if archived.created.max(archived.updated) > self.now().saturating_add(A_DAY) {
+            return invalid("updated", "its time has not come yet");
+        }
+        if let ArchivedState::Failed(reason) = &archived.state
+            && reason.len() > MAX_ERROR
+        {
+            return invalid("error", "a reason is one sentence");
+        }
+        match &archived.source {
+            // Whether it may be asked is looked at when it is; there it may have been.
+            Some(source) => OriginPolicy { allow_private_network: true, ..Default::default() }.parse(source).map(drop),
+            None if archived.state == ArchivedState::Job => invalid("source", "a job needs one, and this has none"),
+            None => Ok(()),
         }
     }
-    if archived.source.is_none() && archived.state == ArchivedState::Job {
-        return Err(Error::Invalid { field: "source", reason: "a job needs one, and this has none".into() });
-    }
-    Ok(())
+}
+
+fn another(archived: &Archived) -> Error {
+    Error::Invalid { field: "id", reason: format!("{} is another image's here", archived.id) }
 }

@@ -73,6 +73,13 @@ impl ImageEntry {
         })
     }
 
+    /// As it is in the archive.
+    pub(super) fn to_json(&self) -> Result<Vec<u8>, Error> {
+        let mut json = serde_json::to_vec_pretty(self).map_err(|error| Error::Archive(error.to_string()))?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
     pub(super) fn parse(json: &[u8]) -> Result<Image, Error> {
         let entry: Self =
             serde_json::from_slice(json).map_err(|error| Error::Archive(format!("it cannot be read: {error}")))?;

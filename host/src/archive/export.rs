@@ -9,7 +9,10 @@ use tokio::sync::mpsc;
 
 use super::entry::{ImageEntry, extension, sha256};
 use super::{HEAD, Head, Known, SUMS, line};
-use crate::{Burrow, Error, Filter, Image, VaultError};
+use crate::{Burrow, Content, Error, Filter, Image, VaultError};
+
+/// The keys of images' records (docs/storage-format.md).
+const IMAGE: &str = "b1:i:";
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -20,7 +23,7 @@ pub struct Exported {
     pub contents: u64,
     /// Bytes of contents.
     pub bytes: u64,
-    /// Images that are damaged, with the reason: they are left out.
+    /// Images that cannot be read, with the reason: they are left out.
     pub damaged: Vec<(String, Error)>,
 }
 
@@ -38,79 +41,132 @@ struct Entry {
 ///
 /// # Errors
 ///
-/// Those of the store; [`Error::Archive`] if the file cannot be written. The file is cut short then, and says so.
+/// Those of the store; [`Error::Write`] if the file cannot be written. The file is cut short then, and says so.
 pub async fn export(
     burrow: &Burrow,
     out: impl Write + Send + 'static,
     known: &Known,
-    mut progress: impl FnMut(&Exported),
+    progress: impl FnMut(&Exported),
 ) -> Result<Exported, Error> {
     let (entries, receiver) = mpsc::channel(4);
     let writer = tokio::task::spawn_blocking(move || write_all(out, receiver));
-    let exported = send_all(burrow, &entries, known, &mut progress).await;
-    drop(entries);
+    let run = Exporter { burrow, entries, known, sums: String::new(), written: HashSet::new() };
+    let exported = run.run(progress).await;
     // If the writer failed, it knows better why.
     writer.await.map_err(|_| Error::Interrupted)??;
     exported
 }
 
-async fn send_all(
-    burrow: &Burrow,
-    entries: &mpsc::Sender<Entry>,
-    known: &Known,
-    progress: &mut impl FnMut(&Exported),
-) -> Result<Exported, Error> {
-    let (mut exported, mut sums, mut written) = (Exported::default(), String::new(), HashSet::new());
-    let head = serde_json::to_vec(&Head::new()).map_err(|error| Error::Archive(error.to_string()))?;
-    send_small(entries, HEAD.into(), 0, head, &mut sums).await?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let ids = futures::stream::iter(all_ids(burrow).await?);
-    let mut images = std::pin::pin!(ids.map(async |id| checked(burrow, id).await).buffered(cores));
-    while let Some(image) = images.next().await {
-        let image = match image {
-            Ok(image) => image,
-            Err((_, Error::Vault(VaultError::NotFound))) => continue,
-            Err((id, error @ Error::Vault(VaultError::Corrupt(_)))) => {
-                exported.damaged.push((id, error));
-                continue;
-            }
-            Err((_, error)) => return Err(error),
-        };
-        let mut json =
-            serde_json::to_vec_pretty(&ImageEntry::new(&image)?).map_err(|error| Error::Archive(error.to_string()))?;
-        json.push(b'\n');
-        let (name, time) = (format!("images/{}.json", image.id), image.created / 1000);
-        if !known.has(&line(&sha256(&json), &name)) {
-            send_small(entries, name, time, json, &mut sums).await?;
-            exported.images += 1;
-        }
-        if let Some(content) = &image.content {
-            let name = format!("content/{}.{}", content.sha256, extension(&content.media_type));
-            let sum = line(&content.sha256, &name);
-            if !known.has(&sum) && written.insert(content.sha256.clone()) {
-                send_content(burrow, entries, name, &image).await?;
-                sums += &sum;
-                sums.push('\n');
-                exported.contents += 1;
-                exported.bytes += content.size;
-            }
-        }
-        progress(&exported);
-    }
-    send_small(entries, SUMS.into(), 0, std::mem::take(&mut sums).into_bytes(), &mut sums).await?;
-    Ok(exported)
+struct Exporter<'a> {
+    burrow: &'a Burrow,
+    entries: mpsc::Sender<Entry>,
+    known: &'a Known,
+    sums: String,
+    /// Lines of contents that are written.
+    written: HashSet<String>,
 }
 
-/// The ids of all images, in order.
-async fn all_ids(burrow: &Burrow) -> Result<Vec<String>, Error> {
+impl Exporter<'_> {
+    async fn run(mut self, mut progress: impl FnMut(&Exported)) -> Result<Exported, Error> {
+        let mut exported = Exported::default();
+        let head = serde_json::to_vec(&Head::new()).map_err(|error| Error::Archive(error.to_string()))?;
+        self.send_small(HEAD.into(), 0, head).await?;
+        let (burrow, cores) = (self.burrow, std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        let ids = futures::stream::iter(all_ids(burrow, &mut exported.damaged).await?);
+        let mut images = std::pin::pin!(ids.map(async |id| checked(burrow, id).await).buffered(cores));
+        while let Some(image) = images.next().await {
+            let written = match image {
+                Ok(image) => self.image(&image, &mut exported).await.map_err(|error| (image.id, error)),
+                Err(unreadable) => Err(unreadable),
+            };
+            match written {
+                // It was removed meanwhile.
+                Ok(()) | Err((_, Error::Vault(VaultError::NotFound))) => {}
+                // A key that is no image's is damaged, too.
+                Err((id, error @ Error::Vault(VaultError::Corrupt(_) | VaultError::InvalidInput(_)))) => {
+                    exported.damaged.push((id, error));
+                }
+                Err((id, error @ Error::Archive(_))) => exported.damaged.push((id, error)),
+                Err((_, error)) => return Err(error),
+            }
+            progress(&exported);
+        }
+        let sums = std::mem::take(&mut self.sums).into_bytes();
+        self.send_small(SUMS.into(), 0, sums).await?;
+        Ok(exported)
+    }
+
+    async fn image(&mut self, image: &Image, exported: &mut Exported) -> Result<(), Error> {
+        let json = ImageEntry::new(image)?.to_json()?;
+        let content = image.content.as_ref().map(|content| {
+            let name = format!("content/{}.{}", content.sha256, extension(&content.media_type));
+            (line(&content.sha256, &name), name, content.size)
+        });
+        let new = content.filter(|(sum, ..)| !self.known.has(sum) && !self.written.contains(sum));
+        // Opened before anything is written: it may have been removed just now.
+        let opened = if new.is_some() { Some(self.burrow.open(&image.id, None).await?) } else { None };
+        let (name, time) = (format!("images/{}.json", image.id), image.created / 1000);
+        if !self.known.has(&line(&sha256(&json), &name)) {
+            self.send_small(name, time, json).await?;
+            exported.images += 1;
+        }
+        if let (Some((sum, name, size)), Some(content)) = (new, opened) {
+            // From here on what fails leaves the archive cut short.
+            self.send_content(name, time, size, content).await.map_err(|_| Error::Interrupted)?;
+            self.sums += &sum;
+            self.sums.push('\n');
+            self.written.insert(sum);
+            exported.contents += 1;
+            exported.bytes += size;
+        }
+        Ok(())
+    }
+
+    async fn send_small(&mut self, name: String, time: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        self.sums += &line(&sha256(&bytes), &name);
+        self.sums.push('\n');
+        let (sender, receiver) = mpsc::channel(1);
+        let entry = Entry { name, time, size: bytes.len() as u64, bytes: receiver };
+        self.entries.send(entry).await.map_err(|_| Error::Interrupted)?;
+        sender.send(bytes.into()).await.map_err(|_| Error::Interrupted)
+    }
+
+    async fn send_content(&self, name: String, time: u64, size: u64, mut content: Content) -> Result<(), Error> {
+        let (sender, bytes) = mpsc::channel(4);
+        self.entries.send(Entry { name, time, size, bytes }).await.map_err(|_| Error::Interrupted)?;
+        while let Some(piece) = content.next().await? {
+            sender.send(piece).await.map_err(|_| Error::Interrupted)?;
+        }
+        Ok(())
+    }
+}
+
+/// The ids of all images, in order. By their keys, for an image that cannot be read is in no list; if those cannot be
+/// listed, as the list has them.
+async fn all_ids(burrow: &Burrow, damaged: &mut Vec<(String, Error)>) -> Result<Vec<String>, Error> {
+    let mut ids = Vec::new();
+    let mut keys = burrow.factory.kv.keys(IMAGE);
+    while let Some(batch) = keys.next().await {
+        match batch {
+            Ok(batch) => ids.extend(batch.iter().filter_map(|key| key.strip_prefix(IMAGE).map(str::to_owned))),
+            Err(error) => {
+                damaged.push(("what cannot be listed".into(), error.into()));
+                ids.extend(listed(burrow).await?);
+            }
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+async fn listed(burrow: &Burrow) -> Result<Vec<String>, Error> {
     let (mut ids, mut cursor) = (Vec::new(), None);
     loop {
         let page = burrow.list(&Filter::default(), cursor, 1000).await?;
         ids.extend(page.images.into_iter().map(|image| image.id));
         cursor = page.next;
         if cursor.is_none() {
-            ids.sort_unstable();
-            ids.dedup();
             return Ok(ids);
         }
     }
@@ -128,40 +184,7 @@ async fn checked(burrow: &Burrow, id: String) -> Result<Image, (String, Error)> 
     checked.await.map_err(|error| (id, error))
 }
 
-async fn send_small(
-    entries: &mpsc::Sender<Entry>,
-    name: String,
-    time: u64,
-    bytes: Vec<u8>,
-    sums: &mut String,
-) -> Result<(), Error> {
-    *sums += &line(&sha256(&bytes), &name);
-    sums.push('\n');
-    let (sender, receiver) = mpsc::channel(1);
-    let entry = Entry { name, time, size: bytes.len() as u64, bytes: receiver };
-    entries.send(entry).await.map_err(|_| Error::Interrupted)?;
-    sender.send(bytes.into()).await.map_err(|_| Error::Interrupted)
-}
-
-async fn send_content(
-    burrow: &Burrow,
-    entries: &mpsc::Sender<Entry>,
-    name: String,
-    image: &Image,
-) -> Result<(), Error> {
-    let mut content = burrow.open(&image.id, None).await?;
-    let size = image.content.as_ref().map_or(0, |content| content.size);
-    let (sender, bytes) = mpsc::channel(4);
-    let entry = Entry { name, time: image.created / 1000, size, bytes };
-    entries.send(entry).await.map_err(|_| Error::Interrupted)?;
-    while let Some(piece) = content.next().await? {
-        sender.send(piece).await.map_err(|_| Error::Interrupted)?;
-    }
-    Ok(())
-}
-
 fn write_all(out: impl Write, mut entries: mpsc::Receiver<Entry>) -> Result<(), Error> {
-    let failed = |error: std::io::Error| Error::Archive(format!("cannot write the archive: {error}"));
     let mut tar = tar::Builder::new(out);
     while let Some(Entry { name, time, size, bytes }) = entries.blocking_recv() {
         let mut header = tar::Header::new_ustar();
@@ -169,13 +192,13 @@ fn write_all(out: impl Write, mut entries: mpsc::Receiver<Entry>) -> Result<(), 
         header.set_mode(0o644);
         header.set_mtime(time);
         let mut pieces = Pieces { bytes, piece: Bytes::new(), left: size };
-        tar.append_data(&mut header, &name, &mut pieces).map_err(failed)?;
+        tar.append_data(&mut header, &name, &mut pieces).map_err(Error::Write)?;
         if pieces.left > 0 {
             // What reads it says why.
             return Ok(());
         }
     }
-    tar.into_inner().and_then(|mut out| out.flush()).map_err(failed)
+    tar.into_inner().and_then(|mut out| out.flush()).map_err(Error::Write)
 }
 
 /// A channel's pieces as one file.

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::entry::{ImageEntry, read_small, read_sums, sha256};
-use super::{HEAD, Head, SUMS, broken, cut_short, foreign};
+use super::{Head, Known, SUMS, broken, cut_short, foreign, line, plain};
 use crate::{Burrow, Error, Image, Restored, VaultError};
 
 /// Bytes that are read at once.
@@ -34,7 +34,10 @@ enum Entry {
 }
 
 /// Puts back all images of an archive, and calls `progress` after each. What is here already stays, unless the archive
-/// has it newer. Doing it again, after it was broken off too, is no harm.
+/// has it newer, or it is damaged here. Doing it again, after it was broken off too, is no harm.
+///
+/// `known`, if given, is what the archive says that it holds: read before, it keeps altered descriptions of images out.
+/// Without, those are noticed at the end only.
 ///
 /// # Errors
 ///
@@ -42,6 +45,7 @@ enum Entry {
 pub async fn import(
     burrow: &Burrow,
     archive: impl Read + Send + 'static,
+    known: Option<&Known>,
     mut progress: impl FnMut(&Imported),
 ) -> Result<Imported, Error> {
     let (sender, mut entries) = mpsc::channel(4);
@@ -52,8 +56,16 @@ pub async fn import(
     while let Some(entry) = entries.recv().await {
         match entry {
             Entry::Image { name, json } => {
-                seen.insert(name.clone(), sha256(&json));
                 give_up(&mut imported, waiting.take());
+                let sum = sha256(&json);
+                if known.is_some_and(|known| !known.has(&line(&sum, &name))) {
+                    imported.failed.push((name, altered()));
+                    continue;
+                }
+                if seen.insert(name.clone(), sum).is_some() {
+                    imported.failed.push((name, Error::Archive("it is there twice; the first was taken".into())));
+                    continue;
+                }
                 let image = match ImageEntry::parse(&json) {
                     Ok(image) => image,
                     Err(error) => {
@@ -105,6 +117,10 @@ fn count(imported: &mut Imported, name: String, restored: Result<Restored, Error
     Ok(())
 }
 
+fn altered() -> Error {
+    Error::Archive(format!("it is not what {SUMS} says, so it was altered or damaged"))
+}
+
 /// Whether the images are those that were written. Contents prove themselves.
 fn check(seen: &HashMap<String, String>, sums: &str) -> Result<(), Error> {
     let sums: HashMap<&str, &str> =
@@ -119,16 +135,17 @@ fn check(seen: &HashMap<String, String>, sums: &str) -> Result<(), Error> {
 
 fn read_all(archive: impl Read, entries: &mpsc::Sender<Entry>) -> Result<(), Error> {
     let mut archive = tar::Archive::new(archive);
+    let mut ended = false;
     for (n, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
-        let mut entry = entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let (name, mut entry) = plain(n, entry)?;
+        if ended {
+            return Err(foreign(&format!("something follows its {SUMS}")));
+        }
         if n == 0 {
-            if name != HEAD {
-                return Err(foreign(&format!("it does not begin with {HEAD}")));
-            }
             Head::check(&read_small(&mut entry)?)?;
             continue;
         }
+        ended = name == SUMS;
         let next = if name == SUMS {
             Entry::Sums(read_sums(&mut entry)?)
         } else if name.starts_with("images/") {

@@ -20,7 +20,7 @@ fn what_is_no_archive_says_so() {
         (Vec::new(), "cut short"),
         (b"GIF89a".to_vec(), "no archive"),
         (vec![b'x'; 10_000], "no archive"),
-        (archive(&[("a", b"b")]), "does not begin with burrow.json"),
+        (archive(&[("a", b"b")]), "must be burrow.json"),
         (archive(&[(HEAD, b"{}")]), "another program's"),
         (archive(&[(HEAD, br#"{"format":"burrow-archive","version":2}"#)]), "version 2"),
         (archive(&[(HEAD, head), ("images/x.json", b"{}")]), "cut short"),

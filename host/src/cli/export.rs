@@ -29,11 +29,15 @@ impl Export {
             let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             known.add(std::io::BufReader::new(file)).with_context(|| path.display().to_string())?;
         }
-        let is_stdout = self.archive == Path::new("-");
-        let part = if is_stdout { None } else { Some(output::part(&self.archive)) };
+        let path = &self.archive;
+        // A pipe or a device is written as it is.
+        let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+        let part = (path != Path::new("-") && !is_special).then(|| output::part(path));
+        let create = |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
         let out: Box<dyn Write + Send> = match &part {
+            Some(part) => Box::new(create(part)?),
+            None if is_special => Box::new(create(path)?),
             None => Box::new(std::io::stdout()),
-            Some(part) => Box::new(File::create(part).with_context(|| format!("cannot write {}", part.display()))?),
         };
         let mut progress = Progress::new();
         let exported = export(&opened.burrow, out, &known, |exported| {
@@ -41,23 +45,19 @@ impl Export {
         });
         let exported = exported.await;
         progress.clear();
-        let exported = match (exported, &part) {
-            (Ok(exported), Some(part)) => {
-                let path = &self.archive;
-                let file = File::open(part).and_then(|file| file.sync_all());
-                file.and_then(|()| std::fs::rename(part, path))
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-                exported
+        let written = exported.map_err(anyhow::Error::from).and_then(|exported| {
+            if let Some(part) = &part {
+                let renamed =
+                    File::open(part).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(part, path));
+                renamed.with_context(|| format!("cannot write {}", path.display()))?;
             }
-            (Ok(exported), None) => exported,
-            (Err(error), part) => {
-                if let Some(part) = part {
-                    // It may never have come to be.
-                    let _ = std::fs::remove_file(part);
-                }
-                return Err(error.into());
-            }
-        };
+            Ok(exported)
+        });
+        if let (Err(_), Some(part)) = (&written, &part) {
+            // It may never have come to be.
+            let _ = std::fs::remove_file(part);
+        }
+        let exported = written?;
         for (id, error) in &exported.damaged {
             output::complain(&format!("{id} was left out: {error}"));
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use burrow_host::archive::import;
+use burrow_host::archive::{Known, import};
 
 use super::Opened;
 use super::output::{self, Progress};
@@ -23,14 +23,24 @@ impl Import {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let mut code = ExitCode::SUCCESS;
         for path in self.archives {
+            let open = || File::open(&path).with_context(|| format!("cannot read {}", path.display()));
+            let mut known = None;
             let archive: Box<dyn Read + Send> = if path == Path::new("-") {
                 Box::new(std::io::stdin())
             } else {
-                Box::new(File::open(&path).with_context(|| format!("cannot read {}", path.display()))?)
+                let file = open()?;
+                // What can be read twice is checked before anything of it is taken.
+                if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                    let mut sums = Known::default();
+                    sums.add(std::io::BufReader::with_capacity(1 << 20, open()?))
+                        .with_context(|| path.display().to_string())?;
+                    known = Some(sums);
+                }
+                Box::new(file)
             };
             let mut progress = Progress::new();
             let archive = std::io::BufReader::with_capacity(1 << 20, archive);
-            let imported = import(&opened.burrow, archive, |imported| {
+            let imported = import(&opened.burrow, archive, known.as_ref(), |imported| {
                 let images = imported.restored + imported.present;
                 progress.show(|| format!("{images} images, {}", output::bytes(imported.bytes)));
             });

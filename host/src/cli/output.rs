@@ -1,5 +1,6 @@
 //! Printing: results to standard output, complaints, notes and progress to standard error.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Prints a line of the result.
 pub(super) fn line(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
+    writeln!(out, "{}", plain(text))?;
     out.flush()
 }
 
@@ -20,7 +21,16 @@ pub(super) fn complain(text: &str) {
 /// Prints what is good to know.
 pub(super) fn note(text: &str) {
     // If even this cannot be written, there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", plain(text));
+}
+
+/// Text without control characters: what others wrote must not move the cursor.
+fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(escape).collect::<String>().into()
 }
 
 /// A number of bytes for people.
@@ -31,7 +41,7 @@ pub(super) fn bytes(count: u64) -> String {
 /// Where a file is written before it is whole.
 pub(super) fn part(path: &Path) -> PathBuf {
     let mut part = OsString::from(path);
-    part.push(".part");
+    part.push(format!(".{}.part", std::process::id()));
     part.into()
 }
 

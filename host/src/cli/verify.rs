@@ -49,8 +49,14 @@ impl Verify {
                         }
                         let burrow = burrow.clone();
                         reading.spawn(async move {
-                            let first = images.first().map_or("", String::as_str);
-                            let read = burrow.verify_content(first).await;
+                            let mut read = Ok(0);
+                            for image in &images {
+                                read = burrow.verify_content(image).await;
+                                // One that was removed meanwhile says nothing of the others.
+                                if !matches!(read, Err(Error::Vault(VaultError::NotFound))) {
+                                    break;
+                                }
+                            }
                             (images, read)
                         });
                     }
@@ -113,7 +119,7 @@ impl Report {
                     self.fault(&Fault { kind, key, image, detail, repaired: false })?;
                 }
             }
-            // It was removed meanwhile.
+            // All were removed meanwhile.
             Err(Error::Vault(VaultError::NotFound)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -134,13 +140,12 @@ impl Report {
             output::line(&json!({ "summary": summary }).to_string())?;
         } else {
             let all = format!("{images} images with {contents} contents of {}", output::bytes(bytes));
-            match (faults, faults - repaired) {
-                (0, _) => output::line(&format!("{all}: all is well"))?,
-                (_, 0) => output::line(&format!("{all}: {faults} faults, all repaired"))?,
-                (_, left) if self.repaired > 0 => {
-                    output::line(&format!("{all}: {faults} faults, {left} of them left"))?;
-                }
-                _ => output::line(&format!("{all}: {faults} faults"))?,
+            let count = if faults == 1 { "1 fault".into() } else { format!("{faults} faults") };
+            match faults - repaired {
+                _ if faults == 0 => output::line(&format!("{all}: all is well"))?,
+                0 => output::line(&format!("{all}: {count}, all repaired"))?,
+                left if repaired > 0 => output::line(&format!("{all}: {count}, {left} left"))?,
+                _ => output::line(&format!("{all}: {count}"))?,
             }
             if !damaged.is_empty() {
                 output::line(&format!("damaged: {} of {images} images", damaged.len()))?;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, is_covered, sum};
 use file::VaultFile;
@@ -34,6 +34,11 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// Whether nothing is there yet, neither the directory's store nor something that is no directory.
+    pub(super) fn is_missing(directory: &Path) -> bool {
+        VaultFile::is_missing(directory)
+    }
+
     /// Opens the store in a directory, or makes a new one.
     ///
     /// # Errors
@@ -138,17 +143,22 @@ impl KeyValue for Embedded {
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
         // Those that are not in the file yet come first: one that lands there meanwhile is then given at least once.
         let seen = self.shared.lock().seen_keys(prefix);
-        let landed = stream::try_unfold(Some(None::<String>), move |after| async move {
-            let Some(after) = after else { return Ok(None) };
-            let (shared, prefix) = (self.shared.clone(), prefix.to_owned());
+        let (shared, prefix) = (self.shared.clone(), prefix.to_owned());
+        let (batches, receiver) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || {
             // A leaf of the tree has its values beside its keys, so listing reads the whole file.
-            let listed = tokio::task::spawn_blocking(move || shared.file.keys(&prefix, after.as_deref(), KEYS_A_BATCH));
-            let mut keys = listed.await.map_err(|_| closed(&self.shared))??;
-            let after = (keys.len() == KEYS_A_BATCH).then(|| keys.last().cloned());
-            let state = self.shared.lock();
-            keys.retain(|key| !matches!(state.seen(key), Some(Written(None))));
-            Ok(Some((keys, after)))
+            let listed = shared.file.keys(&prefix, KEYS_A_BATCH, |mut keys| {
+                let state = shared.lock();
+                keys.retain(|key| !matches!(state.seen(key), Some(Written(None))));
+                drop(state);
+                batches.blocking_send(Ok(keys)).is_ok()
+            });
+            if let Err(error) = listed {
+                // The reader may be gone.
+                let _ = batches.blocking_send(Err(error));
+            }
         });
+        let landed = stream::unfold(receiver, async |mut batches| Some((batches.recv().await?, batches)));
         stream::once(async { Ok(seen) }).chain(landed).boxed()
     }
 }

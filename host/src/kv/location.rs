@@ -73,6 +73,11 @@ impl Location {
         matches!(self, Self::Directory(_) | Self::Memory)
     }
 
+    /// Whether it is a directory that has no store yet, so that opening it would make one.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Directory(path) if Embedded::is_missing(path))
+    }
+
     /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.
     ///
     /// # Errors

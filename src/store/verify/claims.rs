@@ -32,7 +32,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     Rubbish::Takeover(id, updated, window) => drop(trashed.takeovers.insert((id, updated, window))),
                     Rubbish::Answer(key, window) => drop(trashed.answers.insert((key, window))),
                 },
-                Err(error) => self.forget(&Key::trash(seq), error.to_string()).await?,
+                Err(error) => self.forget(&Key::trash(seq), error).await?,
             }
         }
         let highest = survey.trash.last().copied().unwrap_or(0);
@@ -60,7 +60,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let store = self.store;
         for &id in survey.removals.iter().filter(|id| !trashed.removals.contains(id)) {
             // Some stores keep a counter that was only looked at.
-            let looked_at = !store.is_removed(id).await? && survey.images.binary_search(&id).is_ok();
+            let looked_at = !store.is_removed(id).await? && survey.has(id);
             if !looked_at {
                 let how = store.discard(Rubbish::Removal(id));
                 self.mend(FaultKind::Orphan, &Key::removal(id), None, detail(), how).await?;
@@ -91,7 +91,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 }
                 Ok(_) => {}
                 // A request that is sent again is then done again.
-                Err(error) => self.forget(&Key::answered(&key), error.to_string()).await?,
+                Err(error) => self.forget(&Key::answered(&key), error).await?,
             }
         }
         Ok(())

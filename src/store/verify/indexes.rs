@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::super::names::WINDOW;
 use super::images::Found;
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
@@ -17,10 +18,15 @@ pub(super) struct Indexes {
     pub(super) names: Names,
 }
 
+/// A counter this far beyond the highest number in use is damaged: what walks to it would not end.
+const FAR: i64 = 10_000_000;
+
 /// The numbers of the entries by which a name leads to an image.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) entries: HashMap<(Sha256Hex, ImageId), Vec<u64>>,
+    /// Entries that are so old that nobody looks at them.
+    unseen: Vec<(Sha256Hex, ImageId, u64)>,
     /// Entries of each name.
     pub(super) counts: HashMap<Sha256Hex, usize>,
 }
@@ -29,62 +35,67 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     /// Reads the entries. Damaged ones are deleted, and made anew when their image is come to.
     pub(super) async fn indexes(&mut self, survey: &Survey) -> Result<Indexes, Error> {
         let mut indexes = Indexes::default();
+        let newest = self.name_counters(survey).await?;
         for (seq, entry) in self.load_all::<_, Pointer>(&survey.feed, |&seq| Key::feed(seq)).await? {
             match entry {
                 Ok(Some(Pointer::Image(id))) => {
                     indexes.feed.insert(seq, id);
                 }
                 Ok(None) => {}
-                Ok(Some(other)) => self.forget(&Key::feed(seq), format!("it leads to no image: {other:?}")).await?,
-                Err(error) => self.forget(&Key::feed(seq), error.to_string()).await?,
+                Ok(Some(other)) => {
+                    let why = Error::Corrupt(format!("it leads to no image: {other:?}"));
+                    self.forget(&Key::feed(seq), why).await?;
+                }
+                Err(error) => self.forget(&Key::feed(seq), error).await?,
             }
         }
         let key = |(name, n): &(Sha256Hex, u64)| Key::namesake(name, *n);
         for ((name, n), entry) in self.load_all::<_, Namesake>(&survey.namesakes, key).await? {
             match entry {
+                // Nobody looks at it that far back.
+                Ok(Some(namesake)) if newest.get(&name).is_some_and(|newest| n + WINDOW <= *newest) => {
+                    indexes.names.unseen.push((name, namesake.id, n));
+                }
                 Ok(Some(namesake)) => {
                     *indexes.names.counts.entry(name.clone()).or_default() += 1;
                     indexes.names.entries.entry((name, namesake.id)).or_default().push(n);
                 }
                 Ok(None) => {}
-                Err(error) => self.forget(&Key::namesake(&name, n), error.to_string()).await?,
+                Err(error) => self.forget(&Key::namesake(&name, n), error).await?,
             }
         }
-        self.name_counters(survey).await?;
         Ok(indexes)
     }
 
-    /// Tells of a damaged entry, and deletes it.
-    pub(super) async fn forget(&mut self, key: &Key, detail: String) -> Result<(), Error> {
-        let store = self.store;
-        self.mend(FaultKind::DamagedRecord, key, None, detail, async { Ok(store.ports.delete(key).await?) }).await
-    }
-
-    /// A name's counter has reached the highest number of its entries.
-    async fn name_counters(&mut self, survey: &Survey) -> Result<(), Error> {
+    /// A name's counter has reached the highest number of its entries. Returns the counters.
+    async fn name_counters(&mut self, survey: &Survey) -> Result<HashMap<Sha256Hex, u64>, Error> {
         let mut highest = BTreeMap::<&Sha256Hex, u64>::new();
         for (name, n) in &survey.namesakes {
             let highest = highest.entry(name).or_default();
             *highest = (*highest).max(*n);
         }
+        let mut newest = HashMap::with_capacity(highest.len());
         for (name, highest) in highest {
-            self.reaches(&Key::name(name), survey.names.binary_search(name).is_ok(), highest).await?;
+            let is_there = survey.names.binary_search(name).is_ok();
+            newest.insert(name.clone(), self.reaches(&Key::name(name), is_there, highest).await?);
         }
-        Ok(())
+        Ok(newest)
     }
 
-    /// A counter has reached a number that was given out by it. Some stores keep a counter that is only looked at, so it
-    /// is looked at only if it is there.
-    pub(super) async fn reaches(&mut self, key: &Key, is_there: bool, highest: u64) -> Result<(), Error> {
+    /// A counter has reached a number that was given out by it, and is not far beyond; returns what it is then. Some
+    /// stores keep a counter that is only looked at, so it is looked at only if it is there.
+    pub(super) async fn reaches(&mut self, key: &Key, is_there: bool, highest: u64) -> Result<u64, Error> {
         let store = self.store;
-        let count = if is_there { store.ports.increment(key, 0).await? } else { 0 };
-        let missing = i64::try_from(highest).unwrap_or(i64::MAX).saturating_sub(count);
-        if missing <= 0 {
-            return Ok(());
+        let count = if is_there { self.counter(key).await? } else { 0 };
+        let right = i64::try_from(highest).unwrap_or(i64::MAX);
+        let too_high = self.is_alone() && count.saturating_sub(right) > FAR;
+        if count >= right && !too_high {
+            return Ok(u64::try_from(count).unwrap_or(0));
         }
-        let detail = format!("it is {count}, and number {highest} was given out");
-        let how = async { Ok(store.ports.increment(key, missing).await.map(drop)?) };
-        self.mend(FaultKind::WrongCount, key, None, detail, how).await
+        let detail = format!("it is {count}, and the highest number in use is {highest}");
+        let how = async { Ok(store.ports.increment(key, right.saturating_sub(count)).await.map(drop)?) };
+        self.mend(FaultKind::WrongCount, key, None, detail, how).await?;
+        Ok(highest)
     }
 
     /// Lists images that are not in the feed; what is left of `entries` leads nowhere.
@@ -107,6 +118,9 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             // A damaged image may be the one that is listed here.
             if found.damaged.contains(&id) {
                 continue;
+            }
+            if !survey.has(id) && passing_over(store.image(id).await)?.is_some() {
+                return Err(Error::Corrupt(format!("the list of keys lacks {}, which is there", Key::image(id))));
             }
             let key = Key::feed(seq);
             let detail = format!("no image {id} has this number");
@@ -142,13 +156,14 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             self.mend(FaultKind::Unlisted, &key, Some(id), detail, store.enter_name_anew(&record)).await?;
         }
         let mut stale: Vec<_> = if self.is_alone() { names.entries.into_iter().collect() } else { Vec::new() };
+        stale.extend(names.unseen.into_iter().map(|(name, id, n)| ((name, id), vec![n])));
         stale.sort_unstable();
         for ((name, id), numbers) in stale {
             if found.damaged.contains(&id) {
                 continue;
             }
             for key in numbers.iter().map(|&n| Key::namesake(&name, n)) {
-                let detail = format!("no image {id} bears this name");
+                let detail = format!("no image {id} bears this name, or newer entries say so");
                 let how = async { Ok(store.ports.delete(&key).await?) };
                 self.mend(FaultKind::Stale, &key, Some(id), detail, how).await?;
             }

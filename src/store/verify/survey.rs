@@ -66,6 +66,11 @@ fn tidy<T: Ord>(list: &mut Vec<T>) {
 }
 
 impl Survey {
+    /// Whether there is a record of this image.
+    pub(super) fn has(&self, id: ImageId) -> bool {
+        self.images.binary_search(&id).is_ok()
+    }
+
     fn note(&mut self, key: &str) {
         if !key.starts_with("b1:") {
             // Another program's: a store may be shared.

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use redb::backends::FileBackend;
-use redb::{Database, Error, ReadableDatabase as _, TableDefinition, TableError};
+use redb::{Database, Error, ReadableDatabase as _, ReadableTableMetadata as _, TableDefinition, TableError};
 
 use super::super::{KvError, Result};
 use super::disk::{Disk, Overlay};
@@ -58,6 +58,11 @@ enum Fault {
 }
 
 impl VaultFile {
+    pub(super) fn is_missing(directory: &Path) -> bool {
+        let missing = |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        missing(directory) || (directory.is_dir() && missing(&directory.join(NAME)))
+    }
+
     /// Opens the store in a directory, or makes a new one.
     pub(super) fn open(directory: &Path) -> Result<Self> {
         let path = directory.join(NAME);
@@ -179,23 +184,33 @@ impl VaultFile {
         })
     }
 
-    /// Returns the next keys that begin with a prefix, in order, at most `limit`.
-    pub(super) fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
-        let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
+    /// Gives all keys that begin with a prefix, in batches of about `limit`, until nobody wants more. All of one moment,
+    /// and by one walk through the file: a damaged page must not pass for the end of the list.
+    pub(super) fn keys(&self, prefix: &str, limit: usize, give: impl Fn(Vec<String>) -> bool) -> Result<()> {
+        let damaged = |why: &str| Error::Corrupted(format!("{why}, so some are missing"));
         self.with("list the keys of", |database| {
             let table = database.begin_read()?.open_table(VALUES)?;
-            let mut keys = Vec::new();
-            for entry in table.range::<&str>((from, Bound::Unbounded))? {
+            let (mut batch, mut count, mut last) = (Vec::new(), 0, None::<String>);
+            for entry in table.range::<&str>((Bound::Included(prefix), Bound::Unbounded))? {
                 let (key, _) = entry?;
-                // In a damaged file keys may be out of order, and must not lead round in circles.
-                let forward =
-                    keys.last().map_or(after, |last: &String| Some(last)).is_none_or(|last| key.value() > last);
-                if keys.len() == limit || !key.value().starts_with(prefix) || !forward {
+                if last.as_deref().is_some_and(|last| key.value() <= last) {
+                    return Err(damaged("its keys are out of order"));
+                }
+                if !key.value().starts_with(prefix) {
                     break;
                 }
-                keys.push(key.value().to_owned());
+                count += 1;
+                last = Some(key.value().to_owned());
+                batch.extend(last.clone());
+                if batch.len() == limit && !give(std::mem::take(&mut batch)) {
+                    return Ok(());
+                }
             }
-            Ok(keys)
+            if prefix.is_empty() && count != table.len()? {
+                return Err(damaged("it has fewer keys than it should have"));
+            }
+            give(batch);
+            Ok(())
         })
     }
 
