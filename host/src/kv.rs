@@ -28,7 +28,7 @@ pub type Result<T> = std::result::Result<T, KvError>;
 /// Writes are applied in the order in which they are begun. A write to a key that [`is_covered`] may be acknowledged
 /// before it is durable, and so is an increment; but either is durable before any write begun after it is. Every other
 /// write is durable when its future resolves. A write that failed may land later, but not after one that was begun
-/// when it had failed. docs/stores.md says what else each store promises.
+/// when it had failed (on Redis, where a time-out may hide it, even then). docs/stores.md says what else each store promises.
 pub trait KeyValue: Send + Sync + 'static {
     /// Returns the value of a key, if it has one.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;

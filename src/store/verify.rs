@@ -175,8 +175,11 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
             Ok(count) => return Ok(count),
             Err(error) => error,
         };
-        // A store that fails does so here, too.
-        if self.store.ports.get(key).await?.is_none() {
+        // Counters are 8 bytes in some stores, decimal digits in others. If these bytes are either, it is the store that
+        // fails.
+        let bytes = self.store.ports.get(key).await?.unwrap_or_default();
+        let is_decimal = std::str::from_utf8(&bytes).is_ok_and(|text| text.parse::<i64>().is_ok());
+        if bytes.is_empty() || bytes.len() == 8 || is_decimal {
             return Err(error.into());
         }
         self.forget(key, Error::Corrupt(error.to_string())).await?;

@@ -357,6 +357,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "verify during ingest and delete",
         prepare: |bench| {
             let twin = bench.ingest("/red/1", "a");
+            bench.pass(61 * MINUTE);
             vec![Ingest("/red/2", "b"), Remove(twin.id), Verify]
         },
         ..SOME
@@ -365,6 +366,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "verify during rename and retry",
         prepare: |bench| {
             let (a, late) = (bench.put("red", "a"), bench.ingest("/late-blue/1", "b"));
+            bench.pass(61 * MINUTE);
             vec![Rename(a.id, "c"), Retry(late.id), Verify]
         },
         ..SOME

@@ -4,15 +4,19 @@ use std::path::Path;
 
 use hyper::Method;
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{FILE, KEY, Kept, NAME, Sample, listed, misread, upload};
 use crate::support::client::{Client, Reply};
 use crate::support::images::sha256;
 use crate::support::process::{Ended, Process, serve, serving};
 use crate::support::random::Random;
+use crate::support::verify::verify;
 
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
+
+/// The byte of a record that has its version.
+const VERSION: usize = 1;
 
 /// What is damaged, and what must not work then. Everything else must.
 struct Damage {
@@ -32,7 +36,8 @@ pub async fn a_flipped_byte_in_a_value_harms_only_what_it_belongs_to() {
     for damage in damages(&sample) {
         let store = sample.copy();
         let position = flip(store.path(), &damage.key, &mut random);
-        for fault in faults(&sample, store.path(), &damage).await {
+        let verified = verified(&sample, store.path(), &damage, position).await;
+        for fault in verified.into_iter().chain(faults(&sample, store.path(), &damage).await) {
             wrong.push(format!("{} ({}, byte {position}, seed {seed}): {fault}", damage.what, damage.key));
         }
     }
@@ -73,6 +78,28 @@ fn damages(sample: &Sample) -> Vec<Damage> {
         harmless("mark", "b1:s:settled".into()),
         harmless("mark", "b1:s:emptied".into()),
     ]
+}
+
+/// `verify` finds the damage and names the image, if it is one; what it repairs is sound, and nothing else is harmed.
+async fn verified(sample: &Sample, store: &Path, damage: &Damage, position: usize) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let harmed = if damage.unreadable { json!([sample.victim.id]) } else { json!([]) };
+    let found = verify(store, false).await;
+    if found.sound || found.summary["damaged_images"] != harmed {
+        wrong.push(format!("verify: {found:?}"));
+    }
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(store.join(FILE), copy.path().join(FILE)).unwrap();
+    let repaired = verify(copy.path(), true).await;
+    let after = verify(copy.path(), false).await;
+    // A record that says that a newer Burrow wrote it is left alone.
+    let left = damage.unreadable || position == VERSION;
+    if after.summary["damaged_images"] != harmed || after.sound == left {
+        wrong.push(format!("verify --repair: {repaired:?}; then verify: {after:?}"));
+    }
+    let (_process, client) = serving(copy.path()).await;
+    wrong.extend(others(sample, &client).await);
+    wrong
 }
 
 /// Everything that is not as it must be.
