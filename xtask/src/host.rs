@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{cargo, root, run, say};
+use crate::component::install;
+use crate::run::{cargo, output, root, run, say};
 
 /// Builds `burrow` and serves.
 pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
@@ -27,6 +28,10 @@ fn burrow() -> PathBuf {
 
 /// Runs every test.
 pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
+    if output("redis-server", &["--version"]).is_none() {
+        // One of the stores that are tested.
+        install(&["redis-server"])?;
+    }
     say("testing (the first time builds wasmtime, which takes some minutes)");
     let mut command = cargo();
     command.args(["test", "--locked", "--release", "--workspace"]);
