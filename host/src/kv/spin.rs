@@ -160,7 +160,9 @@ impl File {
         let advice = match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "; another process holds it, try again",
             Some(ErrorCode::NotADatabase) => "; name the directory of a Spin app",
-            Some(ErrorCode::DatabaseCorrupt) => "; it is damaged: `burrow verify` says what is lost, or restore a copy",
+            Some(ErrorCode::DatabaseCorrupt) => {
+                "; it is damaged: `burrow export` saves what can be read, or restore a copy"
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 "; it and its directory must be writable for this user"
             }

@@ -339,7 +339,7 @@ pub(super) fn initialize(disk: Disk) -> std::result::Result<(), Error> {
 fn describe(path: &Path, doing: &str, fault: &Fault) -> KvError {
     let shown = path.display();
     let damaged = |why: &dyn Display| {
-        format!("the store {shown} is damaged: {why}; `burrow verify` says what is lost, or restore a copy of it")
+        format!("the store {shown} is damaged: {why}; `burrow export` saves what can be read, or restore a copy of it")
     };
     KvError(match fault {
         Fault::Panic(said) => damaged(said),
