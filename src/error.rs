@@ -1,5 +1,7 @@
 //! The one error type of the core. `http/problem.rs` turns it into an HTTP answer, `exports.rs` into the WIT's error.
 
+use std::time::Duration;
+
 use crate::download::FetchError;
 use crate::record::Status;
 
@@ -29,6 +31,9 @@ pub enum Error {
     /// The image has not failed, so there is nothing to try again.
     #[error("the image is {}, not failed", .0.as_str())]
     NotFailed(Status),
+    /// Somebody else is at the job, or may be by now.
+    #[error("the image is {}, and somebody else may be at it", .0.as_str())]
+    Held(Status),
     /// The bytes given do not have the digest given.
     #[error("{0}")]
     Digest(String),
@@ -100,6 +105,14 @@ pub fn passing_over<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Err
 }
 
 impl Error {
+    /// How long the origin asks not to be asked again.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Fetch(error) => error.retry_after(),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether trying the same again, later, could end differently.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -51,6 +51,7 @@ pub struct Settings {
     pub link_keys: LinkKeys,
     pub max_link_seconds: u64,
     pub cors_origins: Origins,
+    pub run_jobs: bool,
 }
 
 impl Default for Settings {
@@ -65,6 +66,7 @@ impl Default for Settings {
             link_keys: LinkKeys::default(),
             max_link_seconds: 7 * 86_400,
             cors_origins: Origins::None,
+            run_jobs: true,
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `b1:n:{sha256 of name}` | counter: times that an image came to bear that name |
 //! | `b1:n:{sha256 of name}:{n}` | the image that did so as number `n`, from 1 |
 //! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
+//! | `b1:o:{sha256 of URL}` | the image recorded last for that URL, a hint |
 //! | `b1:a:{image}:{updated}:{window}` | counter: who makes it 1 may take the job over, as it was written then, in that window of time |
 //! | `b1:k:{sha256 of key}` | the images that a request with that idempotency key made |
 //! | `b1:k:{sha256 of key}:{window}` | counter: who makes it 1 may answer the request in that window of time |
@@ -55,11 +56,6 @@ impl ImageId {
         let id = Self(uuid);
         (uuid.get_version_num() == 7 && text.eq_ignore_ascii_case(&id.to_string())).then_some(id)
     }
-
-    /// When it was made, in milliseconds since 1970.
-    pub fn made(self) -> u64 {
-        made(self.0)
-    }
 }
 
 impl BlobId {
@@ -67,16 +63,6 @@ impl BlobId {
     pub fn new(now: u64, random: &[u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
     }
-
-    /// When it was made, in milliseconds since 1970.
-    pub fn made(self) -> u64 {
-        made(self.0)
-    }
-}
-
-/// The time in a `UUIDv7`: its first 48 bits (RFC 9562 section 5.7).
-fn made(uuid: Uuid) -> u64 {
-    u64::try_from(uuid.as_u128() >> 80).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for ImageId {
@@ -181,6 +167,11 @@ impl Key {
     /// `b1:f:{seq}`.
     pub fn feed(seq: u64) -> Self {
         Self(format!("b1:f:{seq}"))
+    }
+
+    /// `b1:o:{sha256 of URL}`.
+    pub fn source(url: &Sha256Hex) -> Self {
+        Self(format!("b1:o:{url}"))
     }
 
     /// `b1:a:{image}:{updated}:{window}`.

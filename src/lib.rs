@@ -34,4 +34,6 @@ pub mod record;
 pub mod settings;
 pub mod sniff;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod vault;

@@ -66,23 +66,33 @@ impl Packer {
         !self.block.is_empty()
     }
 
-    /// Packs the current block and empties it; the number of the chunk is how many were packed before. Looks, at the
-    /// first block, whether this is an image and which codec pays. Lets others run every [`STEP`] bytes.
-    pub async fn pack_block(&mut self, clock: &impl Clock) -> Result<(u32, Vec<u8>), Error> {
-        let number = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
+    /// Packs the current block and empties it. Looks, at the first block, whether this is an image and which codec pays.
+    /// Lets others run every [`STEP`] bytes.
+    pub async fn pack_block(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
         if self.sniffed.is_none() {
             self.sniffed = Some(sniff(&self.block).ok_or_else(|| Error::NotAnImage(describe(&self.block)))?);
         }
         let chunk = match self.codec {
             Some(Codec::Raw) => self.block.clone(),
-            Some(Codec::Deflate) => self.deflate_block(clock).await?,
+            Some(Codec::Deflate) => deflate(&mut self.deflater, &self.block, clock).await?,
             None => self.choose(clock).await?,
         };
         clock.yield_now().await;
-        let len = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-        self.chunks.push((len, xxh3_64(&chunk)));
         self.block.clear();
-        Ok((number, chunk))
+        Ok(chunk)
+    }
+
+    /// Takes the current block, for somebody else to [`deflate`]; none if that is not what has to be done with it.
+    pub fn take_block(&mut self) -> Option<Vec<u8>> {
+        (self.codec == Some(Codec::Deflate)).then(|| std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)))
+    }
+
+    /// Takes note of the next chunk, in the order of the blocks; returns its number.
+    pub fn note(&mut self, chunk: &[u8]) -> u32 {
+        let number = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
+        let len = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        self.chunks.push((len, xxh3_64(chunk)));
+        number
     }
 
     /// Ends: what was packed, and what it is.
@@ -108,7 +118,7 @@ impl Packer {
         let mut deflater = Deflater::default();
         deflater.push(probe)?;
         if pays(probe.len(), deflater.finish_block()?.len()) {
-            let chunk = self.deflate_block(clock).await?;
+            let chunk = deflate(&mut self.deflater, &self.block, clock).await?;
             if pays(self.block.len(), chunk.len()) {
                 self.codec = Some(Codec::Deflate);
                 return Ok(chunk);
@@ -117,17 +127,18 @@ impl Packer {
         self.codec = Some(Codec::Raw);
         Ok(self.block.clone())
     }
+}
 
-    async fn deflate_block(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
-        for step in self.block.chunks(STEP) {
-            self.deflater.push(step)?;
-            clock.yield_now().await;
-        }
-        let chunk = self.deflater.finish_block()?;
-        if inflate_block(&chunk, self.block.len())? == self.block {
-            Ok(chunk)
-        } else {
-            Err(Error::Corrupt("a packed block did not unpack to the same bytes, so it was not stored".into()))
-        }
+/// Packs a block and unpacks it again, to see that it comes back the same. Lets others run every [`STEP`] bytes.
+pub async fn deflate(deflater: &mut Deflater, block: &[u8], clock: &impl Clock) -> Result<Vec<u8>, Error> {
+    for step in block.chunks(STEP) {
+        deflater.push(step)?;
+        clock.yield_now().await;
+    }
+    let chunk = deflater.finish_block()?;
+    if inflate_block(&chunk, block.len())? == block {
+        Ok(chunk)
+    } else {
+        Err(Error::Corrupt("a packed block did not unpack to the same bytes, so it was not stored".into()))
     }
 }

@@ -49,14 +49,22 @@ impl AllowedHosts {
     }
 }
 
+/// Reads a URL given by a user, whether or not it may be asked for.
+pub fn parse(text: &str) -> Result<Url, Error> {
+    if text.len() > MAX_URL_BYTES {
+        return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
+    }
+    Url::parse(text.trim()).map_err(|error| invalid(format!("not a URL: {error}")))
+}
+
+fn invalid(reason: String) -> Error {
+    Error::Invalid { field: "url", reason }
+}
+
 impl OriginPolicy {
-    /// Reads a URL given by a user.
+    /// Reads a URL given by a user that is to be asked for.
     pub fn parse(&self, text: &str) -> Result<Url, Error> {
-        let invalid = |reason: String| Error::Invalid { field: "url", reason };
-        if text.len() > MAX_URL_BYTES {
-            return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
-        }
-        let url = Url::parse(text.trim()).map_err(|error| invalid(format!("not a URL: {error}")))?;
+        let url = parse(text)?;
         self.check(&url).map_err(invalid)?;
         Ok(url)
     }

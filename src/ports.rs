@@ -41,6 +41,8 @@ pub struct Fetched<B> {
     pub location: Option<String>,
     /// The `Content-Encoding` header, if there is one.
     pub content_encoding: Option<String>,
+    /// The `Retry-After` header, if there is one.
+    pub retry_after: Option<String>,
     /// The body, unread.
     pub body: B,
 }
@@ -82,7 +84,14 @@ pub trait Random {
     fn ten_bytes(&self) -> [u8; 10];
 }
 
-/// All of them, behind one cheap handle.
-pub trait Ports: Kv + Fetch + Clock + Random + Clone + 'static {}
+/// Other instances that compute, if the host has them: on other cores, while this one has a core of its own only.
+#[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
+pub trait Packers {
+    /// Packs a block into one gzip stream, as `codec.pack` does; none if that could not be done.
+    async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>>;
+}
 
-impl<T: Kv + Fetch + Clock + Random + Clone + 'static> Ports for T {}
+/// All of them, behind one cheap handle.
+pub trait Ports: Kv + Fetch + Clock + Random + Packers + Clone + 'static {}
+
+impl<T: Kv + Fetch + Clock + Random + Packers + Clone + 'static> Ports for T {}

@@ -141,6 +141,14 @@ impl ImageRecord {
         }
     }
 
+    /// If it is a job not done: until when somebody is taken to be at it; 0 if nobody began.
+    pub fn held_until(&self) -> Option<u64> {
+        match self.state {
+            State::Pending { lease } | State::Storing { lease } => Some(lease),
+            State::Ready(_) | State::Failed { .. } => None,
+        }
+    }
+
     /// Its content, if it is ready.
     pub fn content(&self) -> Result<&Content, Error> {
         match &self.state {

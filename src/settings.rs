@@ -15,7 +15,7 @@ use crate::ports::FetchTimeouts;
 use crate::vault;
 
 /// The name of every setting, as a variable of the host.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "allow_private_network",
     "allowed_hosts",
     "between_bytes_timeout_seconds",
@@ -31,6 +31,7 @@ pub const NAMES: [&str; 16] = [
     "max_wait_seconds",
     "page_size",
     "read_token",
+    "run_jobs",
     "write_token",
 ];
 
@@ -69,6 +70,7 @@ impl Settings {
                 },
                 timeouts,
                 download_time: read.seconds("download_timeout_seconds", 1..=600, vault.download_time)?,
+                packers: vault.packers,
             },
             http: http::Settings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,
@@ -79,6 +81,7 @@ impl Settings {
                 read_tokens: read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default(),
                 link_keys: read.parsed::<LinkKeys>("link_keys", LinkKeys::RULE)?.unwrap_or_default(),
                 max_link_seconds: read.number("max_link_seconds", 1..=10 * 365 * 86_400, http.max_link_seconds)?,
+                run_jobs: read.parsed("run_jobs", "true or false")?.unwrap_or(http.run_jobs),
                 cors_origins: read.parsed::<Origins>("cors_origins", Origins::RULE)?.unwrap_or_default(),
             },
         })
@@ -149,6 +152,7 @@ mod tests {
             ("max_wait_seconds", "51"),
             ("page_size", "1001"),
             ("read_token", "brief"),
+            ("run_jobs", "later"),
             ("read_token", " , "),
             ("link_keys", " , "),
             ("allowed_hosts", " , "),
@@ -167,10 +171,11 @@ mod tests {
             ("page_size", " 7 "),
             ("write_token", "0123456789abcdef, fedcba9876543210"),
             ("allow_private_network", "true"),
+            ("run_jobs", "false"),
         ]);
         let settings = settings.unwrap();
         assert_eq!((settings.vault.max_image_bytes, settings.http.page_size), (5, 7));
-        assert!(settings.vault.origins.allow_private_network);
+        assert!(settings.vault.origins.allow_private_network && !settings.http.run_jobs);
         assert!(settings.http.write_tokens.hold(b"fedcba9876543210") && !settings.http.write_tokens.hold(b"x"));
     }
 }

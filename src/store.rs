@@ -5,6 +5,7 @@ pub mod blob;
 mod claims;
 mod names;
 mod sharing;
+mod sources;
 mod trash;
 pub mod verify;
 
@@ -70,6 +71,14 @@ impl<P: Ports> Store<P> {
     /// Takes an image out of the feed.
     pub async fn leave_feed(&self, seq: u64) -> Result<(), Error> {
         Ok(self.ports.delete(&Key::feed(seq)).await?)
+    }
+
+    /// Takes an image out of the feed, its name and its source, and deletes its record. Twice does no harm.
+    pub async fn take_out(&self, record: &ImageRecord) -> Result<(), Error> {
+        self.leave_feed(record.seq).await?;
+        self.leave_name(record).await?;
+        self.forget_source(record).await?;
+        self.delete_image(record.id).await
     }
 
     /// Returns the image that was accepted as number `seq`, if it is still listed.

@@ -5,8 +5,10 @@
 mod accept;
 mod edit;
 mod ingest;
+mod jobs;
 mod label;
 mod once;
+mod pack;
 mod read;
 mod remove;
 mod restore;
@@ -21,9 +23,10 @@ use futures::future::Either;
 
 pub use accept::Draft;
 pub use edit::Edit;
-pub use ingest::Packed;
+pub use jobs::{Jobs, Worker};
 pub use label::Label;
 pub use once::{Answering, Once};
+pub use pack::Packed;
 pub use read::{Filter, MAX_PAGE, Page, Statistics};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
@@ -44,6 +47,9 @@ pub struct Settings {
     pub timeouts: FetchTimeouts,
     /// Time for a whole download, however steadily it trickles.
     pub download_time: Duration,
+    /// Blocks of one large image that other instances pack at once; below 2, it is packed where it is downloaded. No
+    /// setting: the host says it.
+    pub packers: usize,
 }
 
 impl Default for Settings {
@@ -57,6 +63,7 @@ impl Default for Settings {
                 between_bytes: Duration::from_secs(10),
             },
             download_time: Duration::from_mins(5),
+            packers: 0,
         }
     }
 }
@@ -89,3 +96,6 @@ impl<P: Ports> Vault<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

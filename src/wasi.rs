@@ -52,7 +52,9 @@ pub(crate) async fn settings() -> Result<Settings, Error> {
         Err(_) => Err(Error::Setting { name, rule: "given by the host, which fails to".into() }),
     }));
     let values = values.await?;
-    let settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
+    let mut settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
+    // Spin, which has none, does not know the variable.
+    settings.vault.packers = variables::get("packers").await.ok().and_then(|count| count.parse().ok()).unwrap_or(0);
     Ok(SETTINGS.with(|read| read.get_or_init(|| settings).clone()))
 }
 

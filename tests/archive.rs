@@ -39,8 +39,8 @@ async fn filled(store: &Path, origin: &Origin) {
         command
     };
     run(add(store).args([&photo, &big]), 0).await;
-    run(add(store).args(["--tag", "twin", &photo]), 0).await;
-    run(add(store).args(["--name", name, &photo]), 0).await;
+    run(add(store).args(["--again", "--tag", "twin", &photo]), 0).await;
+    run(add(store).args(["--again", "--name", name, &photo]), 0).await;
     run(add(store).arg(&missing), 1).await;
 }
 
@@ -116,7 +116,7 @@ pub async fn a_later_archive_holds_only_what_is_new() {
     // A new image, a twin of an old one, and a new label on an old one.
     let new = origin.image("/new.bmp", bitmap(300_000, 4));
     let old = origin.image("/photo.png", fixture("photo.png"));
-    run(burrow(store.path()).args(["--allow-private-network", "add", &new, &old]), 0).await;
+    run(burrow(store.path()).args(["--allow-private-network", "add", "--again", &new, &old]), 0).await;
     let note = export(store.path(), &more, &["--since", full.to_str().unwrap()]).await;
     assert!(note.starts_with("2 images with 1 contents"), "{note}");
     // Alone it lacks what the first one has.

@@ -1,6 +1,22 @@
 //! The command line.
 
-use std::process::Output;
+mod configuration;
+mod manual;
+mod pictures;
+mod printing;
+mod shells;
+mod verbs;
+
+pub use configuration::*;
+pub use manual::*;
+pub use pictures::*;
+pub use printing::*;
+pub use shells::*;
+pub use verbs::*;
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use tokio::process::Command;
 
@@ -8,9 +24,45 @@ use crate::support::host::{Host, burrow};
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::Origin;
 
+/// The exit code, and what it printed to standard output and to standard error.
 async fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().await.unwrap();
     (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+/// The same on a terminal of 200 columns, where both outputs are one.
+async fn run_on_terminal(command: &Command, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let command = command.as_std();
+    let quote = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', "'\\''"));
+    let words: Vec<_> = [command.get_program()].into_iter().chain(command.get_args()).map(quote).collect();
+    let mut script = Command::new("script");
+    script.args([
+        "--quiet",
+        "--return",
+        "--command",
+        &format!("stty cols 200 rows 50; {}", words.join(" ")),
+        "/dev/null",
+    ]);
+    for name in ["NO_COLOR", "TMUX", "STY", "ZELLIJ", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID"] {
+        script.env_remove(name);
+    }
+    script.env("BURROW_CONFIG", "/dev/null").env("TERM", "xterm-256color").envs(variables.iter().copied());
+    let (code, out, _) = run(script.stdin(Stdio::null())).await;
+    (code, out)
+}
+
+/// A store with these images, whose names are those of the files; the last added is the newest.
+async fn store_of(images: &[&str]) -> tempfile::TempDir {
+    let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
+    for image in images {
+        add(store.path(), &origin.image(&format!("/{image}"), fixture(image))).await;
+    }
+    store
+}
+
+async fn add(store: &Path, url: &str) {
+    let (code, _, err) = run(burrow(store).args(["--allow-private-network", "add", "--again", url])).await;
+    assert_eq!(code, Some(0), "{err}");
 }
 
 pub async fn add_ls_get_give_the_same_bytes() {
@@ -19,7 +71,8 @@ pub async fn add_ls_get_give_the_same_bytes() {
     let urls = [origin.image("/a%20b.bmp", image.clone()), origin.image("/b.png", fixture("photo.png"))];
     let (code, out, err) =
         run(burrow(store.path()).args(["--allow-private-network", "add", "--tag", "t"]).args(&urls)).await;
-    assert_eq!((code, out.lines().count(), err.as_str()), (Some(0), 2, ""), "{out}");
+    assert_eq!((code, out.lines().count()), (Some(0), 2), "{out} {err}");
+    assert!(err.starts_with("added ") && err.contains("698.0 kB stored in 562.6 kB, 19 % saved"), "{err}");
     let (code, out, _) = run(burrow(store.path()).arg("ls")).await;
     assert_eq!((code, out.lines().count()), (Some(0), 2), "{out}");
     assert!(out.contains("a b.bmp") && out.contains("b.png") && out.contains("ready"), "{out}");
@@ -44,7 +97,7 @@ pub async fn failures_are_told_and_counted() {
         run(burrow(store.path()).args(["--allow-private-network", "add", &good, &format!("{good}x"), "nonsense"]))
             .await;
     assert_eq!((code, out.lines().count()), (Some(1), 1), "{out}");
-    assert!(err.contains("answered 404") && err.contains("nonsense: url: not a URL"), "{err}");
+    assert!(err.contains("answered 404") && err.contains("nonsense: neither a URL"), "{err}");
     let (code, _, err) = run(burrow(store.path()).args(["get", "nobody"])).await;
     assert_eq!((code, err.as_str()), (Some(1), "burrow: nobody: no such image\n"));
     let (code, _, err) = run(burrow(store.path()).args(["dig"])).await;
@@ -55,11 +108,23 @@ pub async fn failures_are_told_and_counted() {
     assert!(err.contains(&occupied.path().display().to_string()), "{err}");
 }
 
-pub async fn a_store_that_is_open_says_so() {
-    let burrow_serving = Host::Native.start().await;
-    let (code, _, err) = run(burrow(burrow_serving.store()).arg("ls")).await;
-    assert_eq!(code, Some(1));
-    assert!(err.contains("another process has the store") && err.contains("vault.redb open"), "{err}");
+pub async fn an_interrupted_run_says_so_with_its_exit_code() {
+    let store = tempfile::tempdir().unwrap();
+    let mut command = burrow(store.path());
+    command.args(["import", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    // It waits for an archive that does not come.
+    let held = child.stdin.take();
+    while !store.path().join("vault.sock").exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "burrow: interrupted\n");
+    drop(held);
+    assert_eq!(run(burrow(store.path()).arg("ls")).await.0, Some(0));
 }
 
 /// Without `--allow-private-network`, neither by address nor by name.

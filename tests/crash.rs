@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let seed = number("BURROW_CRASH_SEED")
         .unwrap_or_else(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs());
     let factor = number("BURROW_CRASH_FACTOR").unwrap_or(1);
-    let trials = scenarios::SCENARIOS.iter().map(|scenario| {
+    let trials = scenarios::all().map(|scenario| {
         Trial::test(scenario.name, move || {
             let tally = explore::explore(scenario, seed, factor);
             let _ = writeln!(std::io::stdout(), "{}: {tally}", scenario.name);

@@ -1,5 +1,7 @@
 //! Jobs: answered at once, done in the background, never lost, harmless when they fail.
 
+use std::time::{Duration, Instant};
+
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -37,6 +39,22 @@ pub async fn origins_that_fail_leave_the_old_image(host: Host) {
     let after = burrow.client.get("/stats").await.json();
     assert_eq!((&after["images"], &after["pending"], &after["failed"]), (&json!(1), &json!(0), &json!(6)));
     assert_eq!(after["stored_bytes"], before["stored_bytes"], "something was left half-stored");
+}
+
+pub async fn origins_say_when_to_come_back(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let soon = Behaviour::Answer(429, &[("retry-after", "2")]);
+    let image = Behaviour::Image(fixture("photo.png").into());
+    let url = origin.serve("/soon.png", Behaviour::AtFirst(soon.into(), image.into()));
+    let begun = Instant::now();
+    let record = burrow.client.settled(&burrow.client.add(&json!({ "url": url })).await).await;
+    assert_eq!((&record["status"], &record["attempts"]), (&json!("ready"), &json!(2)));
+    assert!(begun.elapsed() >= Duration::from_secs(2), "it was asked again too early");
+    let late = origin.serve("/late.png", Behaviour::Answer(503, &[("retry-after", "300")]));
+    let asked = origin.requests();
+    let record = burrow.client.settled(&burrow.client.add(&json!({ "url": late })).await).await;
+    assert_eq!(record["error"], "the origin answered 503 and asks to come back in 300 s");
+    assert_eq!((origin.requests() - asked, &record["attempts"]), (1, &json!(1)));
 }
 
 pub async fn redirects_are_followed_and_checked(host: Host) {
@@ -126,6 +144,17 @@ pub async fn removing_an_image_that_is_being_stored(host: Host) {
     assert_eq!(burrow.client.get("/image/gone").await.status, 404);
     assert!(burrow.client.content(later["id"].as_str().unwrap()).await == fixture("photo.png"));
     assert_eq!(burrow.client.get("/stats").await.json()["pending"], 0);
+}
+
+/// Whoever else works on the jobs of this store, they are done once somebody resumes them.
+pub async fn jobs_may_be_left_to_others(host: Host) {
+    let (burrow, origin) = (host.start_with(&[("run_jobs", "false")]).await, Origin::start().await);
+    let url = origin.image("/photo.png", fixture("photo.png"));
+    let id = burrow.client.add(&json!({ "url": url })).await;
+    let resumed = burrow.client.send(Method::POST, "/jobs/resume", &[], "").await;
+    assert!(matches!(resumed.status.as_u16(), 200 | 202), "{}", resumed.text());
+    assert_eq!(burrow.client.settled(&id).await["status"], "ready");
+    assert!(burrow.client.content(&id).await == fixture("photo.png"));
 }
 
 pub async fn a_killed_server_finishes_its_jobs() {

@@ -16,7 +16,10 @@ mod hostile;
 mod http_api;
 mod images;
 mod jobs;
+mod joined;
+mod lists;
 mod lossless;
+mod operations;
 mod page;
 mod stores;
 mod support;
@@ -65,9 +68,9 @@ fn main() -> ExitCode {
         images: lists_are_filtered, an_image_is_renamed_and_tagged, changes_can_be_conditional,
             of_changes_at_once_none_is_lost, a_name_is_found_though_many_bore_it,
             a_failed_job_is_tried_again;
-        jobs: origins_that_fail_leave_the_old_image, fifty_uploads_at_once, a_restart_keeps_everything,
+        jobs: origins_that_fail_leave_the_old_image, origins_say_when_to_come_back, fifty_uploads_at_once, a_restart_keeps_everything,
             redirects_are_followed_and_checked, a_page_is_served_while_a_big_image_is_packed,
-            removing_an_image_that_is_being_stored;
+            removing_an_image_that_is_being_stored, jobs_may_be_left_to_others;
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         page: the_page_shows_images_and_adds_one, names_are_shown_as_text, a_form_of_another_site_is_refused;
@@ -81,13 +84,32 @@ fn main() -> ExitCode {
         archive: a_vault_goes_to_another_and_back_unchanged, an_archive_can_be_read_without_burrow,
             a_later_archive_holds_only_what_is_new, a_damaged_archive_is_noticed,
             an_image_being_removed_is_not_put_back;
-        cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted, a_store_that_is_open_says_so,
-            private_places_are_refused, serve_stops_when_asked;
+        cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted,
+            private_places_are_refused, serve_stops_when_asked, an_interrupted_run_says_so_with_its_exit_code,
+            json_is_what_the_http_interface_says, show_tells_all_for_people, ls_lists_what_is_asked_for,
+            get_writes_several_into_a_directory, tags_and_names_are_changed, rm_removes_by_id_and_by_name,
+            failed_images_are_found_and_tried_again, stats_draw_what_is_saved, version_says_what_is_at_work,
+            flags_come_before_the_environment_and_that_before_the_file, the_file_is_where_it_is_looked_for,
+            what_is_wrong_in_the_file_is_told_with_its_place, secrets_are_not_shown,
+            defaults_are_those_of_the_documentation, colours_are_for_those_who_want_them,
+            names_do_not_move_the_cursor, what_cannot_be_understood_is_told_in_one_line,
+            a_pipe_that_ends_is_no_failure, pictures_are_shown_in_each_protocol,
+            pictures_are_shown_only_where_they_can_be_seen, every_verb_is_documented,
+            every_verb_has_a_manual_page_that_renders, bash_completes, fish_completes, zsh_completes;
         damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
             a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        joined: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way,
+            a_long_list_leaves_room_for_others;
+        lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
+            interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time, files_and_directories,
+            the_first_failure_may_end_it;
+        operations: what_is_over_a_limit_waits_and_is_refused, slow_clients_are_bounded,
+            every_answer_has_its_request_id, the_access_log_has_a_line_a_request, no_secret_is_in_any_log,
+            what_the_component_logs_is_an_event, a_trace_of_every_request_is_sent, what_happens_is_counted,
+            a_new_component_is_taken_up, stopping_is_told_first, asked_twice_it_ends_at_once;
         stores: a_vault_may_be_on_redis, what_spin_left_is_read_and_gone_on_with,
             a_store_of_version_1_is_read_and_gone_on_with;
         torture: what_was_acknowledged_survives_every_kill;

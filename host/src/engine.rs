@@ -1,26 +1,27 @@
 //! The component, compiled once, and fresh instances of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
+use wasmtime::component::{Component, Instance, InstancePre, Linker, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
     StoreLimitsBuilder,
 };
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
+use crate::bindings::BurrowPre;
+use crate::guest_log::GuestLog;
 use crate::kv::KeyValue;
+use crate::metrics;
 use crate::outbound::Outbound;
 use crate::state::{self, State};
 use crate::variables::Variables;
 
 /// Instances that may live at once.
 const INSTANCES: u32 = 256;
-
-/// Memory of one instance, in bytes. A job needs a few MiB.
-const INSTANCE_MEMORY: usize = 128 * 1024 * 1024;
 
 /// Memory of an instance that looks at a whole vault: enough for four million images.
 const LARGE_MEMORY: usize = 3 * 1024 * 1024 * 1024;
@@ -31,10 +32,14 @@ const TICK: Duration = Duration::from_millis(10);
 /// Makes instances, all over one key-value store.
 #[derive(Clone)]
 pub(crate) struct Factory {
-    pub(crate) pre: InstancePre<State>,
+    engine: Engine,
+    /// The component, which all clones replace together.
+    pre: Arc<RwLock<InstancePre<State>>>,
     pub(crate) kv: Arc<dyn KeyValue>,
     variables: Arc<Variables>,
     outbound: Outbound,
+    /// The most memory of one instance, in bytes.
+    memory: usize,
 }
 
 impl Factory {
@@ -44,6 +49,7 @@ impl Factory {
         kv: Arc<dyn KeyValue>,
         variables: Variables,
         outbound: Outbound,
+        memory: usize,
     ) -> Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES);
@@ -64,17 +70,33 @@ impl Factory {
             Err(error) => tracing::debug!("the compiled component cannot be kept: {error:#}"),
         }
         let engine = Engine::new(&config)?;
-        let component = Component::new(&engine, component)?;
-        let mut linker = Linker::new(&engine);
-        state::add_to_linker(&mut linker)?;
-        let pre = linker.instantiate_pre(&component)?;
+        let pre = Arc::new(RwLock::new(compile(&engine, component)?));
         tick(&engine)?;
-        Ok(Self { pre, kv, variables: Arc::new(variables), outbound })
+        Ok(Self { engine, pre, kv, variables: Arc::new(variables), outbound, memory })
+    }
+
+    /// The same with other outgoing HTTP.
+    pub(crate) fn with_outbound(&self, outbound: impl FnOnce(Outbound) -> Outbound) -> Self {
+        Self { outbound: outbound(self.outbound.clone()), ..self.clone() }
+    }
+
+    /// Compiles another component; instances made from now on are of that one. If it fails nothing has changed.
+    pub(crate) fn replace(&self, component: &[u8]) -> Result<()> {
+        let pre = compile(&self.engine, component)?;
+        *self.pre.write().unwrap_or_else(PoisonError::into_inner) = pre;
+        Ok(())
+    }
+
+    /// Makes an instance in a store of this factory.
+    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> Result<Instance> {
+        let pre = self.pre.read().unwrap_or_else(PoisonError::into_inner).clone();
+        metrics::instance_made();
+        pre.instantiate_async(store).await.inspect_err(|_| metrics::instance_failed())
     }
 
     /// Makes the store of a new instance.
     pub(crate) fn store(&self) -> Store<State> {
-        self.store_with(INSTANCE_MEMORY)
+        self.store_with(self.memory)
     }
 
     /// Makes the store of a new instance that may take much memory.
@@ -86,19 +108,31 @@ impl Factory {
         let state = State {
             table: ResourceTable::new(),
             // The component's standard error is its log; it gets no files, no sockets and no environment.
-            wasi: WasiCtx::builder().inherit_stderr().build(),
+            wasi: WasiCtx::builder().stderr(GuestLog::default()).build(),
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
             limits: StoreLimitsBuilder::new().memory_size(memory).build(),
             kv: self.kv.clone(),
             variables: self.variables.clone(),
+            recorded: None,
         };
-        let mut store = Store::new(self.pre.engine(), state);
+        let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
     }
+}
+
+/// Compiles and links a component, and checks that it exports what the host calls.
+fn compile(engine: &Engine, component: &[u8]) -> Result<InstancePre<State>> {
+    let component = Component::new(engine, component)?;
+    let mut linker = Linker::new(engine);
+    state::add_to_linker(&mut linker)?;
+    let pre = linker.instantiate_pre(&component)?;
+    ServicePre::new(pre.clone())?;
+    BurrowPre::new(pre.clone())?;
+    Ok(pre)
 }
 
 /// Lets the engine's clock tick as long as the engine lives.

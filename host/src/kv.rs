@@ -1,6 +1,7 @@
 //! Key-value stores: where a vault's bytes are.
 
 mod embedded;
+mod joined;
 mod location;
 mod memory;
 mod redis;
@@ -10,6 +11,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use embedded::Embedded;
+pub use joined::{Door, Joined};
 pub use location::Location;
 pub use memory::Memory;
 pub use redis::Redis;
@@ -47,12 +49,19 @@ pub trait KeyValue: Send + Sync + 'static {
 /// Keys in a batch of [`KeyValue::keys`], about.
 const KEYS_A_BATCH: usize = 1000;
 
-/// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests, names
-/// and the feed entry of an image count once its record (`b1:i:`) does; marks, trash and counters can be rebuilt.
+/// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests, names,
+/// sources and the feed entry of an image count once its record (`b1:i:`) does; marks, trash and counters can be rebuilt.
 ///
 /// So a record is waited for, and one wait for the disk covers all that led to it.
 pub fn is_covered(key: &str) -> bool {
-    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:s:", "b1:t:"].iter().any(|prefix| key.starts_with(prefix))
+    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:o:", "b1:s:", "b1:t:"]
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
+}
+
+/// Whether this is the key of an image's record.
+pub(crate) fn is_record(key: &str) -> bool {
+    key.starts_with("b1:i:")
 }
 
 /// Reads a counter as the embedded store and Spin's SQLite keep it: 8 bytes, little-endian; 0 if absent.

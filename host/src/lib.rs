@@ -1,23 +1,52 @@
 //! The native host of Burrow: runs the component on every core over an embedded store.
 //!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use burrow_host::{Builder, Label};
+//! use tokio::io::AsyncReadExt as _;
+//!
+//! # let dot = b"GIF89a\x01\0\x01\0\0\0\0;".as_slice();
+//! let burrow = Builder::new().open(&"memory:".parse()?).await?;
+//! let label = Label { name: Some("dot.gif".into()), tags: vec!["tiny".into()] };
+//! let image = burrow.put(dot, label).await?;
+//! let mut bytes = Vec::new();
+//! burrow.open(&image.id, None).await?.into_reader().read_to_end(&mut bytes).await?;
+//! assert!(bytes == dot && image.content.unwrap().media_type == "image/gif");
+//! # Ok(()) }
+//! ```
+//!
+//! Everything runs within a Tokio runtime: sockets are served there, and what computes has threads of its own. An error
+//! is a value; a panic of this library or a trap of the component does not reach the caller.
+//!
 //! # Layout
 //!
-//! - [`Burrow`]: the vault for programs (`vault.rs`) and the HTTP service (`serve.rs`)
+//! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`), many images at once (`jobs.rs`), and the HTTP
+//!   service (`serve.rs`)
 //! - [`Verification`]: care of a whole vault (`maintenance.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
-//! - `engine`: the component, compiled once, and fresh instances of it
+//! - `engine`: the component, compiled once, and fresh instances of it; `pool`: the threads on which they compute
+//! - `schedule`: what is begun next; `origins`: how politely origins are asked
 //! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
+//! - `metrics`: what is counted; `guest_log`: what the component logs
 //! - `address`: which IP addresses are public
 //! - `bindings`: the only generated code
 
 mod address;
 pub mod archive;
 mod bindings;
+mod builder;
 mod engine;
+mod guest_log;
+mod jobs;
 pub mod kv;
 mod maintenance;
+mod metrics;
+mod origins;
 mod outbound;
+mod pool;
+mod schedule;
 mod sending;
 mod serve;
 mod state;
@@ -27,17 +56,18 @@ mod timed_body;
 mod variables;
 mod vault;
 
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::num::NonZeroUsize;
+use std::time::{Duration, SystemTime};
 
 pub use bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
 pub use bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
-pub use bindings::exports::burrow::vault::vault::{Filter, Page, Resumed, Statistics};
+pub use bindings::exports::burrow::vault::vault::{Filter, Job, JobsPage, Page, Resumed, Statistics};
+pub use builder::Builder;
+pub use jobs::Wanted;
 pub use maintenance::{Verification, fault_word};
+pub use serve::{Limits, Service};
 pub use variables::Variables;
 pub use vault::Content;
-
-use kv::KeyValue;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +79,18 @@ pub enum Error {
     /// The component could not be compiled, linked or run, or it trapped.
     #[error("the component failed: {0:#}")]
     Component(#[from] wasmtime::Error),
-    /// The content broke off.
+    /// The content broke off, or the work was given up because this [`Burrow`] goes.
     #[error("the content broke off")]
     Interrupted,
+    /// The work took longer than [`Builder::job_time`], and was given up.
+    #[error("it took longer than the {} s that one job may take", .0.as_secs())]
+    TooLong(Duration),
+    /// What was to be stored cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(#[source] std::io::Error),
+    /// This process cannot do it; the text says why.
+    #[error("{0}")]
+    Internal(String),
     /// An archive is none, or damaged, or cannot be read or written; the text says which and where.
     #[error("{0}")]
     Archive(String),
@@ -103,10 +142,24 @@ pub fn status_word(status: Status) -> &'static str {
     }
 }
 
-/// Burrow in this process: the component over one store. Cheap to clone.
+/// The component that was built into this library, if one was (the feature `bundled`).
+#[cfg(feature = "bundled")]
+pub const COMPONENT: Option<&[u8]> = Some(include_bytes!(env!("BURROW_BUNDLE")));
+/// The component that was built into this library, if one was (the feature `bundled`).
+#[cfg(not(feature = "bundled"))]
+pub const COMPONENT: Option<&[u8]> = None;
+
+/// Burrow in this process: the component over one store. Cheap to clone; a [`Builder`] makes it.
 #[derive(Clone)]
 pub struct Burrow {
     factory: engine::Factory,
+    pool: pool::Pool,
+    origins: origins::Origins,
+    /// Whether the server does the jobs that it takes.
+    does_jobs: bool,
+    jobs: NonZeroUsize,
+    per_origin: NonZeroUsize,
+    job_time: Duration,
 }
 
 impl std::fmt::Debug for Burrow {
@@ -122,14 +175,9 @@ impl Default for Filter {
     }
 }
 
-impl Burrow {
-    /// Compiles the component (the bytes of `burrow.wasm`) and joins it with a store and settings.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Component`] if the bytes are no component for this host.
-    pub fn new(component: &[u8], kv: Arc<dyn KeyValue>, variables: Variables) -> Result<Self, Error> {
-        let outbound = outbound::Outbound::new(variables.allow_private_network(), variables.connect_timeout());
-        Ok(Self { factory: engine::Factory::new(component, kv, variables, outbound)? })
+impl Default for Label {
+    /// The name that the URL ends in, and no tags.
+    fn default() -> Self {
+        Self { name: None, tags: Vec::new() }
     }
 }

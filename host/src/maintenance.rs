@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use wasmtime::component::StreamReader;
 
 use crate::bindings::exports::burrow::vault::maintenance::{Discovery, FaultKind, Restored, Verified};
+use crate::pool::Running;
 use crate::streams::{Completion, Given, Taken};
 use crate::vault::call;
 use crate::{Burrow, Error, Image, millis};
@@ -17,7 +17,7 @@ use crate::{Burrow, Error, Image, millis};
 #[derive(Debug)]
 pub struct Verification {
     discoveries: mpsc::Receiver<Result<Vec<Discovery>, Error>>,
-    done: JoinHandle<Result<Verified, Error>>,
+    done: Running<Result<Verified, Error>>,
 }
 
 impl Verification {
@@ -38,7 +38,7 @@ impl Verification {
     pub async fn finish(mut self) -> Result<Verified, Error> {
         // Whoever finishes early does not want to know the rest.
         self.discoveries.close();
-        self.done.await.map_err(|_| Error::Interrupted)?
+        self.done.end().await?
     }
 }
 
@@ -50,7 +50,7 @@ impl Burrow {
     pub fn verify(&self, repair: bool, dead_before: Option<SystemTime>) -> Verification {
         let (sender, discoveries) = mpsc::channel(16);
         let burrow = self.clone();
-        let done = tokio::spawn(async move { burrow.run_verify(repair, dead_before, sender).await });
+        let done = self.pool.spawn(async move { burrow.run_verify(repair, dead_before, sender).await });
         Verification { discoveries, done }
     }
 
@@ -82,7 +82,8 @@ impl Burrow {
     ///
     /// [`Error::Vault`]: `corrupt` says what is damaged.
     pub async fn verify_content(&self, id: &str) -> Result<u64, Error> {
-        Ok(call!(self, burrow_vault_maintenance.call_verify_content(id.to_owned())))
+        let (burrow, id) = (self.clone(), id.to_owned());
+        self.compute(async move { Ok(call!(burrow, burrow_vault_maintenance.call_verify_content(id))) }).await
     }
 
     /// Puts back an image that another vault gave. Its content, piece by piece, is needed only if this says so. A content
@@ -92,14 +93,17 @@ impl Burrow {
     ///
     /// [`Error::Vault`]; nothing is changed then.
     pub async fn restore(&self, image: Image, content: Option<BoxStream<'static, Vec<u8>>>) -> Result<Restored, Error> {
-        let (mut store, instance) = self.instantiate().await?;
-        let content = content.map(|content| StreamReader::new(&mut store, Given(content.boxed()))).transpose()?;
-        let restored = store
-            .run_concurrent(async |accessor| {
-                instance.burrow_vault_maintenance().call_restore(accessor, image, content).await
-            })
-            .await???;
-        Ok(restored)
+        let burrow = self.clone();
+        let restore = async move {
+            let (mut store, instance) = burrow.instantiate().await?;
+            let content = content.map(|content| StreamReader::new(&mut store, Given(content.map(Ok).boxed())));
+            let content = content.transpose()?;
+            let maintenance = instance.burrow_vault_maintenance();
+            Ok(store
+                .run_concurrent(async |accessor| maintenance.call_restore(accessor, image, content).await)
+                .await???)
+        };
+        self.compute(restore).await
     }
 }
 

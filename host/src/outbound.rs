@@ -9,16 +9,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::Burrow;
 use crate::address::is_public;
+use crate::origins::Origins;
 use crate::timed_body::TimedBody;
 
 /// Time for the first byte of an answer, and between two, should the component not say.
@@ -33,10 +37,27 @@ pub(crate) struct Outbound {
     client: Client<HttpsConnector<HttpConnector<PublicResolver>>, WasiBody>,
     allow_private_network: bool,
     connect_timeout: Duration,
+    origins: Origins,
+    /// Where connections are driven: not on the threads that pack.
+    runtime: Handle,
+    /// Who answers at [`PACKERS`]; its own instances have none.
+    packers: Option<Box<Burrow>>,
 }
 
+/// Where the component sends blocks of a large image, for other instances to pack. No name can lead here: `internal` is
+/// kept for private use (ICANN resolution 2024.07.29.06).
+const PACKERS: &str = "packers.burrow.internal";
+
+/// The largest block that is packed elsewhere, in bytes.
+const BLOCK: usize = 1024 * 1024;
+
 impl Outbound {
-    pub(crate) fn new(allow_private_network: bool, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        allow_private_network: bool,
+        connect_timeout: Duration,
+        origins: Origins,
+        runtime: Handle,
+    ) -> Self {
         let mut http = HttpConnector::new_with_resolver(PublicResolver { allow_private_network });
         http.enforce_http(false);
         http.set_connect_timeout(Some(connect_timeout));
@@ -48,7 +69,12 @@ impl Outbound {
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(https);
-        Self { client, allow_private_network, connect_timeout }
+        Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None }
+    }
+
+    /// Lets instances send blocks to others of `packers` to be packed.
+    pub(crate) fn with_packers(self, packers: Burrow) -> Self {
+        Self { packers: Some(Box::new(packers)), ..self }
     }
 
     async fn send(
@@ -58,18 +84,45 @@ impl Outbound {
     ) -> Result<http::Response<WasiBody>, Error> {
         // The connector does not resolve what is an address already.
         let host = request.uri().host().unwrap_or_default();
+        if host == PACKERS {
+            return match self.packers {
+                Some(packers) => pack(&packers, request.into_body()).await,
+                None => Err(Error::HttpRequestDenied),
+            };
+        }
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         if !self.allow_private_network && literal.is_ok_and(|address| !is_public(address)) {
             return Err(Error::DestinationIpProhibited);
         }
         let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(WAIT);
         let between_bytes = options.and_then(|options| options.between_bytes_timeout).unwrap_or(WAIT);
+        let authority = request.uri().authority().map_or_else(String::new, ToString::to_string);
+        let turn = self.origins.turn(&authority).await;
         let response = tokio::time::timeout(self.connect_timeout + first_byte, self.client.request(request))
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(|error| explain(&error))?;
-        Ok(response.map(|body| TimedBody::new(body, between_bytes).boxed_unsync()))
+        self.origins.heed(&authority, response.status(), response.headers());
+        Ok(response.map(|body| {
+            // The turn ends with the body.
+            TimedBody::new(body, between_bytes).holding(turn).boxed_unsync()
+        }))
     }
+}
+
+/// Packs a block in another instance: the answer is one gzip stream.
+async fn pack(packers: &Burrow, block: WasiBody) -> Result<http::Response<WasiBody>, Error> {
+    let failed = |error: String| Error::InternalError(Some(format!("a block could not be packed: {error}")));
+    let block = Limited::new(block, BLOCK).collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
+    let packing = async {
+        let (mut content, mut packed) = (packers.pack(block).await?, Vec::new());
+        while let Some(piece) = content.next().await? {
+            packed.extend(piece);
+        }
+        Ok(packed)
+    };
+    let packed = packing.await.map_err(|error: crate::Error| failed(error.to_string()))?;
+    Ok(http::Response::new(Full::from(packed).map_err(|never| match never {}).boxed_unsync()))
 }
 
 /// Finds the WASI word for what the client says.
@@ -110,8 +163,10 @@ impl WasiHttpHooks for Outbound {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, IoResult), Error>> + Send> {
         let outbound = self.clone();
+        let sending = self.runtime.spawn(outbound.send(request, options));
         Box::new(async move {
-            let response = outbound.send(request, options).await?;
+            let interrupted = |_| Error::InternalError(Some("the request was interrupted".into()));
+            let response = AbortOnDropHandle::new(sending).await.map_err(interrupted)??;
             Ok((response, Box::new(std::future::ready(Ok(()))) as IoResult))
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use wasmtime::component::{Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader};
 use wasmtime::{Result, StoreLimits};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::bindings::spin::key_value::key_value;
 use crate::bindings::spin::variables::variables;
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
-use crate::kv::{KeyValue, KvError};
+use crate::kv::{KeyValue, KvError, is_record};
 use crate::outbound::Outbound;
 use crate::streams::Given;
 use crate::variables::Variables;
@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) limits: StoreLimits,
     pub(crate) kv: Arc<dyn KeyValue>,
     pub(crate) variables: Arc<Variables>,
+    /// Who is told when an image's record was written here, if anybody wants to know.
+    pub(crate) recorded: Option<Arc<Notify>>,
 }
 
 impl WasiView for State {
@@ -111,7 +113,11 @@ impl key_value::HostStoreWithStore<State> for Imports {
         key: String,
         value: Vec<u8>,
     ) -> Result<Result<(), key_value::Error>> {
-        Ok(kv(accessor).set(&key, value).await.map_err(Into::into))
+        let set = kv(accessor).set(&key, value).await;
+        if is_record(&key) {
+            accessor.with(|mut access| access.get().recorded.as_ref().map(|recorded| recorded.notify_one()));
+        }
+        Ok(set.map_err(Into::into))
     }
 
     async fn delete(
@@ -157,7 +163,7 @@ impl key_value::HostStoreWithStore<State> for Imports {
         });
         let given_up = || Err(key_value::Error::Other("listing keys was given up".into()));
         let outcome = async move { wasmtime::error::Ok(outcome.await.unwrap_or_else(|_| given_up())) };
-        let keys = futures::stream::unfold(receiver, async |mut keys| Some((keys.recv().await?, keys)));
+        let keys = futures::stream::unfold(receiver, async |mut keys| Some((Ok(keys.recv().await?), keys)));
         accessor.with(|mut access| {
             let keys = StreamReader::new(&mut access, Given(keys.boxed()))?;
             Ok((keys, FutureReader::new(&mut access, outcome)?))

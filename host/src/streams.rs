@@ -119,8 +119,9 @@ impl<T: Lift + Send + 'static, D> FutureConsumer<D> for Completion<T> {
     }
 }
 
-/// Gives the component a stream, batch by batch.
-pub(crate) struct Given<T>(pub(crate) BoxStream<'static, Vec<T>>);
+/// Gives the component a stream, batch by batch. It must not take one that breaks off for a whole one: an error ends the
+/// call, as that [`std::io::Error`].
+pub(crate) struct Given<T>(pub(crate) BoxStream<'static, std::io::Result<Vec<T>>>);
 
 impl<T: Unpin + Send + Sync + 'static, D> StreamProducer<D> for Given<T> {
     type Item = T;
@@ -134,7 +135,8 @@ impl<T: Unpin + Send + Sync + 'static, D> StreamProducer<D> for Given<T> {
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
         Poll::Ready(Ok(match self.0.poll_next_unpin(cx) {
-            Poll::Ready(Some(batch)) => {
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
+            Poll::Ready(Some(Ok(batch))) => {
                 destination.set_buffer(batch.into());
                 StreamResult::Completed
             }

@@ -10,17 +10,25 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::Error;
 
+use crate::origins::Turn;
+
 /// A body with a time limit on each wait. The time in which nobody asks for more does not count.
 pub(crate) struct TimedBody {
     body: Incoming,
     between_bytes: Duration,
     pause: Pin<Box<Sleep>>,
     waiting: bool,
+    _turn: Turn,
 }
 
 impl TimedBody {
     pub(crate) fn new(body: Incoming, between_bytes: Duration) -> Self {
-        Self { body, between_bytes, pause: Box::pin(tokio::time::sleep(between_bytes)), waiting: false }
+        Self { body, between_bytes, pause: Box::pin(tokio::time::sleep(between_bytes)), waiting: false, _turn: None }
+    }
+
+    /// The same, with a turn that is over when it is dropped.
+    pub(crate) fn holding(self, turn: Turn) -> Self {
+        Self { _turn: turn, ..self }
     }
 }
 

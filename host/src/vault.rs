@@ -1,17 +1,28 @@
 //! The vault for programs: the component's `burrow:vault/vault`, each call in an instance of its own.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::io::AsyncRead;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::io::ReaderStream;
 use wasmtime::Store;
 use wasmtime::component::StreamReader;
 
 use crate::bindings::Burrow as Instance;
-use crate::bindings::exports::burrow::vault::vault::{Filter, Page, Resumed, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Page, Resumed, Statistics};
+use crate::metrics::{self, Attempt};
+use crate::pool::Running;
 use crate::state::State;
-use crate::streams::{Completion, Taken};
-use crate::{Burrow, ByteRange, Error, Image, Label, millis};
+use crate::streams::{Completion, Given, Taken};
+use crate::{Burrow, ByteRange, Error, Image, Label, Status, VaultError, millis};
+
+/// The waits before a job is tried again whose instance failed.
+const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
+/// Bytes read from a file at once.
+const PIECE: usize = 64 * 1024;
 
 /// Calls an export in a fresh instance.
 macro_rules! call {
@@ -30,32 +41,132 @@ impl Burrow {
     }
 
     pub(crate) async fn instantiate_in(&self, mut store: Store<State>) -> Result<(Store<State>, Instance), Error> {
-        let instance = self.factory.pre.instantiate_async(&mut store).await?;
+        let instance = self.factory.instantiate(&mut store).await?;
         let instance = Instance::new(&mut store, &instance)?;
         Ok((store, instance))
     }
 
-    /// Records a new image and downloads, packs and stores it; returns its record, ready or failed.
-    pub async fn ingest(&self, url: &str, label: Label) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_ingest(url.to_owned(), label)))
+    /// Calls an export on the packing pool, in a fresh instance, for as long as a job may take.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let limited = tokio::time::timeout(self.job_time, work);
+        self.pool.spawn(limited).end().await?.unwrap_or(Err(Error::TooLong(self.job_time)))
     }
 
-    /// Records a new image for [`Burrow::resume`] to download.
+    /// Records a new image and downloads, packs and stores it; returns its record, ready or failed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`] with nothing recorded: URL or label are not acceptable, or the store failed; else as
+    /// [`Burrow::work`].
+    pub async fn ingest(&self, url: &str, label: Label) -> Result<Image, Error> {
+        let image = self.submit(url, label).await?;
+        self.work(&image.id, None).await
+    }
+
+    /// Records a new image, for [`Burrow::work`] or a server over this store to download.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: URL or label are not acceptable, or the store failed.
     pub async fn submit(&self, url: &str, label: Label) -> Result<Image, Error> {
         Ok(call!(self, burrow_vault_vault.call_submit(url.to_owned(), label)))
     }
 
-    /// Stores bytes as a new image.
-    pub async fn put(&self, content: Bytes, label: Label) -> Result<Image, Error> {
-        let (mut store, instance) = self.instantiate().await?;
-        let content = StreamReader::new(&mut store, content)?;
-        let image = store
-            .run_concurrent(async |accessor| instance.burrow_vault_vault().call_put(accessor, content, label).await)
-            .await???;
-        Ok(image)
+    /// Does a job that was recorded; returns the image's record, ready or failed. If the instance traps, or takes longer
+    /// than [`Builder::job_time`](crate::Builder::job_time), the job is tried again on a fresh one, three times in all.
+    ///
+    /// Whoever wrote to this job before `dead_before` must be dead: give the time at which this process opened the store,
+    /// if it opened it for itself alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `wrong-status` if somebody else is at it, `not-found` if it was removed; [`Error::Component`],
+    /// [`Error::TooLong`] if the last instance failed too: the job stays, and can be taken up 15 minutes later.
+    pub async fn work(&self, id: &str, mut dead_before: Option<SystemTime>) -> Result<Image, Error> {
+        let Some(_begun) = self.pool.begin(id) else {
+            return Err(VaultError::WrongStatus(Status::Storing).into());
+        };
+        let mut waits = WAITS.iter();
+        loop {
+            let begun = Instant::now();
+            let worked = self.work_once(id, dead_before).await;
+            let attempt = match &worked {
+                Ok(image) if image.status == Status::Ready => Attempt::Ready,
+                Ok(_) => Attempt::Failed,
+                Err(Error::Component(_) | Error::TooLong(_) | Error::Internal(_)) => Attempt::Retried,
+                // Nobody tried.
+                Err(_) => return worked,
+            };
+            metrics::job_attempted(attempt, begun.elapsed());
+            if matches!(worked, Err(Error::Component(_))) {
+                metrics::instance_failed();
+            }
+            match (&worked, waits.next()) {
+                (Err(error), Some(&wait)) => {
+                    tracing::warn!("job {id}: {error}; it is tried again on a fresh instance");
+                    tokio::time::sleep(wait).await;
+                    // The instance that held it is gone.
+                    dead_before = Some(SystemTime::now());
+                }
+                _ => return worked,
+            }
+        }
+    }
+
+    async fn work_once(&self, id: &str, dead_before: Option<SystemTime>) -> Result<Image, Error> {
+        let (burrow, id) = (self.clone(), id.to_owned());
+        let work = async move { Ok(call!(burrow, burrow_vault_vault.call_work(id, dead_before.and_then(millis)))) };
+        self.compute(work).await
+    }
+
+    /// Lists jobs, images that are neither ready nor failed, oldest first: those after `after`
+    /// ([`JobsPage::next`](crate::JobsPage)), at most `limit` (1 to 1000).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`] if the store failed.
+    pub async fn list_jobs(&self, after: Option<u64>, limit: u32) -> Result<JobsPage, Error> {
+        Ok(call!(self, burrow_vault_vault.call_list_jobs(after, limit)))
+    }
+
+    /// Reclaims the space of removed images, and notes up to where all jobs are done. `dead_before` is as in
+    /// [`Burrow::work`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`] if the store failed.
+    pub async fn sweep(&self, dead_before: Option<SystemTime>) -> Result<(), Error> {
+        call!(self, burrow_vault_vault.call_sweep(dead_before.and_then(millis)));
+        Ok(())
+    }
+
+    /// Stores all that `content` gives as a new image: a file, or `std::io::Cursor` over bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: it is no image, larger than allowed, or the label is not acceptable; [`Error::Read`] if
+    /// `content` fails, [`Error::TooLong`] if it takes too long. Nothing is kept then.
+    pub async fn put(&self, content: impl AsyncRead + Send + 'static, label: Label) -> Result<Image, Error> {
+        let burrow = self.clone();
+        let put = async move {
+            let (mut store, instance) = burrow.instantiate().await?;
+            let pieces = ReaderStream::with_capacity(content, PIECE).map_ok(Vec::from);
+            let content = StreamReader::new(&mut store, Given(pieces.boxed()))?;
+            let called = async |accessor: &_| instance.burrow_vault_vault().call_put(accessor, content, label).await;
+            let image = store.run_concurrent(called).await.and_then(|called| called).map_err(reading)?;
+            Ok(image?)
+        };
+        self.compute(put).await
     }
 
     /// Returns the record of an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if it is no id, `not-found`, `corrupt`, `store-failed`. So also below.
     pub async fn get(&self, id: &str) -> Result<Image, Error> {
         Ok(call!(self, burrow_vault_vault.call_get(id.to_owned())))
     }
@@ -63,6 +174,11 @@ impl Burrow {
     /// Returns the record of the newest ready image of that name.
     pub async fn get_by_name(&self, name: &str) -> Result<Image, Error> {
         Ok(call!(self, burrow_vault_vault.call_get_by_name(name.to_owned())))
+    }
+
+    /// Returns the record of an image of that URL, whatever its status: the one recorded last, as far as is known.
+    pub async fn get_by_source(&self, url: &str) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_get_by_source(url.to_owned())))
     }
 
     /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000). A page may hold fewer, even none,
@@ -77,8 +193,22 @@ impl Burrow {
     }
 
     /// Tries a failed image again; returns its record, ready or failed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `not-found`, `wrong-status` if it has not failed; else as [`Burrow::work`].
     pub async fn retry(&self, id: &str) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_retry(id.to_owned())))
+        let image = self.requeue(id).await?;
+        self.work(&image.id, None).await
+    }
+
+    /// Makes a failed image a job again, for [`Burrow::work`] or a server over this store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `not-found`, `wrong-status` if it has not failed.
+    pub async fn requeue(&self, id: &str) -> Result<Image, Error> {
+        Ok(call!(self, burrow_vault_vault.call_requeue(id.to_owned())))
     }
 
     /// Removes an image; returns whether there was one.
@@ -117,14 +247,14 @@ impl Burrow {
         // Two pieces under way: one being written, one being read.
         let (sender, pieces) = mpsc::channel(2);
         let burrow = self.clone();
-        tokio::spawn(async move {
+        let pumping = self.pool.spawn(async move {
             let failed = sender.clone();
             if let Err(error) = burrow.pump(call, head, sender).await {
                 // The reader may be gone.
                 let _ = failed.send(Err(error)).await;
             }
         });
-        let mut content = Content { image: None, pieces };
+        let mut content = Content { image: None, pieces, _pumping: pumping };
         match opened.await {
             Ok(image) => content.image = image,
             // It failed before it began, and says why.
@@ -188,6 +318,7 @@ enum Call {
 pub struct Content {
     image: Option<Image>,
     pieces: mpsc::Receiver<Result<Bytes, Error>>,
+    _pumping: Running<()>,
 }
 
 impl Content {
@@ -197,10 +328,31 @@ impl Content {
     }
 
     /// Returns the next bytes, or none at the end; only then was all of it right.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `corrupt` if what is stored is damaged. What came before was right.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         self.pieces.recv().await.transpose()
+    }
+
+    /// The same as an async reader. An error of the vault is one of reading; only at the end was all of it right.
+    pub fn into_reader(self) -> impl AsyncRead + Send + Unpin + use<> {
+        let pieces = futures::stream::try_unfold(self, async |mut content| {
+            let next = content.next().await.map_err(std::io::Error::other)?;
+            Ok::<_, std::io::Error>(next.map(|piece| (piece, content)))
+        });
+        tokio_util::io::StreamReader::new(pieces.boxed())
+    }
+}
+
+/// An error of the source that an instance was given, if it failed for that.
+fn reading(error: wasmtime::Error) -> Error {
+    match error.downcast::<std::io::Error>() {
+        Ok(error) => Error::Read(error),
+        Err(error) => Error::Component(error),
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

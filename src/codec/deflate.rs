@@ -49,9 +49,12 @@ impl Deflater {
         part.chunks(STEP).try_for_each(|step| self.run(step, TDEFLFlush::None))
     }
 
-    /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form.
+    /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form:
+    /// always the same for the same block, whatever came before.
     pub fn finish_block(&mut self) -> Result<Vec<u8>, Error> {
         self.run(&[], TDEFLFlush::Full)?;
+        // Else it would remember its place in the window, and miss other matches than a fresh one.
+        self.compressor.reset();
         Ok(std::mem::take(&mut self.packed))
     }
 

@@ -21,6 +21,13 @@ pub fn trailer(crc32: u32, size: u64) -> [u8; 8] {
     (size | u64::from(crc32)).to_le_bytes()
 }
 
+/// The one deflate block in a gzip stream that [`Pack`] made of exactly these bytes, by their length and CRC-32.
+pub fn only_block<'a>(packed: &'a [u8], bytes: &[u8]) -> Option<&'a [u8]> {
+    let size = u64::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK)?;
+    let packed = packed.strip_suffix(&trailer(crc32fast::hash(bytes), size))?;
+    packed.strip_prefix(&HEADER)?.strip_suffix(&LAST_BLOCK)
+}
+
 /// Packs any bytes into one gzip stream, holding one block at a time.
 #[derive(Debug)]
 pub struct Pack {

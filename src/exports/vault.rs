@@ -4,16 +4,16 @@ use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
 use crate::bindings::burrow::vault::types as wit;
-use crate::bindings::exports::burrow::vault::vault::{Filter, Guest, Page, Resumed, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{Filter, Guest, Job, JobsPage, Page, Resumed, Statistics};
 use crate::bindings::{wit_future, wit_stream};
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::key::ImageId;
 use crate::record::{ImageRecord, State, Status};
 use crate::store::blob::Form;
-use crate::vault::{self, Edit, Label};
+use crate::vault::{self, Edit, Jobs, Label, Vault, Worker};
 use crate::wasi::streams::{Bytes, write};
-use crate::wasi::vault;
+use crate::wasi::{Wasi, vault};
 
 impl Guest for Component {
     async fn ingest(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
@@ -22,6 +22,15 @@ impl Guest for Component {
 
     async fn submit(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
         Ok(vault().await?.submit(&url, label.try_into()?).await?.into())
+    }
+
+    async fn list_jobs(after: Option<u64>, limit: u32) -> Result<JobsPage, wit::Error> {
+        let Jobs { jobs, next, is_last } = vault().await?.jobs(after, limit as usize).await?;
+        Ok(JobsPage { jobs: jobs.into_iter().map(Into::into).collect(), next, is_last })
+    }
+
+    async fn work(id: String, dead_before: Option<u64>) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await?.work_on(parse(&id)?, dead_before).await?.into())
     }
 
     async fn put(content: StreamReader<u8>, label: wit::Label) -> Result<wit::Image, wit::Error> {
@@ -34,6 +43,10 @@ impl Guest for Component {
 
     async fn get_by_name(name: String) -> Result<wit::Image, wit::Error> {
         Ok(vault().await?.get_by_name(&name).await?.into())
+    }
+
+    async fn get_by_source(url: String) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await?.get_by_source(&url).await?.into())
     }
 
     async fn open(
@@ -97,9 +110,12 @@ impl Guest for Component {
 
     async fn retry(id: String) -> Result<wit::Image, wit::Error> {
         let vault = vault().await?;
-        let record = vault.get(parse(&id)?).await?;
-        let record = vault.retry(record).await?.ok_or(Error::NotFailed(Status::Pending))?;
+        let record = try_again(&vault, &id, Worker::Recorder).await?;
         Ok(vault.work(record).await?.into())
+    }
+
+    async fn requeue(id: String) -> Result<wit::Image, wit::Error> {
+        Ok(try_again(&vault().await?, &id, Worker::Anybody).await?.into())
     }
 
     async fn remove(id: String) -> Result<bool, wit::Error> {
@@ -122,6 +138,16 @@ impl Guest for Component {
         let resumed = vault().await?.resume(dead_before).await?;
         Ok(Resumed { ready: resumed.ready, failed: resumed.failed, busy: resumed.busy })
     }
+
+    async fn sweep(dead_before: Option<u64>) -> Result<(), wit::Error> {
+        Ok(vault().await?.sweep(dead_before).await?)
+    }
+}
+
+/// Makes a failed image a job again.
+async fn try_again(vault: &Vault<Wasi>, id: &str, worker: Worker) -> Result<ImageRecord, Error> {
+    let record = vault.get(parse(id)?).await?;
+    vault.retry(record, worker).await?.ok_or(Error::NotFailed(Status::Pending))
 }
 
 /// Reads an image's id.
@@ -160,6 +186,17 @@ impl From<Status> for wit::Status {
             Status::Storing => Self::Storing,
             Status::Ready => Self::Ready,
             Status::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<ImageRecord> for Job {
+    fn from(record: ImageRecord) -> Self {
+        Self {
+            image: record.id.to_string(),
+            held_until: record.held_until().unwrap_or(0),
+            source: record.source.unwrap_or_default(),
+            updated: record.updated,
         }
     }
 }
@@ -214,7 +251,9 @@ impl From<Error> for wit::Error {
             | Error::Changed
             | Error::Setting { .. } => Self::InvalidInput(text),
             Error::NotFound | Error::Removed => Self::NotFound,
-            Error::NotReady(status) | Error::NotFailed(status) => Self::WrongStatus(status.into()),
+            Error::NotReady(status) | Error::NotFailed(status) | Error::Held(status) => {
+                Self::WrongStatus(status.into())
+            }
             Error::RangeNotSatisfiable { size } => Self::RangeNotSatisfiable(size),
             Error::Limit { limit, allowed, seen } => {
                 Self::LimitExceeded(wit::LimitExceeded { limit: limit.into(), allowed, seen })

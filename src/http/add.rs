@@ -14,8 +14,8 @@ use super::{Answer, Body, Head, Job, Service, json, no_content, read_body, set};
 use crate::error::Error;
 use crate::key::Sha256Hex;
 use crate::ports::{ByteSource, Ports};
-use crate::record::{ImageRecord, Status};
-use crate::vault::{Answering, Draft, Label, Once, Packed};
+use crate::record::ImageRecord;
+use crate::vault::{Answering, Draft, Label, Once, Packed, Worker};
 
 /// For those who send an image as something else: clients have types of their own for what they are not told.
 const HINT: &str = "to send an image itself, state its Content-Type, such as image/png";
@@ -115,10 +115,15 @@ impl<P: Ports> Service<P> {
                 }
             }
         }
-        let record = self.vault.accept(draft).await?;
+        let record = self.vault.accept(draft, self.worker()).await?;
         self.done(answering).await?;
-        let job = self.job(record.clone());
-        Ok((record, Some(job)))
+        let job = self.job(&record);
+        Ok((record, job))
+    }
+
+    /// Who does the jobs that requests make.
+    pub(super) fn worker(&self) -> Worker {
+        if self.settings.run_jobs { Worker::Recorder } else { Worker::Anybody }
     }
 
     async fn done(&self, answering: Option<Answering>) -> Result<(), Problem> {
@@ -128,16 +133,17 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// The work on a job that we hold.
-    pub(super) fn job(&self, record: ImageRecord) -> Job {
-        let vault = self.vault.clone();
-        Box::pin(async move {
+    /// The work on a job that was recorded just now, if it is ours to do.
+    pub(super) fn job(&self, record: &ImageRecord) -> Option<Job> {
+        let (vault, record) = (self.vault.clone(), record.clone());
+        let job: Job = Box::pin(async move {
             match vault.work(record).await {
                 // Somebody removed it; then there is nothing left to do.
                 Ok(_) | Err(Error::Removed) => Ok(()),
                 Err(error) => Err(error),
             }
-        })
+        });
+        Some(job).filter(|_| self.worker() == Worker::Recorder)
     }
 
     /// Answers with a job: at once, or when it has ended, if the client would wait and it takes no longer.
@@ -148,20 +154,23 @@ impl<P: Ports> Service<P> {
         job: Option<Job>,
     ) -> Result<Answer<P>, Problem> {
         let wait = Wait::read(headers, self.settings.max_wait);
-        // Somebody else's job is not waited for.
-        let applied = wait.applied().filter(|_| job.is_some());
         let mut jobs: Vec<Job> = job.into_iter().collect();
-        if let Some(job) = jobs.first_mut()
-            && !wait.time.is_zero()
-            && let Some(ended) = self.vault.wait(wait.time, job).await
-        {
-            jobs.clear();
-            ended?;
-            record = self.vault.get(record.id).await?;
+        if !wait.time.is_zero() {
+            match jobs.first_mut() {
+                Some(job) => {
+                    if let Some(ended) = self.vault.wait(wait.time, job).await {
+                        jobs.clear();
+                        ended?;
+                        record = self.vault.get(record.id).await?;
+                    }
+                }
+                // Somebody else does it.
+                None => record = self.vault.watch(record, wait.time).await?,
+            }
         }
-        let ended = matches!(record.status(), Status::Ready | Status::Failed);
+        let ended = record.held_until().is_none();
         let mut response = located(if ended { StatusCode::CREATED } else { StatusCode::ACCEPTED }, &record);
-        if let Some(applied) = applied {
+        if let Some(applied) = wait.applied() {
             set(response.headers_mut(), PREFERENCE_APPLIED, applied);
         }
         Ok(Answer { jobs, ..response.into() })
@@ -239,4 +248,131 @@ fn back_to_page<P>(head: Head<'_>, mut answer: Answer<P>) -> Answer<P> {
 fn length(headers: &HeaderMap) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::{Request, Settings};
+    use crate::key::ImageId;
+    use crate::ports::Clock as _;
+    use crate::record::Status;
+    use crate::testing::{Whole, World};
+
+    const URL: &str = r#"{"url": "http://origin.example/a.gif"}"#;
+
+    struct Told {
+        status: u16,
+        body: Value,
+        applied: bool,
+        jobs: Vec<Job>,
+    }
+
+    impl Told {
+        fn id(&self) -> ImageId {
+            ImageId::parse(self.body["id"].as_str().unwrap()).unwrap()
+        }
+    }
+
+    async fn post(world: &World, run_jobs: bool, path: &str, headers: &[(&'static str, &str)], body: &str) -> Told {
+        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        let request = Request {
+            method: Method::POST,
+            path_and_query: path.into(),
+            headers: headers.chain([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]).collect(),
+            body: Whole::new(body.as_bytes()),
+        };
+        let service = Service::new(world.vault(), Settings { run_jobs, ..Settings::default() });
+        let Answer { mut response, jobs, .. } = service.handle(request).await;
+        let body = response.body_mut().next().await.unwrap().unwrap();
+        Told {
+            status: response.status().as_u16(),
+            body: serde_json::from_slice(&body).unwrap(),
+            applied: response.headers().contains_key(PREFERENCE_APPLIED),
+            jobs,
+        }
+    }
+
+    #[test]
+    fn jobs_are_only_recorded_if_others_do_them() {
+        for (run_jobs, path) in [(true, "/images"), (false, "/images"), (false, "/upload"), (false, "/process_image")] {
+            let world = World::default();
+            let told = world.run(post(&world, run_jobs, path, &[], URL));
+            assert_eq!(told.jobs.len(), usize::from(run_jobs), "{path}");
+            let record = world.run(world.vault().get(told.id())).unwrap();
+            assert_eq!((record.status(), record.held_until() == Some(0)), (Status::Pending, !run_jobs), "{path}");
+            assert_eq!(world.asked().len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_retry_is_only_recorded_if_others_do_it() {
+        let world = World::default();
+        world.answers([(404, None, &[][..])]);
+        let url = "http://origin.example/";
+        let failed = world.run(world.vault().ingest(url, Label::default())).unwrap();
+        let path = format!("/images/{}/retry", failed.id);
+        let told = world.run(post(&world, false, &path, &[], ""));
+        assert_eq!((told.status, told.jobs.len()), (202, 0));
+        assert_eq!(world.run(world.vault().get(failed.id)).unwrap().held_until(), Some(0));
+    }
+
+    #[test]
+    fn a_client_may_wait_for_a_job_that_others_do() {
+        let world = World::default();
+        let begun = world.now();
+        let others = async {
+            world.sleep(std::time::Duration::from_secs(5)).await;
+            for job in world.vault().jobs(None, 10).await.unwrap().jobs {
+                world.vault().work_on(job.id, None).await.unwrap();
+            }
+        };
+        let (told, ()) =
+            world.run(futures::future::join(post(&world, false, "/images", &[("prefer", "wait=9")], URL), others));
+        assert_eq!((told.status, &told.body["status"], told.applied), (201, &json!("ready"), true));
+        let waited = world.now() - begun;
+        assert!((5000..=5200).contains(&waited), "{waited}");
+        // Nobody does this one.
+        let told = world.run(post(&world, false, "/images", &[("prefer", "wait=9")], URL));
+        assert_eq!((told.status, &told.body["status"], told.applied), (202, &json!("pending"), true));
+        assert_eq!(world.now() - begun - waited, 9000);
+    }
+
+    #[test]
+    fn a_request_sent_again_waits_for_the_same_job() {
+        let world = World::default();
+        let headers = [("prefer", "wait=9"), ("idempotency-key", "key")];
+        let both = futures::future::join(
+            async {
+                let first = post(&world, true, "/images", &headers[1..], URL).await;
+                world.sleep(std::time::Duration::from_secs(3)).await;
+                for job in first.jobs {
+                    job.await.unwrap();
+                }
+                first.body
+            },
+            async {
+                world.sleep(std::time::Duration::from_secs(1)).await;
+                post(&world, true, "/images", &headers, URL).await
+            },
+        );
+        let (first, again) = world.run(both);
+        assert_eq!((again.status, &again.body["status"], &again.body["id"]), (201, &json!("ready"), &first["id"]));
+    }
+
+    #[test]
+    fn a_job_that_is_removed_is_waited_for_no_longer() {
+        let world = World::default();
+        let others = async {
+            world.sleep(std::time::Duration::from_secs(1)).await;
+            for job in world.vault().jobs(None, 10).await.unwrap().jobs {
+                world.vault().remove(job.id).await.unwrap();
+            }
+        };
+        let waiting = post(&world, false, "/images", &[("prefer", "wait=9")], URL);
+        assert_eq!(world.run(futures::future::join(waiting, others)).0.status, 404);
+    }
 }

@@ -93,8 +93,11 @@ impl<P: Ports> Service<P> {
     /// `POST /images/{id}/retry`.
     pub(super) async fn retry(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
         let record = self.vault.get(id).await?;
-        let (record, job) = match self.vault.retry(record.clone()).await? {
-            Some(record) => (record.clone(), Some(self.job(record))),
+        let (record, job) = match self.vault.retry(record, self.worker()).await? {
+            Some(record) => {
+                let job = self.job(&record);
+                (record, job)
+            }
             // Somebody else does it.
             None => (self.vault.get(id).await?, None),
         };

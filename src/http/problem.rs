@@ -284,7 +284,7 @@ impl From<Error> for Problem {
             Error::Digest(_) => Self::digest(detail),
             Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
-            Error::KeyBusy | Error::Changed => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
+            Error::KeyBusy | Error::Changed | Error::Held(_) => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
             Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
             // An origin that fails is told in the record of its image; no request waits for one.
             Error::Fetch(_) => Self { cause, ..Self::internal() },

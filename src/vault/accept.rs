@@ -2,12 +2,11 @@
 
 use url::Url;
 
-use super::{Label, Packed, Vault};
+use super::{Label, Packed, Vault, Worker};
 use crate::error::Error;
 use crate::key::{ImageId, Sha256Hex, Vaultwide};
 use crate::ports::Ports;
 use crate::record::{ImageRecord, State};
-use crate::store::LEASE;
 
 /// A new image, checked, of which nothing is stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,23 +55,20 @@ impl<P: Ports> Vault<P> {
         Draft { id, label, source: None }
     }
 
-    /// Records a job, so that it will be done even if this process dies. The caller holds its first attempt: it goes on
-    /// with [`Vault::work`].
-    pub async fn accept(&self, draft: Draft) -> Result<ImageRecord, Error> {
-        let lease = self.ports.now() + LEASE;
-        self.record_job(draft, lease).await
-    }
-
-    /// Records a job for whoever resumes first.
-    pub async fn submit(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
-        self.record_job(self.draft_job(url, label)?, 0).await
-    }
-
-    async fn record_job(&self, draft: Draft, lease: u64) -> Result<ImageRecord, Error> {
+    /// Records a job, so that it will be done even if this process dies.
+    pub async fn accept(&self, draft: Draft, worker: Worker) -> Result<ImageRecord, Error> {
+        let lease = worker.lease(self.ports.now());
         let record = self.new_record(draft, State::Pending { lease }).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
+        // Before the feed leads to it: whoever finds it to remove it finds the hint, too.
+        self.store.hint_source(&record).await?;
         self.store.list_image(&record).await?;
         Ok(record)
+    }
+
+    /// Records a job for whoever takes it up first.
+    pub async fn submit(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
+        self.accept(self.draft_job(url, label)?, Worker::Anybody).await
     }
 
     /// Makes the record of a new image, numbered but not stored.

@@ -68,9 +68,6 @@ impl<P: Ports> Vault<P> {
             self.store.enter_name_anew(&record).await?;
         }
         let committed = self.commit(&record).await;
-        if let Err(Error::Removed) = committed {
-            self.store.leave_name(&record).await?;
-        }
         if let Ok(()) | Err(Error::Removed) = committed {
             self.store.delete_name_entries(&old).await?;
         }

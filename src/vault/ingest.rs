@@ -1,42 +1,30 @@
-//! The pipeline: download -> hash, count, sniff, cut, pack, verify -> chunks -> manifest -> record -> name.
+//! The pipeline: download -> chunks (`pack.rs`) -> manifest -> record -> name.
 
 use std::time::Duration;
 
 use url::Url;
 
-use super::{Draft, Label, Vault};
+use super::{Draft, Label, Packed, Vault, Worker};
 use crate::download;
 use crate::error::Error;
-use crate::key::{BlobId, Sha256Hex, Vaultwide};
-use crate::packer::Packer;
+use crate::key::{BlobId, Vaultwide};
 use crate::ports::{ByteSource, Ports};
 use crate::record::{Content, ImageRecord, Manifest, State};
 use crate::store::LEASE;
 
-/// The waits between a worker's attempts at a job; after one more it gives up.
+/// The waits between a worker's attempts at a job, at least; after one more it gives up.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+/// The longest wait that an origin may ask for: it is well within the lease of the job that waits.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Attempts after which a job is given up at once: its image kills every worker, it seems.
 const MAX_ATTEMPTS: u32 = 30;
 
-/// Bytes that are packed into chunks, but no image's yet.
-#[derive(Clone, Debug)]
-pub struct Packed {
-    manifest: Manifest,
-    content: Content,
-}
-
-impl Packed {
-    /// SHA-256 of the original.
-    pub fn sha256(&self) -> &Sha256Hex {
-        &self.manifest.sha256
-    }
-}
-
 impl<P: Ports> Vault<P> {
     /// Records a job and does it. Returns its record, ready or failed.
     pub async fn ingest(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
-        let record = self.accept(self.draft_job(url, label)?).await?;
+        let record = self.accept(self.draft_job(url, label)?, Worker::Recorder).await?;
         self.work(record).await
     }
 
@@ -46,8 +34,7 @@ impl<P: Ports> Vault<P> {
         let mut waits = BACKOFF.iter();
         loop {
             if record.attempts >= MAX_ATTEMPTS {
-                let reason = format!("{MAX_ATTEMPTS} attempts were begun and not ended");
-                return self.give_up(record, &Error::Interrupted(reason)).await;
+                return self.give_up(record, format!("{MAX_ATTEMPTS} attempts were begun and not ended")).await;
             }
             record.attempts += 1;
             self.check_lease(&record)?;
@@ -59,11 +46,22 @@ impl<P: Ports> Vault<P> {
                 Ok(content) => return self.complete(record, content).await,
                 Err(error) => error,
             };
-            match waits.next() {
-                Some(&wait) if error.is_transient() => self.ports.sleep(wait).await,
-                _ => return self.give_up(record, &error).await,
-            }
+            let Some(wait) = waits.next().and_then(|&wait| self.wait_after(&error, wait)) else {
+                return self.give_up(record, error.to_string()).await;
+            };
+            self.ports.sleep(wait).await;
         }
+    }
+
+    /// How long to wait before an attempt is made again; none if that is of no use, or would take too long.
+    fn wait_after(&self, error: &Error, backoff: Duration) -> Option<Duration> {
+        let asked = error.retry_after();
+        if !error.is_transient() || asked > MAX_WAIT {
+            return None;
+        }
+        // Up to half as much more, so that those who failed together do not come back together.
+        let [random, ..] = self.ports.ten_bytes();
+        Some(backoff.max(asked) + backoff * u32::from(random) / 512)
     }
 
     /// Stores bytes that are given as a new image. Nothing is kept if they are not whole or no image.
@@ -81,30 +79,12 @@ impl<P: Ports> Vault<P> {
         Ok(record)
     }
 
-    /// Gives up packed bytes.
-    pub async fn discard(&self, packed: &Packed) -> Result<(), Error> {
-        let chunks = u32::try_from(packed.manifest.chunks.len()).unwrap_or(u32::MAX);
-        self.store.delete_chunks(packed.content.blob, chunks).await
-    }
-
     async fn attempt(&self, record: &ImageRecord) -> Result<Content, Error> {
         let source = record.source.as_deref().unwrap_or_default();
         let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
         let mut body = download::open(&self.ports, &self.settings, url).await?;
         let packed = self.pack(&mut body).await?;
         self.share_or_complete(packed).await
-    }
-
-    /// Packs all of `source` into chunks that nobody can see yet: [`Vault::keep`] or [`Vault::discard`] them.
-    pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Packed, Error> {
-        let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
-        let mut stored = 0;
-        let packed = self.pack_chunks(blob, source, &mut stored).await;
-        if packed.is_err() {
-            // No manifest names these chunks. Should deleting them fail too, `verify` finds them.
-            self.store.delete_chunks(blob, stored).await?;
-        }
-        packed
     }
 
     /// Makes packed bytes a blob, or finds the blob that holds the same already. The content counts as used.
@@ -114,37 +94,6 @@ impl<P: Ports> Vault<P> {
         };
         self.discard(&packed).await?;
         Ok(Content { blob: twin, ..packed.content })
-    }
-
-    async fn pack_chunks(&self, blob: BlobId, source: &mut impl ByteSource, stored: &mut u32) -> Result<Packed, Error> {
-        let mut packer = Packer::new(self.settings.max_image_bytes);
-        while let Some(piece) = source.next().await? {
-            let mut rest = piece.as_slice();
-            while !rest.is_empty() {
-                rest = packer.take(rest)?;
-                if packer.is_full() {
-                    let (n, chunk) = packer.pack_block(&self.ports).await?;
-                    self.store.put_chunk(blob, n, chunk).await?;
-                    *stored = n + 1;
-                }
-            }
-        }
-        if packer.has_rest() {
-            let (n, chunk) = packer.pack_block(&self.ports).await?;
-            self.store.put_chunk(blob, n, chunk).await?;
-            *stored = n + 1;
-        }
-        let (manifest, sniffed) = packer.finish()?;
-        let content = Content {
-            blob,
-            sha256: manifest.sha256.clone(),
-            size: manifest.size,
-            stored_size: manifest.stored_size(),
-            codec: manifest.codec,
-            media_type: sniffed.media_type.to_owned(),
-            dimensions: sniffed.dimensions,
-        };
-        Ok(Packed { manifest, content })
     }
 
     /// Comes to share a blob that holds the same, packed the same and undamaged, if there is one.
@@ -168,11 +117,7 @@ impl<P: Ports> Vault<P> {
         self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
-        let removed = self.commit_or_undo(&record).await?;
-        if removed.is_some() {
-            self.store.leave_name(&record).await?;
-        }
-        match removed {
+        match self.commit_or_undo(&record).await? {
             None => return Ok(record),
             Some(false) => {}
             Some(true) => {
@@ -186,11 +131,11 @@ impl<P: Ports> Vault<P> {
         Err(Error::Removed)
     }
 
-    async fn give_up(&self, mut record: ImageRecord, error: &Error) -> Result<ImageRecord, Error> {
+    async fn give_up(&self, mut record: ImageRecord, error: String) -> Result<ImageRecord, Error> {
         self.check_lease(&record)?;
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
-        self.change(&mut record, State::Failed { error: error.to_string() });
+        self.change(&mut record, State::Failed { error });
         match self.commit_or_undo(&record).await? {
             None => return Ok(record),
             Some(false) => {}
@@ -216,39 +161,36 @@ impl<P: Ports> Vault<P> {
         record.updated = self.ports.now();
     }
 
-    /// Writes a record, unless the image was removed meanwhile. A removal claims first and deletes the record after;
-    /// here the record is written first and the claim looked for after; so one of the two deletes it.
+    /// Writes a record, unless the image was removed meanwhile.
     pub(super) async fn commit(&self, record: &ImageRecord) -> Result<(), Error> {
-        // Looked for before, too, so that an image is not seen again after its removal was acknowledged.
-        if self.store.is_removed(record.id).await? {
-            return Err(Error::Removed);
+        if self.is_kept(record).await? {
+            return Ok(());
         }
-        self.store.save_image(record).await?;
-        if self.store.is_removed(record.id).await? {
-            self.store.leave_feed(record.seq).await?;
-            self.store.delete_image(record.id).await?;
-            return Err(Error::Removed);
-        }
-        Ok(())
+        self.store.take_out(record).await?;
+        Err(Error::Removed)
     }
 
     /// Writes a worker's record, like [`Vault::commit`]. If the image was removed meanwhile, returns whether it is left to
     /// us to undo what this state was counted as. That is claimed before the record goes: who removes the image and does
     /// not find it any more must know that it was a worker who deleted it.
     async fn commit_or_undo(&self, record: &ImageRecord) -> Result<Option<bool>, Error> {
-        let before = self.store.is_removed(record.id).await?;
-        if !before {
-            self.store.save_image(record).await?;
-            if !self.store.is_removed(record.id).await? {
-                return Ok(None);
-            }
+        if self.is_kept(record).await? {
+            return Ok(None);
         }
         let mine = self.store.claim_undoing(record.id).await?;
-        if !before {
-            self.store.leave_feed(record.seq).await?;
-            self.store.delete_image(record.id).await?;
-        }
+        self.store.take_out(record).await?;
         Ok(Some(mine))
+    }
+
+    /// Writes a record and returns whether it stays. A removal claims first and takes the image out after; here the record
+    /// is written first and the claim looked for after; so one of the two takes it out.
+    async fn is_kept(&self, record: &ImageRecord) -> Result<bool, Error> {
+        // Looked for before, too, so that an image is not seen again after its removal was acknowledged.
+        if self.store.is_removed(record.id).await? {
+            return Ok(false);
+        }
+        self.store.save_image(record).await?;
+        Ok(!self.store.is_removed(record.id).await?)
     }
 
     /// Takes over an unfinished job whose worker is taken to be dead: it wrote the record before `dead_before`, or its
@@ -258,7 +200,7 @@ impl<P: Ports> Vault<P> {
         mut record: ImageRecord,
         dead_before: u64,
     ) -> Result<Option<ImageRecord>, Error> {
-        let (State::Pending { lease } | State::Storing { lease }) = record.state else { return Ok(None) };
+        let Some(lease) = record.held_until() else { return Ok(None) };
         // Who knows who is dead is alone; others may find an ended lease at the same time.
         let mine = record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(&record).await?);
         // Written with its first attempt.
@@ -268,12 +210,10 @@ impl<P: Ports> Vault<P> {
 
     /// A worker that was held up until its lease ended must not write any more: somebody else may be at the job.
     fn check_lease(&self, record: &ImageRecord) -> Result<(), Error> {
-        match record.state {
-            State::Pending { lease } | State::Storing { lease } if lease <= self.ports.now() => {
-                Err(Error::Interrupted("the job's lease ended, so somebody else may be at it".into()))
-            }
-            _ => Ok(()),
+        if record.held_until().is_some_and(|lease| lease <= self.ports.now()) {
+            return Err(Error::Held(record.status()));
         }
+        Ok(())
     }
 }
 

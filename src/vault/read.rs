@@ -5,6 +5,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::Vault;
 use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Vaultwide};
+use crate::policy;
 use crate::ports::Ports;
 use crate::record::{ImageRecord, State, Status};
 use crate::store::blob::Blob;
@@ -14,13 +15,13 @@ pub const MAX_PAGE: usize = 1000;
 
 /// Feed entries looked at for one page: where few images of a stretch are asked for, or many were removed, a page may
 /// hold fewer than asked.
-const MAX_SCAN: usize = 1000;
+pub(super) const MAX_SCAN: usize = 1000;
 
 /// Text of the images on one page, in bytes: at this much it ends, so that its memory is bounded.
 const MAX_TEXT: usize = 512 * 1024;
 
 /// Feed entries looked at together.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 /// Which images to list: those for which all of it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +79,11 @@ impl<P: Ports> Vault<P> {
         self.store.image_named(name).await?.ok_or(Error::NotFound)
     }
 
+    /// Returns the image that was recorded last for that URL, as far as it is known.
+    pub async fn get_by_source(&self, url: &str) -> Result<ImageRecord, Error> {
+        self.store.image_from(policy::parse(url)?.as_str()).await?.ok_or(Error::NotFound)
+    }
+
     /// Opens the content of a ready image.
     pub async fn open(&self, image: &ImageRecord) -> Result<Blob<P>, Error> {
         self.store.open_blob(image.id, image.content()?).await
@@ -85,10 +91,7 @@ impl<P: Ports> Vault<P> {
 
     /// Lists images, newest first, from those accepted as number `before - 1` (or the newest) on.
     pub async fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, Error> {
-        if !(1..=MAX_PAGE).contains(&limit) {
-            let reason = format!("1 to {MAX_PAGE} are listed at once, not {limit}");
-            return Err(Error::Invalid { field: "limit", reason });
-        }
+        check_limit(limit)?;
         let newest = self.store.count(Vaultwide::Feed).await?;
         let first = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
         let entries = futures::stream::iter((1..=first).rev().take(MAX_SCAN))
@@ -120,6 +123,15 @@ impl<P: Ports> Vault<P> {
             last_uploaded: self.store.mark(Vaultwide::LastUploaded).await?,
         })
     }
+}
+
+/// Checks how many are to be listed at once.
+pub(super) fn check_limit(limit: usize) -> Result<(), Error> {
+    if (1..=MAX_PAGE).contains(&limit) {
+        return Ok(());
+    }
+    let reason = format!("1 to {MAX_PAGE} are listed at once, not {limit}");
+    Err(Error::Invalid { field: "limit", reason })
 }
 
 /// About how many bytes an image takes on a page.

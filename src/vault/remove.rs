@@ -25,9 +25,7 @@ impl<P: Ports> Vault<P> {
         // Read again: a worker that completed the image before the claim has written it whole by now; one that
         // completes it after sees the claim, and may have deleted the record already.
         let record = self.store.image(id).await?.unwrap_or(before);
-        self.store.leave_feed(record.seq).await?;
-        self.store.leave_name(&record).await?;
-        self.store.delete_image(id).await?;
+        self.store.take_out(&record).await?;
         if first {
             self.count_out(&record).await?;
         }

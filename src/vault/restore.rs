@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Edit, Label, Vault};
+use super::{Edit, Label, Vault, Worker};
 use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Sha256Hex, Vaultwide};
 use crate::policy::OriginPolicy;
@@ -72,8 +72,12 @@ impl<P: Ports> Vault<P> {
                 let reason = format!("{} was removed here a short while ago; try again in two hours", archived.id);
                 return Err(Error::Invalid { field: "id", reason });
             }
-            let Some(content) = self.archived_content(&archived, content).await? else {
-                return Ok(Restored::ContentNeeded);
+            let content = match &archived.state {
+                ArchivedState::Ready(sha256) => match self.content(sha256, content).await? {
+                    None => return Ok(Restored::ContentNeeded),
+                    found => found,
+                },
+                ArchivedState::Job | ArchivedState::Failed(_) => None,
             };
             return self.restore_new(archived, content).await;
         };
@@ -87,9 +91,9 @@ impl<P: Ports> Vault<P> {
             (State::Ready(_), _) => Err(another(&archived)),
             _ if here.created != archived.created || here.source != archived.source => Err(another(&archived)),
             // What is not done here, but was there, is done.
-            (_, ArchivedState::Ready(_)) => match self.archived_content(&archived, content).await? {
-                Some(Some(content)) => self.finish(here, content).await,
-                _ => Ok(Restored::ContentNeeded),
+            (_, ArchivedState::Ready(sha256)) => match self.content(sha256, content).await? {
+                Some(content) => self.finish(here, content).await,
+                None => Ok(Restored::ContentNeeded),
             },
             // What failed there may still be done here.
             _ => Ok(Restored::Present),
@@ -103,19 +107,17 @@ impl<P: Ports> Vault<P> {
         archived: Archived,
         given: Option<&mut impl ByteSource>,
     ) -> Result<Restored, Error> {
-        let blob = here.content()?.blob;
+        let Content { blob, sha256, .. } = here.content()?;
         let mut restored = Restored::Present;
-        if self.store.sound_manifest(blob).await?.is_none() {
-            let Some(Some(content)) = self.archived_content(&archived, given).await? else {
-                return Ok(Restored::ContentNeeded);
-            };
+        if self.store.sound_manifest(*blob).await?.is_none() {
+            let Some(content) = self.content(sha256, given).await? else { return Ok(Restored::ContentNeeded) };
             let mended = ImageRecord { state: State::Ready(content), ..here.clone() };
             if !self.store.claim_job(&here).await? {
                 self.store.leave(mended.content()?.blob).await?;
                 return Err(Error::Changed);
             }
             self.commit(&mended).await?;
-            self.store.leave(blob).await?;
+            self.store.leave(*blob).await?;
             restored = Restored::Restored;
         }
         if here.updated < archived.updated {
@@ -124,18 +126,6 @@ impl<P: Ports> Vault<P> {
             restored = Restored::Restored;
         }
         Ok(restored)
-    }
-
-    /// The content of an archived image, if it was ready; none if it must be given.
-    async fn archived_content(
-        &self,
-        archived: &Archived,
-        given: Option<&mut impl ByteSource>,
-    ) -> Result<Option<Option<Content>>, Error> {
-        match &archived.state {
-            ArchivedState::Ready(sha256) => Ok(self.content(sha256, given).await?.map(Some)),
-            ArchivedState::Job | ArchivedState::Failed(_) => Ok(Some(None)),
-        }
     }
 
     async fn restore_new(&self, archived: Archived, content: Option<Content>) -> Result<Restored, Error> {
@@ -168,6 +158,11 @@ impl<P: Ports> Vault<P> {
             State::Failed { .. } => self.count(Vaultwide::Failed).await?,
             State::Pending { .. } | State::Storing { .. } => self.count(Vaultwide::Pending).await?,
         }
+        if let Some(source) = &record.source
+            && passing_over(self.store.image_from(source).await)?.is_none()
+        {
+            self.store.hint_source(&record).await?;
+        }
         self.store.list_image(&record).await?;
         Ok(Restored::Restored)
     }
@@ -180,7 +175,7 @@ impl<P: Ports> Vault<P> {
     async fn finish(&self, here: ImageRecord, content: Content) -> Result<Restored, Error> {
         let blob = content.blob;
         let held = match here.status() {
-            Status::Failed => self.retry(here).await?,
+            Status::Failed => self.retry(here, Worker::Recorder).await?,
             _ => self.take_over(here, 0).await?,
         };
         let Some(record) = held else {

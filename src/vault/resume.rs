@@ -6,7 +6,7 @@ use super::Vault;
 use crate::error::{Error, passing_over};
 use crate::key::Vaultwide;
 use crate::ports::Ports;
-use crate::record::{State, Status};
+use crate::record::{ImageRecord, Status};
 use crate::store::LEASE;
 
 /// Jobs resumed at once: while one waits for its origin, others go on.
@@ -27,44 +27,67 @@ pub struct Resumed {
 enum Entry {
     /// Nothing is entered there: the image was removed, or its writer is between taking the number and entering it.
     Hole,
-    /// Somebody is at it.
+    /// It is a job not done.
     Open,
-    /// Ready, failed or removed, its number taken before that time.
+    /// It was a job, and was done here; it ended so, or was removed meanwhile.
+    Done(Option<Status>),
+    /// Ready or failed, its number taken before that time.
     Settled { since: u64 },
 }
 
 impl<P: Ports> Vault<P> {
-    /// Finishes unfinished jobs and empties the trash. Whoever wrote a record before the time `dead_before`, in
-    /// milliseconds since 1970, is known to be dead, so that its lease does not count.
-    ///
-    /// Looks only at what came after the newest number up to which everything is known to be settled.
+    /// Finishes unfinished jobs, and sweeps. Whoever wrote a record before the time `dead_before`, in milliseconds since
+    /// 1970, is known to be dead, so that its lease does not count.
     pub async fn resume(&self, dead_before: Option<u64>) -> Result<Resumed, Error> {
+        let dead_before = dead_before.unwrap_or(0);
+        let work = async |record| match self.take_up(record, dead_before).await {
+            Ok(record) => Ok(Entry::Done(Some(record.status()))),
+            Err(Error::Removed) => Ok(Entry::Done(None)),
+            Err(Error::Held(_)) => Ok(Entry::Open),
+            Err(error) => Err(error),
+        };
+        self.settle(dead_before, work).await
+    }
+
+    /// Notes up to which number of the feed everything is settled, and empties the trash.
+    pub async fn sweep(&self, dead_before: Option<u64>) -> Result<(), Error> {
+        self.settle(dead_before.unwrap_or(0), async |_| Ok(Entry::Open)).await.map(drop)
+    }
+
+    /// Sweeps, and does to each job on the way what is to be done to it. Looks only at what came after the newest number
+    /// up to which everything is known to be settled.
+    async fn settle(
+        &self,
+        dead_before: u64,
+        work: impl AsyncFn(ImageRecord) -> Result<Entry, Error>,
+    ) -> Result<Resumed, Error> {
         let mut resumed = Resumed::default();
         let newest = self.store.count(Vaultwide::Feed).await?;
         let before = self.store.mark(Vaultwide::Settled).await?.unwrap_or(0);
-        let dead_before = dead_before.unwrap_or(0);
         // Whoever wrote nothing for the time of a lease is taken to be dead, too.
         let over = dead_before.max(self.ports.now().saturating_sub(LEASE));
+        let entry = async |seq| match passing_over(self.store.feed(seq).await)? {
+            None => Ok(Entry::Hole),
+            Some(record) if record.held_until().is_some() => work(record).await,
+            Some(record) => Ok(Entry::Settled { since: record.numbered() }),
+        };
         let entries = futures::stream::iter(before + 1..=newest)
-            .map(async |seq| Ok::<_, Error>((seq, self.settle(seq, dead_before).await?)))
+            .map(async |seq| Ok::<_, Error>((seq, entry(seq).await?)))
             .buffered(AT_ONCE);
         let (mut settled, mut open) = (before, false);
         let mut entries = std::pin::pin!(entries);
         while let Some(entry) = entries.next().await {
-            let (seq, (entry, outcome)) = entry?;
-            match outcome {
-                Some(Status::Ready) => resumed.ready += 1,
-                Some(_) => resumed.failed += 1,
-                None => {}
-            }
+            let (seq, entry) = entry?;
             match entry {
+                Entry::Done(Some(Status::Ready)) => resumed.ready += 1,
+                Entry::Done(Some(_)) => resumed.failed += 1,
                 Entry::Open => {
                     resumed.busy += 1;
                     open = true;
                 }
                 // Whoever took a number before this one was written is dead, or has entered it.
                 Entry::Settled { since } if !open && since < over => settled = seq,
-                Entry::Settled { .. } | Entry::Hole => {}
+                Entry::Settled { .. } | Entry::Hole | Entry::Done(None) => {}
             }
         }
         if settled > before {
@@ -72,27 +95,5 @@ impl<P: Ports> Vault<P> {
         }
         self.store.empty_trash().await?;
         Ok(resumed)
-    }
-
-    /// Settles one feed entry if it can be; returns what it is now, and how the job ended if it was done here.
-    async fn settle(&self, seq: u64, dead_before: u64) -> Result<(Entry, Option<Status>), Error> {
-        let Some(record) = passing_over(self.store.feed(seq).await)? else { return Ok((Entry::Hole, None)) };
-        if let State::Ready(_) | State::Failed { .. } = &record.state {
-            return Ok((Entry::Settled { since: record.numbered() }, None));
-        }
-        let Some(record) = self.take_over(record, dead_before).await? else { return Ok((Entry::Open, None)) };
-        let id = record.id;
-        let outcome = match self.work(record).await {
-            Ok(record) => Some(record.status()),
-            Err(Error::Removed) => {
-                // Whoever claimed its removal may have died right after.
-                self.store.leave_feed(seq).await?;
-                self.store.delete_image(id).await?;
-                None
-            }
-            Err(Error::Interrupted(_)) => return Ok((Entry::Open, None)),
-            Err(error) => return Err(error),
-        };
-        Ok((Entry::Settled { since: self.ports.now() }, outcome))
     }
 }

@@ -1,16 +1,15 @@
 //! Trying a failed job again.
 
-use super::Vault;
+use super::{Vault, Worker};
 use crate::error::Error;
 use crate::key::Vaultwide;
 use crate::ports::Ports;
 use crate::record::{ImageRecord, State, Status};
-use crate::store::LEASE;
 
 impl<P: Ports> Vault<P> {
-    /// Makes a failed image a pending job again, the newest of the feed, so that a resume finds it. The caller holds it
-    /// and goes on with [`Vault::work`]; none if somebody else tries it again just now.
-    pub async fn retry(&self, mut record: ImageRecord) -> Result<Option<ImageRecord>, Error> {
+    /// Makes a failed image a pending job again, the newest of the feed, so that a resume finds it; none if somebody else
+    /// tries it again just now.
+    pub async fn retry(&self, mut record: ImageRecord, worker: Worker) -> Result<Option<ImageRecord>, Error> {
         if record.status() != Status::Failed {
             return Err(Error::NotFailed(record.status()));
         }
@@ -21,7 +20,7 @@ impl<P: Ports> Vault<P> {
         record.seq = self.store.next_seq().await?;
         record.attempts = 0;
         record.updated = self.ports.now().max(record.updated + 1);
-        record.state = State::Pending { lease: record.updated + LEASE };
+        record.state = State::Pending { lease: worker.lease(record.updated) };
         self.store.add(Vaultwide::Failed, -1).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
         self.store.list_image(&record).await?;

@@ -1,16 +1,16 @@
 //! Outgoing HTTP over `wasi:http/client`.
 
 use spin_sdk::wasip3::http::client;
-use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, RequestOptions, Response, Scheme};
-use spin_sdk::wasip3::wit_future;
-use spin_sdk::wit_bindgen::{FutureReader, StreamReader};
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 use url::{Position, Url};
 
 use super::Wasi;
-use super::streams::{Completion, HttpBody, Message};
+use super::streams::{Completion, HttpBody, Message, write};
 use crate::download::FetchError;
 use crate::error::Error;
-use crate::ports::{Fetch, FetchTimeouts, Fetched};
+use crate::ports::{ByteSource as _, Fetch, FetchTimeouts, Fetched, Packers};
 
 impl Message for Response {
     fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion) {
@@ -33,6 +33,7 @@ impl Fetch for Wasi {
             status: response.get_status_code(),
             location: header("location"),
             content_encoding: header("content-encoding"),
+            retry_after: header("retry-after"),
             body: HttpBody::new(response, |code| Error::Fetch(unreachable(code))),
         })
     }
@@ -62,6 +63,33 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
     let path = &url[Position::BeforePath..Position::AfterQuery];
     request.set_path_with_query(Some(path)).map_err(|()| refused("path"))?;
     Ok(request)
+}
+
+/// Where the native host has blocks packed by other instances.
+const PACKERS: &str = "packers.burrow.internal";
+
+impl Packers for Wasi {
+    async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
+        let (mut body, reader) = wit_stream::new();
+        let (_, no_trailers) = wit_future::new(|| Ok(None));
+        let (request, _) = Request::new(Fields::new(), Some(reader), no_trailers, None);
+        request.set_method(&Method::Post).ok()?;
+        request.set_scheme(Some(&Scheme::Http)).ok()?;
+        request.set_authority(Some(PACKERS)).ok()?;
+        request.set_path_with_query(Some("/")).ok()?;
+        let block = block.to_vec();
+        spawn(async move {
+            // If nobody reads it, there is no answer either.
+            write(&mut body, block).await;
+        });
+        let response = client::send(request).await.ok()?;
+        let mut body = HttpBody::new(response, |code| Error::Fetch(unreachable(code)));
+        let mut packed = Vec::new();
+        while let Some(piece) = body.next().await.ok()? {
+            packed.extend(piece);
+        }
+        Some(packed)
+    }
 }
 
 /// What went wrong, for people.

@@ -17,7 +17,9 @@ pub enum Model {
 
 /// What need not be durable when it is acknowledged; the same list as in `host/src/kv.rs`.
 fn is_covered(key: &str) -> bool {
-    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:s:", "b1:t:"].iter().any(|prefix| key.starts_with(prefix))
+    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:o:", "b1:s:", "b1:t:"]
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
 }
 
 /// A value, with its hash so that maps are compared at no cost.

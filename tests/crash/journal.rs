@@ -29,12 +29,14 @@ pub enum Class {
     Drift,
     /// A key that nothing refers to.
     Leak,
+    /// A URL does not lead to an image that came from it.
+    Unhinted,
 }
 
 impl Class {
-    /// Whether `verify` can mend it.
+    /// Whether `verify` can mend it, or it need not be.
     pub fn is_mendable(self) -> bool {
-        matches!(self, Self::Lingering | Self::Drift | Self::Leak)
+        matches!(self, Self::Lingering | Self::Drift | Self::Leak | Self::Unhinted)
     }
 }
 

@@ -69,6 +69,17 @@ impl Ledger {
                 ledger.note(&key);
             }
         }
+        for (url, _) in with_prefix(map, "b1:o:") {
+            let key = Key::source(&Sha256Hex::parse(url).expect("a digest"));
+            let comes_from_it = |record: &ImageRecord| {
+                record.source.as_ref().is_some_and(|source| Sha256Hex::of(source.as_bytes()).as_str() == url)
+            };
+            if let Some(Pointer::Image(id)) = load(map, &key)
+                && records.iter().any(|record| record.id == id && comes_from_it(record))
+            {
+                ledger.note(&key);
+            }
+        }
         for (digest, _) in with_prefix(map, "b1:d:") {
             let key = from_value(json!(digest)).map(|digest| Key::digest(&digest)).expect("a digest");
             if let Some(Pointer::Blob(blob)) = load(map, &key)

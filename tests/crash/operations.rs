@@ -9,7 +9,7 @@ use burrow::error::Error;
 use burrow::key::{ImageId, Sha256Hex};
 use burrow::record::{ImageRecord, Status};
 use burrow::store::blob::Form;
-use burrow::vault::{Discovery, Edit, Filter, Label, Once, Plan, Resumed, Settings, Vault};
+use burrow::vault::{Discovery, Edit, Filter, Label, Once, Plan, Resumed, Settings, Vault, Worker};
 
 use crate::images::original;
 use crate::journal::{Class, Journal, Request, expected};
@@ -26,20 +26,28 @@ pub enum Operation {
     Put(&'static str, &'static str),
     /// Does a job that was accepted.
     Work(Box<ImageRecord>),
+    /// Does the job of this image, if nobody else does.
+    WorkOn(ImageId),
     /// Removes an image.
     Remove(ImageId),
     /// Tries a failed job again.
     Retry(ImageId),
+    /// Makes a failed image a job for whoever resumes.
+    Requeue(ImageId),
     /// Gives a ready image another name.
     Rename(ImageId, &'static str),
     /// Sends a request with an idempotency key.
     Ask(&'static str, Request),
     /// Reads an image from its record to its last byte.
     Read(ImageId),
+    /// Looks for an image by its URL.
+    Find(&'static str),
     /// Looks at the list and at every name.
     Look,
     /// What cron calls.
     Resume,
+    /// The same without the jobs.
+    Sweep,
     /// Looks for faults, without a right to the vault alone: there are none, whatever others do meanwhile.
     Verify,
     /// What the native host does at its start: whoever wrote before that time is dead.
@@ -50,16 +58,20 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Work(record) => write!(f, "work at {}", record.name),
+            Self::WorkOn(id) => write!(f, "work at {id}"),
             Self::Remove(id) => write!(f, "remove {id}"),
             Self::Retry(id) => write!(f, "retry {id}"),
+            Self::Requeue(id) => write!(f, "requeue {id}"),
             Self::Rename(id, name) => write!(f, "rename {id} to {name}"),
             Self::Ask(key, request) => write!(f, "ask {key} {request:?}"),
             Self::Read(id) => write!(f, "read {id}"),
             Self::Ingest(what, name) => write!(f, "ingest {what} as {name}"),
             Self::Submit(what, name) => write!(f, "submit {what} as {name}"),
             Self::Put(what, name) => write!(f, "put {what} as {name}"),
+            Self::Find(path) => write!(f, "find {path}"),
             Self::Look => write!(f, "look"),
             Self::Resume => write!(f, "resume"),
+            Self::Sweep => write!(f, "sweep"),
             Self::Verify => write!(f, "verify"),
             Self::Restart(_) => write!(f, "restart"),
         }
@@ -78,7 +90,7 @@ fn url(path: &str) -> String {
 }
 
 pub async fn accept(vault: &Vault<World>, path: &str, name: &str) -> Result<ImageRecord, Error> {
-    vault.accept(vault.draft_job(&url(path), Label::new(Some(name), &[])?)?).await
+    vault.accept(vault.draft_job(&url(path), Label::new(Some(name), &[])?)?, Worker::Recorder).await
 }
 
 pub async fn put(vault: &Vault<World>, image: &str, name: &str) -> Result<ImageRecord, Error> {
@@ -127,13 +139,17 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::Submit(path, name) => submit(&vault, path, name, &book).await,
         Operation::Put(image, name) => put(&vault, image, name).await.map(|record| book.borrow_mut().told(&record)),
         Operation::Work(record) => work(&vault, *record, &book).await,
+        Operation::WorkOn(id) => worked(vault.work_on(id, None).await, id, &book),
         Operation::Remove(id) => remove(&vault, id, &book).await,
-        Operation::Retry(id) => retry(&vault, id, &book).await,
+        Operation::Retry(id) => retry(&vault, id, Worker::Recorder, &book).await,
+        Operation::Requeue(id) => retry(&vault, id, Worker::Anybody, &book).await,
         Operation::Rename(id, name) => rename(&vault, id, name, &book).await,
         Operation::Ask(key, request) => ask_and_work(&vault, key, request, &book).await,
         Operation::Read(id) => read_one(&vault, id, &book).await,
+        Operation::Find(path) => find(&vault, &url(path), &book).await,
         Operation::Look => look(&vault, &book).await,
         Operation::Resume => resume(&vault, None).await.map(drop),
+        Operation::Sweep => vault.sweep(None).await,
         Operation::Verify => verify(&vault, &book).await,
         Operation::Restart(now) => resume(&vault, Some(now)).await.map(drop),
     };
@@ -153,11 +169,15 @@ async fn submit(vault: &Vault<World>, path: &str, name: &str, book: &Book) -> Re
 
 async fn work(vault: &Vault<World>, record: ImageRecord, book: &Book) -> Result<(), Error> {
     let id = record.id;
-    match vault.work(record).await {
+    worked(vault.work(record).await, id, book)
+}
+
+fn worked(outcome: Result<ImageRecord, Error>, id: ImageId, book: &Book) -> Result<(), Error> {
+    match outcome {
         Ok(record) => book.borrow_mut().told(&record),
-        Err(Error::Removed) if !book.borrow().is_kept(id) => {}
-        // The lease ended before the work began.
-        Err(Error::Interrupted(_)) => {}
+        Err(Error::Removed | Error::NotFound) if !book.borrow().is_kept(id) => {}
+        // Somebody else does it, or the lease ended before the work began.
+        Err(Error::Held(_)) => {}
         Err(error) => return Err(error),
     }
     Ok(())
@@ -170,15 +190,15 @@ pub async fn remove(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<()
     Ok(())
 }
 
-async fn retry(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {
+async fn retry(vault: &Vault<World>, id: ImageId, worker: Worker, book: &Book) -> Result<(), Error> {
     let record = match vault.get(id).await {
         Err(Error::NotFound) if !book.borrow().is_kept(id) => return Ok(()),
         record => record?,
     };
-    match vault.retry(record).await {
+    match vault.retry(record, worker).await {
         Ok(Some(record)) => {
             book.borrow_mut().told(&record);
-            work(vault, record, book).await
+            if worker == Worker::Recorder { work(vault, record, book).await } else { Ok(()) }
         }
         // Somebody else tries again, or it has not failed.
         Ok(None) | Err(Error::NotFailed(_)) => Ok(()),
@@ -224,7 +244,7 @@ async fn ask_for_job(
         vault.done(answering).await?;
         return Ok((vec![record], false));
     }
-    let record = vault.accept(draft.with_id(id)).await?;
+    let record = vault.accept(draft.with_id(id), Worker::Recorder).await?;
     vault.done(answering).await?;
     Ok((vec![record], true))
 }
@@ -292,6 +312,18 @@ async fn read_one(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), 
     book.borrow_mut().told(&record);
     if record.status() == Status::Ready && expected(&record) != Some(&*read(vault, &record).await?) {
         book.borrow_mut().problem(Class::Wrong, format_args!("{} was served with other bytes", record.name));
+    }
+    Ok(())
+}
+
+/// Whoever looks for a URL finds an image that came from it, or none: another may be about to be recorded.
+async fn find(vault: &Vault<World>, url: &str, book: &Book) -> Result<(), Error> {
+    match vault.get_by_source(url).await {
+        Ok(record) if record.source.as_deref() != Some(url) => {
+            book.borrow_mut().problem(Class::Wrong, format_args!("{url} leads to one from {:?}", record.source));
+        }
+        Ok(_) | Err(Error::NotFound) => {}
+        Err(error) => return Err(error),
     }
     Ok(())
 }

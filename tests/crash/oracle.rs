@@ -112,6 +112,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
         resume(&vault, None).await?;
     }
     look(&vault, stop.journal, Stage::Resumed, problems).await?;
+    look_for_sources(&vault, stop.journal, problems).await?;
     ask_again(&vault, world, stop.journal, problems).await?;
     // The sweep; and again, for what was discarded meanwhile.
     for _ in 0..2 {
@@ -119,6 +120,23 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
         resume(&vault, None).await?;
     }
     look(&vault, stop.journal, Stage::Swept, problems).await
+}
+
+/// Every URL leads to an image that came from it, unless one was removed.
+async fn look_for_sources(vault: &Vault<World>, journal: &Journal, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    for url in journal.images.values().filter_map(|told| told.record.source.as_deref()) {
+        let mut of_url = journal.images.values().filter(|told| told.record.source.as_deref() == Some(url));
+        match vault.get_by_source(url).await {
+            Ok(record) if record.source.as_deref() == Some(url) => {}
+            Err(Error::NotFound) if of_url.any(|told| !told.is_kept()) => {}
+            Err(Error::NotFound) => problems.push(Problem::new(Class::Unhinted, format_args!("{url} leads nowhere"))),
+            Ok(record) => {
+                problems.push(Problem::new(Class::Wrong, format_args!("{url} leads to one from {:?}", record.source)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Whoever had no answer to a request asks again; and whoever had one might, too. It must be done once in all.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use burrow::download::FetchError;
 use burrow::error::{Error, KvError};
 use burrow::key::Key;
-use burrow::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Kv, Random};
+use burrow::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::disk::{Disk, Map, Model};
@@ -354,6 +354,12 @@ impl ByteSource for Body {
     }
 }
 
+impl Packers for World {
+    async fn pack_elsewhere(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 impl Fetch for World {
     type Body = Body;
 
@@ -373,6 +379,6 @@ impl Fetch for World {
             Origin::Page => (200, Body::whole(b"<!doctype html><title>no image</title>")),
             Origin::Missing => (404, Body::whole(b"")),
         };
-        Ok(Fetched { status, location: None, content_encoding: None, body })
+        Ok(Fetched { status, location: None, content_encoding: None, retry_after: None, body })
     }
 }

@@ -71,6 +71,7 @@ fn damages(sample: &Sample) -> Vec<Damage> {
         Damage { unreadable: true, ..harmless("last chunk", format!("b1:c:{blob}:2")) },
         harmless("digest", format!("b1:d:{}", sha256(&sample.victim.bytes))),
         harmless("name", format!("b1:n:{}:2", sha256(NAME.as_bytes()))),
+        harmless("source", format!("b1:o:{}", sha256(b"http://origin.example/"))),
         Damage { unlisted: true, ..harmless("feed", format!("b1:f:{}", json["seq"])) },
         harmless("trash", "b1:t:1".into()),
         harmless("idempotency key", format!("b1:k:{}", sha256(KEY.as_bytes()))),

@@ -22,6 +22,8 @@ pub enum Behaviour {
     Image(Bytes),
     /// Answers with this status and nothing else.
     Status(u16),
+    /// The same with these headers.
+    Answer(u16, &'static [(&'static str, &'static str)]),
     /// Redirects there.
     Redirect(String),
     /// Says the body is twice as long as it is, and hangs up after it.
@@ -102,6 +104,13 @@ fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
         None => plain(404, Bytes::new()),
         Some(Behaviour::Image(bytes)) => plain(200, bytes),
         Some(Behaviour::Status(status)) => plain(status, Bytes::new()),
+        Some(Behaviour::Answer(status, headers)) => {
+            let mut response = plain(status, Bytes::new());
+            for (name, value) in headers {
+                response.headers_mut().insert(*name, value.parse().unwrap());
+            }
+            response
+        }
         Some(Behaviour::Redirect(to)) => {
             let mut response = plain(302, Bytes::new());
             response.headers_mut().insert("location", to.parse().unwrap());

@@ -18,6 +18,8 @@ pub struct Process {
     child: Child,
     stdout: Option<ChildStdout>,
     stderr: tempfile::NamedTempFile,
+    /// Where its metrics are, once it serves, if it was told to have any.
+    pub metrics: Option<Client>,
 }
 
 /// How a process ended.
@@ -52,7 +54,7 @@ impl Process {
         let stderr = tempfile::NamedTempFile::new().unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr.reopen().unwrap()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
-        Self { stdout: child.stdout.take(), child, stderr }
+        Self { stdout: child.stdout.take(), child, stderr, metrics: None }
     }
 
     /// Waits until it serves, or has ended.
@@ -62,6 +64,9 @@ impl Process {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some(base) = line.strip_prefix("Serving ") {
                     return Some(Client::new(base));
+                }
+                if let Some(url) = line.strip_prefix("Metrics ") {
+                    self.metrics = Some(Client::new(url.trim_end_matches("/metrics")));
                 }
             }
             None
@@ -85,13 +90,18 @@ impl Process {
     /// Asks it to stop; returns how long it took, too.
     pub async fn stop(&mut self) -> (Ended, Duration) {
         let asked = Instant::now();
-        if let Some(pid) = self.child.id() {
-            Command::new("kill").args(["-TERM", &pid.to_string()]).status().await.unwrap();
-        }
+        self.signal("TERM").await;
         (self.ended().await, asked.elapsed())
     }
 
-    async fn ended(&mut self) -> Ended {
+    pub async fn signal(&self, name: &str) {
+        if let Some(pid) = self.child.id() {
+            Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await.unwrap();
+        }
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> Ended {
         let status = tokio::time::timeout(TOO_LONG, self.child.wait()).await.expect("it does not end").unwrap();
         Ended { code: status.code(), stderr: self.stderr() }
     }

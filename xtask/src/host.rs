@@ -26,12 +26,22 @@ fn burrow() -> PathBuf {
     root().join("target/release/burrow")
 }
 
+/// Programs that tests run, and the Debian packages they are in: one of the stores, the shells whose completions are tried,
+/// a terminal, and what renders manual pages.
+const NEEDED_BY_TESTS: [(&str, &str); 6] = [
+    ("redis-server", "redis-server"),
+    ("bash", "bash"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("script", "bsdutils"),
+    ("man", "man-db"),
+];
+
 /// Runs every test.
 pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
-    if output("redis-server", &["--version"]).is_none() {
-        // One of the stores that are tested.
-        install(&["redis-server"])?;
-    }
+    let missing = NEEDED_BY_TESTS.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
+    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    install(&packages)?;
     say("testing (the first time builds wasmtime, which takes some minutes)");
     let mut command = cargo();
     command.args(["test", "--locked", "--release", "--workspace"]);

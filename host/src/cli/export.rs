@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use burrow_host::archive::{Known, export};
 
 use super::Opened;
-use super::output::{self, Progress};
+use super::output::{self, Part, Progress};
 
 /// Write all images to one archive: a tar file that `burrow import` reads, and that people can read without Burrow.
 #[derive(Debug, clap::Args)]
@@ -32,10 +32,10 @@ impl Export {
         let path = &self.archive;
         // A pipe or a device is written as it is.
         let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-        let part = (path != Path::new("-") && !is_special).then(|| output::part(path));
+        let part = (path != Path::new("-") && !is_special).then(|| Part::new(path));
         let create = |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
         let out: Box<dyn Write + Send> = match &part {
-            Some(part) => Box::new(create(part)?),
+            Some(part) => Box::new(create(part.path())?),
             None if is_special => Box::new(create(path)?),
             None => Box::new(std::io::stdout()),
         };
@@ -45,19 +45,11 @@ impl Export {
         });
         let exported = exported.await;
         progress.clear();
-        let written = exported.map_err(anyhow::Error::from).and_then(|exported| {
-            if let Some(part) = &part {
-                let renamed =
-                    File::open(part).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(part, path));
-                renamed.with_context(|| format!("cannot write {}", path.display()))?;
-            }
-            Ok(exported)
-        });
-        if let (Err(_), Some(part)) = (&written, &part) {
-            // It may never have come to be.
-            let _ = std::fs::remove_file(part);
+        let exported = exported?;
+        if let Some(part) = part {
+            let kept = File::open(part.path()).and_then(|file| file.sync_all()).and_then(|()| part.keep());
+            kept.with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let exported = written?;
         for (id, error) in &exported.damaged {
             output::complain(&format!("{id} was left out: {error}"));
         }

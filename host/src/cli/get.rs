@@ -1,65 +1,89 @@
 //! `burrow get`
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use burrow_host::{Burrow, Content, Error, Image, VaultError};
+use burrow_host::{Burrow, Content, Image};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
-/// Write an image's original bytes to a file.
+use super::find::{each, find};
+use super::output::Part;
+
+/// Write images' original bytes to files.
 #[derive(Debug, clap::Args)]
 pub(super) struct Get {
-    /// Id or name of the image.
-    image: String,
+    /// Ids or names of images.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
 
-    /// Where to write; `-` is standard output [default: the image's name, here].
-    #[arg(long, short, value_name = "FILE")]
+    /// Where to write: a file; of several images a directory, made if it is not there; `-` is standard output
+    /// [default: files of the images' names, here].
+    #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
+}
+
+/// Where images go.
+enum Place {
+    Stdout,
+    File(PathBuf),
+    Directory(PathBuf),
 }
 
 impl Get {
     pub(super) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
-        let image = find(burrow, &self.image).await.with_context(|| self.image.clone())?;
-        let mut content = burrow.open(&image.id, None).await?;
-        let output = self.output.unwrap_or_else(|| default_path(&image));
-        if output == Path::new("-") {
-            copy(&mut content, tokio::io::stdout()).await?;
-        } else {
-            write_whole(&mut content, &output).await?;
+        let place = Place::new(self.output, self.images.len() > 1);
+        if let Place::Directory(directory) = &place {
+            std::fs::create_dir_all(directory)
+                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
         }
-        Ok(ExitCode::SUCCESS)
+        let mut written = HashSet::new();
+        each(&self.images, async |image| {
+            let image = find(burrow, image).await?;
+            let mut content = burrow.open(&image.id, None).await?;
+            let path = match &place {
+                Place::Stdout => return copy(&mut content, tokio::io::stdout()).await,
+                Place::File(path) => path.clone(),
+                Place::Directory(directory) => directory.join(file_name(&image)),
+            };
+            write_whole(&mut content, &path, &mut written).await
+        })
+        .await
     }
 }
 
-async fn find(burrow: &Burrow, image: &str) -> Result<Image, Error> {
-    match burrow.get(image).await {
-        // No id, so it is a name; a name may even look like an id.
-        Err(Error::Vault(VaultError::InvalidInput(_) | VaultError::NotFound)) => burrow.get_by_name(image).await,
-        found => found,
+impl Place {
+    fn new(output: Option<PathBuf>, several: bool) -> Self {
+        match output {
+            None => Self::Directory(".".into()),
+            Some(path) if path == Path::new("-") => Self::Stdout,
+            Some(path) if several || path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+                Self::Directory(path)
+            }
+            Some(path) => Self::File(path),
+        }
     }
 }
 
-/// The image's name as a file in this directory, whatever the name holds.
-fn default_path(image: &Image) -> PathBuf {
+/// The image's name as a file of a directory, whatever the name holds.
+fn file_name(image: &Image) -> String {
     let name: String = image.name.chars().map(|c| if matches!(c, '/' | '\\') { '_' } else { c }).collect();
-    if matches!(name.as_str(), "." | ".." | "-") { image.id.clone().into() } else { name.into() }
+    if matches!(name.as_str(), "." | ".." | "-") { image.id.clone() } else { name }
 }
 
-/// Writes beside the file and renames, so that the file is whole or not there.
-async fn write_whole(content: &mut Content, path: &Path) -> anyhow::Result<()> {
-    let part = super::output::part(path);
-    let written = async {
-        let file = tokio::fs::File::create(&part).await.with_context(|| format!("cannot write {}", part.display()))?;
-        copy(content, file).await?;
-        tokio::fs::rename(&part, path).await.with_context(|| format!("cannot write {}", path.display()))
-    };
-    let written = written.await;
-    if written.is_err() {
-        // It may never have come to be.
-        let _ = tokio::fs::remove_file(&part).await;
-    }
-    written
+/// Writes a file that is whole or not there, and none that this run has `written`.
+async fn write_whole(content: &mut Content, path: &Path, written: &mut HashSet<PathBuf>) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        written.insert(path.to_owned()),
+        "another of these images was written to {}; get this one alone, with --output",
+        path.display()
+    );
+    let part = Part::new(path);
+    let cannot = || format!("cannot write {}", path.display());
+    let file = tokio::fs::File::create(part.path()).await.with_context(cannot)?;
+    copy(content, file).await?;
+    part.keep().with_context(cannot)
 }
 
 async fn copy(content: &mut Content, mut to: impl AsyncWrite + Unpin) -> anyhow::Result<()> {

@@ -6,26 +6,44 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anstyle::{AnsiColor, Style};
+use burrow_host::Status;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+
 /// Prints a line of the result.
 pub(super) fn line(text: &str) -> std::io::Result<()> {
+    drawn(&plain(text))
+}
+
+/// Prints a line of the result that has styles; they are left out where nobody wants them.
+pub(super) fn drawn(text: &str) -> std::io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// Writes bytes to standard output as they are.
+pub(super) fn raw(bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", plain(text))?;
+    out.write_all(bytes)?;
     out.flush()
 }
 
 /// Prints what went wrong.
 pub(super) fn complain(text: &str) {
-    note(&format!("burrow: {text}"));
+    // If even this cannot be written, there is nobody left to tell.
+    let _ = writeln!(anstream::stderr(), "{ERROR}burrow:{ERROR:#} {}", plain(text));
 }
 
 /// Prints what is good to know.
 pub(super) fn note(text: &str) {
-    // If even this cannot be written, there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "{}", plain(text));
+    // As with complaints.
+    let _ = writeln!(anstream::stderr(), "{}", plain(text));
 }
 
 /// Text without control characters: what others wrote must not move the cursor.
-fn plain(text: &str) -> Cow<'_, str> {
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return text.into();
     }
@@ -38,11 +56,61 @@ pub(super) fn bytes(count: u64) -> String {
     bytesize::ByteSize(count).display().si().to_string()
 }
 
-/// Where a file is written before it is whole.
-pub(super) fn part(path: &Path) -> PathBuf {
-    let mut part = OsString::from(path);
-    part.push(format!(".{}.part", std::process::id()));
-    part.into()
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// How a status looks.
+pub(super) fn status_style(status: Status) -> Style {
+    match status {
+        Status::Ready => AnsiColor::Green.on_default(),
+        Status::Failed => AnsiColor::Red.on_default(),
+        Status::Pending | Status::Storing => AnsiColor::Yellow.on_default(),
+    }
+}
+
+/// How wide the terminal is that standard output goes to; none if it goes elsewhere.
+pub(super) fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(&out).map_or(0, |size| size.ws_col);
+    Some(if columns == 0 { 80 } else { columns.into() })
+}
+
+/// A file that is written beside its place: it comes there whole, or not at all.
+#[derive(Debug)]
+pub(super) struct Part {
+    path: PathBuf,
+    place: PathBuf,
+}
+
+impl Part {
+    pub(super) fn new(place: &Path) -> Self {
+        let mut path = OsString::from(place);
+        path.push(format!(".{}.part", std::process::id()));
+        Self { path: path.into(), place: place.into() }
+    }
+
+    /// Where to write.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts it in its place.
+    pub(super) fn keep(self) -> std::io::Result<()> {
+        std::fs::rename(&self.path, &self.place)
+    }
+}
+
+impl Drop for Part {
+    /// Also when what wrote it was interrupted.
+    fn drop(&mut self) {
+        // It may never have come to be, or be in its place.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 /// A line on the terminal that says how far it is; nothing where there is no terminal.
@@ -62,7 +130,7 @@ impl Progress {
     /// Shows the line, if the last one has stood long enough.
     pub(super) fn show(&mut self, text: impl Fn() -> String) {
         if self.is_terminal && self.shown.is_none_or(|shown| shown.elapsed() >= PACE) {
-            // As with notes.
+            // As with complaints.
             let _ = write!(std::io::stderr(), "\r\x1b[K{}", text());
             self.shown = Some(Instant::now());
         }
@@ -71,7 +139,7 @@ impl Progress {
     /// Takes the line away.
     pub(super) fn clear(&mut self) {
         if self.shown.take().is_some() {
-            // As with notes.
+            // As with complaints.
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }

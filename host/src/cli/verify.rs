@@ -29,6 +29,9 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let alone_since = if self.alone { Some(opened.since) } else { opened.alone_since() };
+        if self.repair && opened.is_joined {
+            anyhow::bail!("another process, a server perhaps, has this store open: stop it first");
+        }
         if self.repair && alone_since.is_none() {
             anyhow::bail!("others may be using this store: stop them, and say --alone with --repair");
         }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
+use futures::stream::BoxStream;
 
 use super::redis::tests::Server;
 use super::spin::tests::App;
-use super::{Embedded, KeyValue, Memory, Redis, Result, SpinSqlite};
+use super::{Door, Embedded, Joined, KeyValue, Memory, Redis, Result, SpinSqlite};
 
 /// A place for a store, which is empty at first and outlives the store that is open.
 trait Place: Send + Sync {
@@ -25,6 +26,55 @@ impl Place for tempfile::TempDir {
 
     async fn open(&self) -> Arc<dyn KeyValue> {
         Arc::new(Embedded::open(self.path()).unwrap())
+    }
+}
+
+/// A store that is used by the door of whoever has it open.
+struct Neighbour(tempfile::TempDir);
+
+struct Beside {
+    joined: Joined,
+    _door: Door,
+}
+
+impl Place for Neighbour {
+    async fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Arc<dyn KeyValue> {
+        let directory = self.0.path();
+        let kv = loop {
+            // The last one's door closes just now.
+            match Embedded::open(directory) {
+                Ok(kv) => break kv,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        let door = Door::open(Arc::new(kv), directory).unwrap();
+        Arc::new(Beside { joined: Joined::join(directory).await.unwrap().unwrap(), _door: door })
+    }
+}
+
+impl KeyValue for Beside {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        self.joined.get(key)
+    }
+
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>> {
+        self.joined.set(key, value)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.joined.delete(key)
+    }
+
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
+        self.joined.increment(key, delta)
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
+        self.joined.keys(prefix)
     }
 }
 
@@ -71,6 +121,9 @@ macro_rules! conformance {
         })+ }
         mod embedded { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<tempfile::TempDir>().await;
+        })+ }
+        mod joined { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
+            super::$test::<super::Neighbour>().await;
         })+ }
         mod redis { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::Server>().await;

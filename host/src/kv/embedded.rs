@@ -130,7 +130,9 @@ impl KeyValue for Embedded {
                 Some(Written(value)) => value.map(Vec::from),
                 None => self.shared.file.read(key)?,
             };
-            let sum = sum(key, counter(key, old.as_deref())?, delta)?;
+            let sum = counter(key, old.as_deref()).and_then(|old| sum(key, old, delta));
+            let sum =
+                sum.map_err(|KvError(error)| KvError(format!("{}: {error}", self.shared.file.path().display())))?;
             if delta != 0 {
                 state.push(key, Some(Bytes::copy_from_slice(&sum.to_le_bytes())), None)?;
                 self.shared.wake();

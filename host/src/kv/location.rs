@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::redis::Address;
-use super::{Embedded, KeyValue, KvError, Memory, Redis, Result, SpinSqlite};
+use super::{Door, Embedded, Joined, KeyValue, KvError, Memory, Redis, Result, SpinSqlite};
 
 /// Where a store is: what `--store` takes. Shown as it was given, but without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,26 @@ impl Location {
     /// Whether it is a directory that has no store yet, so that opening it would make one.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Directory(path) if Embedded::is_missing(path))
+    }
+
+    /// Joins the process that has the store open, if one has that opened a [`Door`]; else none.
+    ///
+    /// # Errors
+    ///
+    /// That process runs another version of Burrow.
+    pub async fn join(&self) -> Result<Option<Arc<dyn KeyValue>>> {
+        let Self::Directory(path) = self else { return Ok(None) };
+        Ok(Joined::join(path).await?.map(|joined| Arc::new(joined) as Arc<dyn KeyValue>))
+    }
+
+    /// Lets other processes of this user join, if this is a store that one process at a time has open: this one.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be made.
+    pub fn open_door(&self, kv: Arc<dyn KeyValue>) -> Result<Option<Door>> {
+        let Self::Directory(path) = self else { return Ok(None) };
+        Door::open(kv, path).map(Some)
     }
 
     /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.

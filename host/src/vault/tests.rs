@@ -2,6 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits, and sizes are small")]
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,13 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::*;
 use crate::bindings::burrow::vault::types::Status;
 use crate::kv::Embedded;
-use crate::{Filter, Variables, VaultError};
+use crate::{Builder, Filter};
 
 fn burrow(directory: &tempfile::TempDir) -> Burrow {
+    Builder::new().component(component()).build(Arc::new(Embedded::open(directory.path()).unwrap())).unwrap()
+}
+
+/// The component that was built last.
+pub(crate) fn component() -> Vec<u8> {
     let component = std::env::var_os("BURROW_BUNDLE").map(PathBuf::from);
     let component = component.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/burrow.wasm").into());
-    let component = std::fs::read(component).expect("run `cargo xtask build` first");
-    Burrow::new(&component, Arc::new(Embedded::open(directory.path()).unwrap()), Variables::default()).unwrap()
+    std::fs::read(component).expect("run `cargo xtask build` first")
 }
 
 fn label(name: &str) -> Label {
@@ -23,7 +28,7 @@ fn label(name: &str) -> Label {
 }
 
 /// A bitmap's header and a texture that deflate has to work on.
-fn image(size: usize) -> Bytes {
+pub(crate) fn image(size: usize) -> Bytes {
     let texture = (0..size).map(|n| (n / 7) as u8 ^ ((n * n) >> 9) as u8);
     b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).take(size).collect()
 }
@@ -41,7 +46,7 @@ async fn an_image_goes_in_and_comes_out_whole_and_in_ranges() {
     let directory = tempfile::tempdir().unwrap();
     let burrow = burrow(&directory);
     let image = image(600_000);
-    let record = burrow.put(image.clone(), label("x")).await.unwrap();
+    let record = burrow.put(Cursor::new(image.clone()), label("x")).await.unwrap();
     assert_eq!((record.status, record.name.as_str(), record.source.as_deref()), (Status::Ready, "x", None));
     assert_eq!(burrow.get(&record.id).await.unwrap().id, burrow.get_by_name("x").await.unwrap().id);
     assert!(read(burrow.open(&record.id, None).await.unwrap()).await.unwrap() == image);
@@ -70,10 +75,10 @@ async fn what_is_refused_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let burrow = burrow(&directory);
     for bytes in [Bytes::new(), Bytes::from_static(b"x"), Bytes::from(vec![b'x'; 600_000])] {
-        let error = burrow.put(bytes, label("x")).await.unwrap_err();
+        let error = burrow.put(Cursor::new(bytes), label("x")).await.unwrap_err();
         assert!(matches!(error, Error::Vault(VaultError::NotAnImage(_))), "{error}");
     }
-    let error = burrow.put(image(10), label("a\nb")).await.unwrap_err();
+    let error = burrow.put(Cursor::new(image(10)), label("a\nb")).await.unwrap_err();
     assert!(matches!(error, Error::Vault(VaultError::InvalidInput(_))), "{error}");
     for id in ["", "x", "00000000-0000-4000-8000-000000000000"] {
         let error = burrow.get(id).await.unwrap_err();

@@ -73,7 +73,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         if is_claimed && store.is_removed(id).await? {
             found.half_removed = true;
             let detail = "its removal was begun and not ended".into();
-            let how = store.finish_removal(record);
+            // Its blob, which nobody refers to then, and the counters are come to later.
+            let how = store.take_out(record);
             return self.mend(FaultKind::HalfRemoved, &Key::image(id), Some(id), detail, how).await;
         }
         self.verified.images += 1;
@@ -85,6 +86,12 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             // It may have been tried again, or made, since the keys were read.
             _ if store.is_listed(id).await? => {}
             _ => found.unlisted.push((id, record.seq)),
+        }
+        if let Some(source) = &record.source {
+            let url = Sha256Hex::of(source.as_bytes());
+            if indexes.sources.get(&url) == Some(&id) {
+                indexes.sources.remove(&url);
+            }
         }
         let name = Sha256Hex::of(record.name.as_bytes());
         let many = indexes.names.counts.get(&name).is_some_and(|&count| count >= KEPT);
@@ -129,12 +136,5 @@ impl<P: Ports> Store<P> {
                 self.list_image(&record).await
             }
         }
-    }
-
-    /// Does what a removal still had to do, but for the blob, which nobody refers to then, and the counters.
-    async fn finish_removal(&self, record: &ImageRecord) -> Result<(), Error> {
-        self.leave_feed(record.seq).await?;
-        self.leave_name(record).await?;
-        self.delete_image(record.id).await
     }
 }

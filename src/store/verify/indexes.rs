@@ -1,6 +1,7 @@
-//! What only leads to images: feed and names. All of it can be made anew from the images' records.
+//! What only leads to images: feed, names and sources. Feed and names can be made anew from the images' records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 
 use super::super::names::WINDOW;
 use super::images::Found;
@@ -16,6 +17,7 @@ use crate::record::{Namesake, Pointer};
 pub(super) struct Indexes {
     pub(super) feed: HashMap<u64, ImageId>,
     pub(super) names: Names,
+    pub(super) sources: HashMap<Sha256Hex, ImageId>,
 }
 
 /// A counter this far beyond the highest number in use is damaged: what walks to it would not end.
@@ -36,19 +38,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     pub(super) async fn indexes(&mut self, survey: &Survey) -> Result<Indexes, Error> {
         let mut indexes = Indexes::default();
         let newest = self.name_counters(survey).await?;
-        for (seq, entry) in self.load_all::<_, Pointer>(&survey.feed, |&seq| Key::feed(seq)).await? {
-            match entry {
-                Ok(Some(Pointer::Image(id))) => {
-                    indexes.feed.insert(seq, id);
-                }
-                Ok(None) => {}
-                Ok(Some(other)) => {
-                    let why = Error::Corrupt(format!("it leads to no image: {other:?}"));
-                    self.forget(&Key::feed(seq), why).await?;
-                }
-                Err(error) => self.forget(&Key::feed(seq), error).await?,
-            }
-        }
+        indexes.feed = self.pointers(&survey.feed, |&seq| Key::feed(seq)).await?;
+        indexes.sources = self.pointers(&survey.sources, Key::source).await?;
         let key = |(name, n): &(Sha256Hex, u64)| Key::namesake(name, *n);
         for ((name, n), entry) in self.load_all::<_, Namesake>(&survey.namesakes, key).await? {
             match entry {
@@ -65,6 +56,27 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             }
         }
         Ok(indexes)
+    }
+
+    /// Reads entries that lead to an image each.
+    async fn pointers<T: Clone + Eq + Hash>(
+        &mut self,
+        what: &[T],
+        key: impl Fn(&T) -> Key,
+    ) -> Result<HashMap<T, ImageId>, Error> {
+        let mut pointers = HashMap::with_capacity(what.len());
+        for (one, entry) in self.load_all::<_, Pointer>(what, &key).await? {
+            match entry {
+                Ok(Some(Pointer::Image(id))) => drop(pointers.insert(one, id)),
+                Ok(None) => {}
+                Ok(Some(other)) => {
+                    let why = Error::Corrupt(format!("it leads to no image: {other:?}"));
+                    self.forget(&key(&one), why).await?;
+                }
+                Err(error) => self.forget(&key(&one), error).await?,
+            }
+        }
+        Ok(pointers)
     }
 
     /// A name's counter has reached the highest number of its entries. Returns the counters.
@@ -135,6 +147,20 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let detail = format!("it is {settled}, and number {unfinished} is an unfinished job");
             let how = store.set_mark(Vaultwide::Settled, unfinished.saturating_sub(1));
             self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
+        }
+        Ok(())
+    }
+
+    /// What is left of `sources` leads nowhere, or to images of other URLs. A URL need not lead to an image.
+    pub(super) async fn sources(&mut self, sources: HashMap<Sha256Hex, ImageId>, found: &Found) -> Result<(), Error> {
+        let store = self.store;
+        let mut stale: Vec<_> = sources.into_iter().filter(|(_, id)| !found.damaged.contains(id)).collect();
+        stale.sort_unstable();
+        for (url, id) in stale {
+            let key = Key::source(&url);
+            let detail = format!("no image {id} came from this URL");
+            let how = async { Ok(store.ports.delete(&key).await?) };
+            self.mend(FaultKind::Stale, &key, Some(id), detail, how).await?;
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ pub(super) struct Survey {
     pub(super) names: Vec<Sha256Hex>,
     /// Entries of names.
     pub(super) namesakes: Vec<(Sha256Hex, u64)>,
+    /// URLs that lead to images.
+    pub(super) sources: Vec<Sha256Hex>,
     pub(super) blobs: BTreeMap<BlobId, BlobKeys>,
     pub(super) digests: Vec<Sha256Hex>,
     pub(super) trash: Vec<u64>,
@@ -48,6 +50,7 @@ impl<P: Ports> Store<P> {
         tidy(&mut survey.feed);
         tidy(&mut survey.names);
         tidy(&mut survey.namesakes);
+        tidy(&mut survey.sources);
         tidy(&mut survey.digests);
         tidy(&mut survey.trash);
         tidy(&mut survey.removals);
@@ -92,6 +95,7 @@ impl Survey {
             Kind::Name(name) => self.names.push(name),
             Kind::Namesake(name, n) => self.namesakes.push((name, n)),
             Kind::Feed(seq) => self.feed.push(seq),
+            Kind::Source(url) => self.sources.push(url),
             Kind::Takeover(id, updated, window) => self.takeovers.push((id, updated, window)),
             Kind::Answered(key) => self.answered.push(key),
             Kind::Answering(key, window) => self.answering.push((key, window)),

@@ -1,0 +1,150 @@
+//! Opening the store and joining it with the component: what every verb begins with.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use burrow_host::kv::{Door, Location};
+use burrow_host::{Builder, Burrow, COMPONENT};
+use clap::{Args, ColorChoice};
+
+use super::logs::Logs;
+use super::output;
+use super::settings::Settings;
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "STORE")]
+    #[arg(hide_env_values = true)]
+    #[arg(help = "Where images are kept: a directory, made if it is not there; redis://HOST[:PORT][/DATABASE]; \
+                  spin:PATH, a Spin app's directory or the file of its store; or memory:")]
+    store: Location,
+
+    #[command(flatten)]
+    pub(super) component: Component,
+
+    #[arg(help = "Read values of flags from this file [default: burrow/config.toml in $XDG_CONFIG_HOME or ~/.config]")]
+    #[arg(long, global = true, env = "BURROW_CONFIG", value_name = "FILE", hide_env_values = true)]
+    config: Option<PathBuf>,
+
+    /// Use colours.
+    #[arg(long, global = true, env = "BURROW_COLOR", value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorChoice,
+
+    /// Images packed at once [default: the number of cores].
+    #[arg(long, global = true, env = "BURROW_JOBS", value_name = "COUNT")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Requests to one origin at once.
+    #[arg(long, global = true, env = "BURROW_PER_ORIGIN", value_name = "COUNT", default_value = "8")]
+    #[arg(hide_short_help = true)]
+    per_origin: NonZeroUsize,
+
+    #[command(flatten)]
+    pub(super) logs: Logs,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// How a verb uses the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Longer than others like to wait, and as the only one that opens it: others come in by its door.
+    Alone,
+    /// The same, or by the door of whoever has it open.
+    Long,
+    /// For a moment, if there is a store; or by the door of whoever has it open.
+    Short,
+}
+
+/// An open store.
+pub(super) struct Opened {
+    pub(super) burrow: Burrow,
+    /// When it was opened.
+    pub(super) since: SystemTime,
+    /// Whether nobody else can have it open.
+    is_exclusive: bool,
+    /// Whether another process has it open and let this one in.
+    pub(super) is_joined: bool,
+    /// The file of the component, if it is not the one inside this program.
+    pub(super) component: Option<PathBuf>,
+    /// Where other processes come in.
+    _door: Option<Door>,
+}
+
+impl Opened {
+    /// Since when nobody else uses the store, if that is known.
+    pub(super) fn alone_since(&self) -> Option<SystemTime> {
+        self.is_exclusive.then_some(self.since)
+    }
+}
+
+impl Global {
+    pub(super) async fn open(&self, access: Access) -> anyhow::Result<Opened> {
+        if access == Access::Short && self.store.is_missing() {
+            anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
+        }
+        let joined = if access == Access::Alone { None } else { self.store.join().await? };
+        let is_joined = joined.is_some();
+        let kv = if let Some(kv) = joined { kv } else { self.store.open().await? };
+        let since = SystemTime::now();
+        let door = if is_joined || access == Access::Short { None } else { self.door(&kv) };
+        let mut builder = Builder::new().variables(self.settings.variables()).per_origin(self.per_origin);
+        if let Some(jobs) = self.jobs {
+            builder = builder.jobs(jobs);
+        }
+        Ok(Opened {
+            burrow: builder.component(self.component.bytes()?).build(kv)?,
+            since,
+            is_exclusive: self.store.is_exclusive() && !is_joined,
+            is_joined,
+            component: self.component.path.clone(),
+            _door: door,
+        })
+    }
+
+    /// Lets others in, if that can be done.
+    fn door(&self, kv: &std::sync::Arc<dyn burrow_host::kv::KeyValue>) -> Option<Door> {
+        self.store.open_door(kv.clone()).unwrap_or_else(|error| {
+            output::complain(&error.to_string());
+            None
+        })
+    }
+}
+
+/// The component to run.
+#[derive(Debug, Args)]
+pub(super) struct Component {
+    /// Run this component instead of the one inside this program.
+    #[arg(id = "component", long = "component", global = true, env = "BURROW_COMPONENT", value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl Component {
+    pub(super) fn bytes(&self) -> anyhow::Result<Cow<'static, [u8]>> {
+        match (&self.path, COMPONENT) {
+            (Some(path), _) => {
+                let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                Ok(bytes.into())
+            }
+            (None, Some(component)) => Ok(component.into()),
+            (None, None) => {
+                anyhow::bail!("no component was built into this program; name one with --component")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Component {
+    /// Where it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.path {
+            Some(path) => path.display().fmt(f),
+            None => f.write_str("built in"),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Small pictures on terminals that can show them.
+
+mod protocol;
+
+use std::io::{Cursor, IsTerminal as _};
+
+use burrow_host::{Burrow, Image};
+use clap::ValueEnum;
+use futures::StreamExt as _;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
+use protocol::Protocol;
+
+use super::output;
+
+/// A picture's place, in characters.
+const COLUMNS: u32 = 6;
+const ROWS: u32 = 3;
+
+/// How far text stands from the left where pictures are beside it.
+pub(super) const INDENT: usize = 8;
+
+/// Larger images have no picture: what is read, what its pixels are, and what the decoder may take.
+const MAX_BYTES: u64 = 32 << 20;
+const MAX_PIXELS: u64 = 64 << 20;
+const MAX_DECODER_BYTES: u64 = 256 << 20;
+
+/// Pictures made at once.
+const AT_ONCE: usize = 2;
+
+/// Whether pictures are wanted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Choice {
+    #[arg(long, env = "BURROW_PICTURES", value_name = "WHEN", default_value = "auto")]
+    #[arg(help = "Show small pictures of images")]
+    pictures: When,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    /// On a terminal that is known to show them, and for 20 images at most.
+    Auto,
+    /// In the terminal's protocol, or sixels where it is not known.
+    Always,
+    Never,
+    /// In kitty's protocol.
+    Kitty,
+    /// In iTerm2's protocol.
+    Iterm2,
+    /// As sixels.
+    Sixel,
+}
+
+impl Choice {
+    /// How to show pictures, if they are wanted.
+    pub(super) fn pictures(&self, are_few: bool) -> Option<Pictures> {
+        let known = || Protocol::of_terminal(|name| std::env::var(name).ok());
+        let protocol = match self.pictures {
+            When::Never => None,
+            When::Auto => (are_few && std::io::stdout().is_terminal()).then(known).flatten(),
+            When::Always => Some(known().unwrap_or(Protocol::Sixel)),
+            When::Kitty => Some(Protocol::Kitty),
+            When::Iterm2 => Some(Protocol::Iterm2),
+            When::Sixel => Some(Protocol::Sixel),
+        };
+        protocol.map(|protocol| Pictures { protocol, width: COLUMNS * cell().0, height: ROWS * cell().1 })
+    }
+}
+
+/// A character's width and height in pixels.
+fn cell() -> (u32, u32) {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let each = |pixels: u16, count: u16| pixels.checked_div(count).filter(|pixels| *pixels > 0).map(u32::from);
+    let known = size.and_then(|size| Some((each(size.ws_xpixel, size.ws_col)?, each(size.ws_ypixel, size.ws_row)?)));
+    known.unwrap_or((10, 20))
+}
+
+/// Draws pictures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pictures {
+    protocol: Protocol,
+    /// The most pixels.
+    width: u32,
+    height: u32,
+}
+
+impl Pictures {
+    /// Pictures of these images, as what the terminal must be sent. There is none where an image is damaged, too large, or
+    /// not of a kind that can be decoded here.
+    pub(super) async fn draw(self, burrow: &Burrow, images: &[Image]) -> Vec<Option<Vec<u8>>> {
+        futures::stream::iter(images).map(|image| self.draw_one(burrow, image)).buffered(AT_ONCE).collect().await
+    }
+
+    async fn draw_one(self, burrow: &Burrow, image: &Image) -> Option<Vec<u8>> {
+        let size = image.content.as_ref()?.size;
+        if size > MAX_BYTES {
+            return None;
+        }
+        let mut content = burrow.open(&image.id, None).await.ok()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(size).ok()?);
+        while let Some(piece) = content.next().await.ok()? {
+            bytes.extend_from_slice(&piece);
+        }
+        let drawn = tokio::task::spawn_blocking(move || {
+            let image = decode(&bytes)?;
+            let small = if image.width() > self.width || image.height() > self.height {
+                image.thumbnail(self.width, self.height)
+            } else {
+                image
+            };
+            self.protocol.encode(&small, COLUMNS, ROWS)
+        });
+        drawn.await.ok()?
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<DynamicImage> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().ok()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODER_BYTES {
+        return None;
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).ok()?;
+    image.apply_orientation(orientation);
+    Some(image)
+}
+
+/// Prints a picture with a line of text beside its middle.
+pub(super) fn beside(picture: &[u8], text: &str) -> std::io::Result<()> {
+    output::raw(&[&room(), &kept(picture), format!("\x1b[{}B\x1b[{INDENT}C", ROWS / 2).as_bytes()].concat())?;
+    output::drawn(text)?;
+    output::raw("\n".repeat((ROWS - ROWS / 2 - 1) as usize).as_bytes())
+}
+
+/// Prints pictures in a row.
+pub(super) fn side_by_side(pictures: &[Vec<u8>]) -> std::io::Result<()> {
+    let mut row = room();
+    for picture in pictures {
+        row.extend(kept(picture));
+        row.extend(format!("\x1b[{}C", COLUMNS + 1).bytes());
+    }
+    row.extend("\n".repeat(ROWS as usize).bytes());
+    output::raw(&row)
+}
+
+/// Makes room below, so that a picture does not scroll what was printed, and goes back up.
+fn room() -> Vec<u8> {
+    format!("{}\x1b[{ROWS}A", "\n".repeat(ROWS as usize)).into_bytes()
+}
+
+/// A picture, and the cursor back to where it was: each protocol leaves it elsewhere.
+fn kept(picture: &[u8]) -> Vec<u8> {
+    [b"\x1b7", picture, b"\x1b8"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/images").join(name);
+        std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn what_can_be_decoded() {
+        for name in ["photo.png", "photo.jpg", "photo.webp", "photo.gif", "photo.bmp", "photo.tiff"] {
+            assert!(decode(&fixture(name)).is_some(), "{name}");
+        }
+        // This icon holds a PNG without transparency, which the decoder does not take.
+        for name in ["drawing.svg", "photo.avif", "photo.ico"] {
+            assert!(decode(&fixture(name)).is_none(), "{name}");
+        }
+        assert!(decode(&fixture("photo.png")[..200]).is_none());
+    }
+
+    /// A few bytes that claim to be very many pixels.
+    #[test]
+    fn an_image_of_too_many_pixels_is_left_alone() {
+        let mut bytes = b"BM".to_vec();
+        bytes.extend([0; 8]);
+        bytes.extend([54, 0, 0, 0, 40, 0, 0, 0]);
+        bytes.extend(60_000_u32.to_le_bytes());
+        bytes.extend(60_000_u32.to_le_bytes());
+        bytes.extend([1, 0, 24, 0]);
+        bytes.resize(4096, 0);
+        assert!(decode(&bytes).is_none());
+    }
+}

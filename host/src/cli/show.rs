@@ -1,0 +1,78 @@
+//! `burrow show`
+
+use std::process::ExitCode;
+
+use anstyle::Style;
+use burrow_host::{Burrow, Image, status_word};
+
+use super::find::{each, find};
+use super::{json, output};
+
+/// Tell all that is known of images.
+#[derive(Debug, clap::Args)]
+pub(super) struct Show {
+    /// Ids or names of images.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+
+    /// Print one JSON object a line, with the fields of the HTTP interface.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub(super) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
+        let mut is_first = true;
+        each(&self.images, async |image| {
+            let image = find(burrow, image).await?;
+            if self.json {
+                return json::line(&json::Image::from(&image));
+            }
+            if !std::mem::take(&mut is_first) {
+                output::line("")?;
+            }
+            tell(&image)
+        })
+        .await
+    }
+}
+
+fn tell(image: &Image) -> anyhow::Result<()> {
+    field("id", &image.id)?;
+    field("name", &image.name)?;
+    if !image.tags.is_empty() {
+        field("tags", &image.tags.join(", "))?;
+    }
+    if let Some(source) = &image.source {
+        field("url", source)?;
+    }
+    let style = output::status_style(image.status);
+    output::drawn(&format!("{}{style}{}{style:#}", label("status"), status_word(image.status)))?;
+    if let Some(error) = &image.error {
+        field("error", error)?;
+    }
+    field("attempts", &image.attempts.to_string())?;
+    field("created", &json::timestamp(image.created))?;
+    field("updated", &json::timestamp(image.updated))?;
+    if let Some(content) = &image.content {
+        let pixels = match (content.width, content.height) {
+            (Some(width), Some(height)) => format!(", {width} × {height}"),
+            _ => String::new(),
+        };
+        field("type", &format!("{}{pixels}", content.media_type))?;
+        field("size", &format!("{} ({} bytes)", output::bytes(content.size), content.size))?;
+        let (stored, codec) = (content.stored_size, json::codec(content.packing));
+        field("stored", &format!("{} ({stored} bytes, {codec})", output::bytes(stored)))?;
+        field("sha256", &content.sha256)?;
+    }
+    Ok(())
+}
+
+fn field(name: &str, value: &str) -> std::io::Result<()> {
+    output::drawn(&format!("{}{}", label(name), output::plain(value)))
+}
+
+fn label(name: &str) -> String {
+    let style = Style::new().dimmed();
+    format!("{style}{name:<10}{style:#}")
+}

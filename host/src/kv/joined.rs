@@ -1,0 +1,213 @@
+//! A store that another process has open: it lets others of the same user in by a socket beside its file, so that every
+//! verb works while a server runs.
+//!
+//! One connection carries one call at a time: a frame there and a frame back, or several for the keys. Frames are
+//! Postcard behind a length of four bytes.
+
+mod door;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::net::UnixStream;
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+use super::{KeyValue, KvError, Result};
+pub use door::Door;
+
+/// The socket's name in the store's directory.
+const SOCKET: &str = "vault.sock";
+
+/// What the process behind the door says first. Both sides are of the same build, or do not talk.
+const GREETING: &str = concat!("burrow ", env!("CARGO_PKG_VERSION"), " store 1");
+
+/// The largest frame: the largest value, its key, and a few bytes more.
+const FRAME: usize = 257 * 1024 * 1024;
+
+/// Connections kept while nobody needs them.
+const IDLE: usize = 64;
+
+/// A call of a [`KeyValue`].
+#[derive(Debug, Serialize, Deserialize)]
+enum Call {
+    Get(String),
+    Set(String, Vec<u8>),
+    Delete(String),
+    Increment(String, i64),
+    /// Answered by batches, and none at the end.
+    Keys(String),
+}
+
+/// What a call gives.
+#[derive(Debug, Serialize, Deserialize)]
+enum Given {
+    Value(Option<Vec<u8>>),
+    Done,
+    Sum(i64),
+    Keys(Option<Vec<String>>),
+}
+
+type Answer = std::result::Result<Given, String>;
+
+type Connection = Framed<UnixStream, LengthDelimitedCodec>;
+
+fn framed(stream: UnixStream) -> Connection {
+    LengthDelimitedCodec::builder().max_frame_length(FRAME).new_framed(stream)
+}
+
+async fn send(connection: &mut Connection, message: &impl Serialize) -> std::io::Result<()> {
+    let frame = postcard::to_allocvec(message).map_err(std::io::Error::other)?;
+    connection.send(Bytes::from(frame)).await
+}
+
+/// Receives a message; none if the other end closed the connection.
+async fn receive<T: DeserializeOwned>(connection: &mut Connection) -> std::io::Result<Option<T>> {
+    let Some(frame) = connection.next().await.transpose()? else { return Ok(None) };
+    postcard::from_bytes(&frame).map(Some).map_err(std::io::Error::other)
+}
+
+/// The address of a directory's socket. Addresses are short (108 bytes on Linux, unix(7)); a longer path is reached by
+/// the number of its open directory, which must stay open.
+fn address(directory: &Path) -> std::io::Result<(PathBuf, Option<std::fs::File>)> {
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    const LONGEST: usize = 100;
+    let path = directory.join(SOCKET);
+    if path.as_os_str().as_bytes().len() <= LONGEST {
+        return Ok((path, None));
+    }
+    let directory = std::fs::File::open(directory)?;
+    Ok((format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd()).into(), Some(directory)))
+}
+
+/// A store that another process has open.
+#[derive(Debug)]
+pub struct Joined {
+    directory: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Joined {
+    /// Joins the process that has the store in this directory open; none if nobody lets others in.
+    ///
+    /// # Errors
+    ///
+    /// That process runs another version of Burrow.
+    pub async fn join(directory: &Path) -> Result<Option<Self>> {
+        let joined = Self { directory: directory.into(), idle: Mutex::default() };
+        let Ok(mut connection) = joined.connect().await else { return Ok(None) };
+        match receive::<String>(&mut connection).await {
+            Ok(Some(greeting)) if greeting == GREETING => {}
+            // It ends just now.
+            Err(_) | Ok(None) => return Ok(None),
+            Ok(Some(greeting)) => {
+                let path = directory.display();
+                return Err(KvError(format!(
+                    "the process that has {path} open says {greeting:?}, this one {GREETING:?}: use the same version"
+                )));
+            }
+        }
+        joined.put_back(connection);
+        Ok(Some(joined))
+    }
+
+    async fn connect(&self) -> std::io::Result<Connection> {
+        let (address, _open) = address(&self.directory)?;
+        Ok(framed(UnixStream::connect(address).await?))
+    }
+
+    fn put_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(connection);
+        }
+    }
+
+    /// A connection that nobody uses. Dropped, not put back, by whoever does not hear the whole answer.
+    async fn connection(&self) -> std::io::Result<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        let mut connection = self.connect().await?;
+        receive::<String>(&mut connection).await?;
+        Ok(connection)
+    }
+
+    fn gone(&self, error: &std::io::Error) -> KvError {
+        let path = self.directory.display();
+        KvError(format!("the process that had {path} open is gone, or does not answer: {error}; try again"))
+    }
+
+    async fn call(&self, call: Call) -> Result<Given> {
+        let answered = async {
+            let mut connection = self.connection().await?;
+            send(&mut connection, &call).await?;
+            let answer = receive::<Answer>(&mut connection).await?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+            self.put_back(connection);
+            Ok(answer)
+        };
+        answered.await.map_err(|error: std::io::Error| self.gone(&error))?.map_err(KvError)
+    }
+}
+
+/// The other side gave what does not belong to the call.
+fn confused() -> KvError {
+    KvError("the process that has the store open gave an answer to another question".into())
+}
+
+impl KeyValue for Joined {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        let call = self.call(Call::Get(key.into()));
+        async { if let Given::Value(value) = call.await? { Ok(value) } else { Err(confused()) } }.boxed()
+    }
+
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>> {
+        let call = self.call(Call::Set(key.into(), value));
+        async { if let Given::Done = call.await? { Ok(()) } else { Err(confused()) } }.boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        let call = self.call(Call::Delete(key.into()));
+        async { if let Given::Done = call.await? { Ok(()) } else { Err(confused()) } }.boxed()
+    }
+
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
+        let call = self.call(Call::Increment(key.into(), delta));
+        async { if let Given::Sum(sum) = call.await? { Ok(sum) } else { Err(confused()) } }.boxed()
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
+        let asked = async move {
+            let mut connection = self.connection().await?;
+            send(&mut connection, &Call::Keys(prefix.into())).await?;
+            Ok(connection)
+        };
+        let asked = asked.map(|asked| asked.map_err(|error: std::io::Error| self.gone(&error)));
+        let batches = async move |mut connection: Connection| {
+            let answer = receive::<Answer>(&mut connection).await.map_err(|error| self.gone(&error))?;
+            match answer.ok_or_else(|| self.gone(&std::io::ErrorKind::UnexpectedEof.into()))?.map_err(KvError)? {
+                Given::Keys(Some(keys)) => Ok(Some((keys, connection))),
+                Given::Keys(None) => {
+                    self.put_back(connection);
+                    Ok(None)
+                }
+                _ => Err(confused()),
+            }
+        };
+        let keys = asked.map(move |asked| match asked {
+            Ok(connection) => futures::stream::try_unfold(connection, batches).left_stream(),
+            Err(error) => futures::stream::iter([Err(error)]).right_stream(),
+        });
+        keys.flatten_stream().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The other side: the process that has the store open.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Answer, Call, Connection, GREETING, Given, address, framed, receive, send};
+use crate::kv::{KeyValue, KvError, Result};
+
+/// Lets other processes of the same user use an open store, until it is dropped.
+#[derive(Debug)]
+pub struct Door {
+    socket: PathBuf,
+    /// The directory, where the socket is reached by its number.
+    _directory: Option<std::fs::File>,
+    closing: CancellationToken,
+    serving: AbortOnDropHandle<()>,
+}
+
+impl Door {
+    /// Opens a door to the store in `directory`, which this process has open alone. Call it within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be made.
+    pub fn open(kv: Arc<dyn KeyValue>, directory: &Path) -> Result<Self> {
+        let bind = || {
+            let (socket, open_directory) = address(directory)?;
+            // Who has the store open has nobody beside it: a socket that is there was left behind.
+            match std::fs::remove_file(&socket) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let listener = UnixListener::bind(&socket)?;
+            std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600))?;
+            Ok((listener, socket, open_directory))
+        };
+        let explain = |error: std::io::Error| {
+            KvError(format!("other processes cannot use {} meanwhile: {error}", directory.display()))
+        };
+        let (listener, socket, open_directory) = bind().map_err(explain)?;
+        let closing = CancellationToken::new();
+        let serving = AbortOnDropHandle::new(tokio::spawn(serve(kv, listener, closing.clone())));
+        Ok(Self { socket, _directory: open_directory, closing, serving })
+    }
+
+    /// Closes it and waits until nobody uses the store by it any more.
+    pub async fn close(mut self) {
+        self.closing.cancel();
+        // Only a panic could be lost here, and it has been printed.
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        // Left behind it harms nobody: whoever finds it sees that nobody answers.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+async fn serve(kv: Arc<dyn KeyValue>, listener: UnixListener, closing: CancellationToken) {
+    let mut guests = JoinSet::new();
+    while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, _)) => {
+                let kv = kv.clone();
+                guests.spawn(async move {
+                    // A guest that is gone says nothing that is worth telling.
+                    let _ = attend(kv.as_ref(), stream).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!("cannot let a process in: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        while guests.try_join_next().is_some() {}
+    }
+    guests.shutdown().await;
+}
+
+async fn attend(kv: &dyn KeyValue, stream: UnixStream) -> std::io::Result<()> {
+    let mut guest = framed(stream);
+    send(&mut guest, &GREETING).await?;
+    while let Some(call) = receive(&mut guest).await? {
+        let given = match call {
+            Call::Get(key) => kv.get(&key).await.map(Given::Value),
+            Call::Set(key, value) => kv.set(&key, value).await.map(|()| Given::Done),
+            Call::Delete(key) => kv.delete(&key).await.map(|()| Given::Done),
+            Call::Increment(key, delta) => kv.increment(&key, delta).await.map(Given::Sum),
+            Call::Keys(prefix) => send_keys(kv, &prefix, &mut guest).await?,
+        };
+        send(&mut guest, &answer(given)).await?;
+    }
+    Ok(())
+}
+
+/// Sends all batches of keys; the end is left to the caller.
+async fn send_keys(kv: &dyn KeyValue, prefix: &str, guest: &mut Connection) -> std::io::Result<Result<Given>> {
+    let mut keys = kv.keys(prefix);
+    while let Some(batch) = keys.next().await {
+        match batch {
+            Ok(batch) => send(guest, &Answer::Ok(Given::Keys(Some(batch)))).await?,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(Given::Keys(None)))
+}
+
+fn answer(given: Result<Given>) -> Answer {
+    given.map_err(|KvError(text)| text)
+}

@@ -1,0 +1,58 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use super::*;
+use crate::kv::{Embedded, Memory};
+
+#[tokio::test]
+async fn nobody_answers_where_no_door_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(Joined::join(directory.path()).await.unwrap().is_none());
+    let door = Door::open(Arc::new(Memory::default()), directory.path()).unwrap();
+    let socket = directory.path().join(SOCKET);
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(Joined::join(directory.path()).await.unwrap().is_some());
+    door.close().await;
+    assert!(!socket.exists());
+    // A process that was killed leaves its socket.
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    assert!(socket.exists() && Joined::join(directory.path()).await.unwrap().is_none());
+    Door::open(Arc::new(Memory::default()), directory.path()).unwrap();
+}
+
+#[tokio::test]
+async fn who_is_let_in_is_told_when_the_door_closes() {
+    let directory = tempfile::tempdir().unwrap();
+    let kv = Arc::new(Embedded::open(directory.path()).unwrap());
+    let door = Door::open(kv, directory.path()).unwrap();
+    let joined = Joined::join(directory.path()).await.unwrap().unwrap();
+    joined.set("b1:i:a", b"x".to_vec()).await.unwrap();
+    door.close().await;
+    let KvError(error) = joined.get("b1:i:a").await.unwrap_err();
+    assert!(error.contains("is gone") && error.contains(directory.path().to_str().unwrap()), "{error}");
+    let kv = Embedded::open(directory.path()).unwrap();
+    assert_eq!(kv.get("b1:i:a").await.unwrap(), Some(b"x".to_vec()));
+}
+
+#[tokio::test]
+async fn a_directory_may_lie_deep() {
+    let top = tempfile::tempdir().unwrap();
+    let deep = top.path().join("a".repeat(120)).join("b".repeat(120));
+    std::fs::create_dir_all(&deep).unwrap();
+    let _door = Door::open(Arc::new(Memory::default()), &deep).unwrap();
+    let joined = Joined::join(&deep).await.unwrap().unwrap();
+    assert_eq!(joined.increment("b1:m:x", 2).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn other_versions_are_not_talked_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = tokio::net::UnixListener::bind(directory.path().join(SOCKET)).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            send(&mut framed(stream), &"burrow 99 store 7").await.unwrap();
+        }
+    });
+    let KvError(error) = Joined::join(directory.path()).await.unwrap_err();
+    assert!(error.contains("burrow 99 store 7") && error.contains("same version"), "{error}");
+}

@@ -1,0 +1,151 @@
+//! Politeness towards origins: at most so many requests to one at once, and none while it asks to be left alone.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// The longest rest that an origin is given; whoever asks for more is asked again after this.
+const LONGEST_REST: Duration = Duration::from_mins(1);
+
+/// Origins remembered before those are forgotten that nobody asks just now.
+const REMEMBERED: usize = 1024;
+
+/// All origins, by host and port. Cheap to clone; clones share what they know.
+#[derive(Clone, Debug)]
+pub(crate) struct Origins {
+    at_once: usize,
+    known: Arc<Mutex<HashMap<String, Origin>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Origin {
+    turns: Arc<Semaphore>,
+    rest_until: Option<Instant>,
+}
+
+/// A turn at an origin, until it is dropped.
+pub(crate) type Turn = Option<OwnedSemaphorePermit>;
+
+impl Origins {
+    /// Allows so many requests to each origin at once.
+    pub(crate) fn new(at_once: usize) -> Self {
+        Self { at_once, known: Arc::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Origin>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn origin(&self, authority: &str) -> Origin {
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED && !known.contains_key(authority) {
+            let now = Instant::now();
+            known.retain(|_, origin| {
+                origin.turns.available_permits() < self.at_once || origin.rest_until.is_some_and(|until| until > now)
+            });
+        }
+        let new = || Origin { turns: Arc::new(Semaphore::new(self.at_once)), rest_until: None };
+        known.entry(authority.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// Waits for a turn at an origin.
+    pub(crate) async fn turn(&self, authority: &str) -> Turn {
+        let turns = self.origin(authority).turns;
+        // It is never closed.
+        let turn = turns.acquire_owned().await.ok();
+        while let Some(until) = self.rests_until(authority) {
+            tokio::time::sleep_until(until).await;
+        }
+        turn
+    }
+
+    /// Until when an origin is to be left alone, if it is.
+    pub(crate) fn rests_until(&self, authority: &str) -> Option<Instant> {
+        let until = self.lock().get(authority)?.rest_until?;
+        (until > Instant::now()).then_some(until)
+    }
+
+    /// Heeds an answer: 429 and 503 may say when to come back (RFC 9110, 10.2.3).
+    pub(crate) fn heed(&self, authority: &str, status: http::StatusCode, headers: &HeaderMap) {
+        if !matches!(status.as_u16(), 429 | 503) {
+            return;
+        }
+        let Some(rest) = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?)) else { return };
+        let until = Instant::now() + rest.min(LONGEST_REST);
+        if let Some(origin) = self.lock().get_mut(authority) {
+            origin.rest_until = origin.rest_until.max(Some(until));
+        }
+    }
+}
+
+/// Reads the value of `Retry-After`: seconds, or a date.
+fn retry_after(value: &str) -> Option<Duration> {
+    match value.trim().parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value.trim()).ok()?.duration_since(SystemTime::now()).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_has_so_many_turns_and_others_have_theirs() {
+        let origins = Origins::new(2);
+        let (one, _two, _other) = (origins.turn("a").await, origins.turn("a").await, origins.turn("b").await);
+        let mut third = std::pin::pin!(origins.turn("a"));
+        assert!(tokio::time::timeout(Duration::from_secs(5), &mut third).await.is_err());
+        drop(one);
+        assert!(tokio::time::timeout(Duration::from_secs(5), third).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_that_asks_for_rest_gets_it() {
+        let origins = Origins::new(2);
+        drop(origins.turn("a").await);
+        origins.heed("a", http::StatusCode::OK, &headers("7"));
+        assert_eq!(origins.rests_until("a"), None);
+        let begun = Instant::now();
+        origins.heed("a", http::StatusCode::TOO_MANY_REQUESTS, &headers("7"));
+        origins.heed("a", http::StatusCode::SERVICE_UNAVAILABLE, &headers("3"));
+        drop(origins.turn("b").await);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        drop(origins.turn("a").await);
+        assert_eq!(begun.elapsed().as_secs(), 7);
+        origins.heed("a", http::StatusCode::TOO_MANY_REQUESTS, &headers("100000"));
+        drop(origins.turn("a").await);
+        assert_eq!(begun.elapsed().as_secs(), 67);
+    }
+
+    #[test]
+    fn what_retry_after_says() {
+        assert_eq!(retry_after("120"), Some(Duration::from_mins(2)));
+        let later = SystemTime::now() + Duration::from_secs(100);
+        let read = retry_after(&httpdate::fmt_http_date(later)).unwrap();
+        assert!((98..=100).contains(&read.as_secs()), "{read:?}");
+        for value in ["", "soon", "-1", "Sun, 06 Nov 1994 08:49:37 GMT", "1.5"] {
+            assert_eq!(retry_after(value), None, "{value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn origins_that_nobody_asks_are_forgotten() {
+        let origins = Origins::new(2);
+        let _held = origins.turn("held").await;
+        for n in 0..3 * REMEMBERED {
+            drop(origins.turn(&n.to_string()).await);
+        }
+        let known = origins.lock();
+        assert!(known.len() <= REMEMBERED && known.contains_key("held"), "{}", known.len());
+    }
+}

@@ -1,0 +1,173 @@
+//! Which work is begun next: in the order given, but what would have to wait for its origin lets others pass.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::num::NonZeroUsize;
+
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt as _};
+use tokio::time::Instant;
+
+/// How much is done at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Pieces of work under way.
+    pub(crate) at_once: NonZeroUsize,
+    /// Those of one origin.
+    pub(crate) per_origin: NonZeroUsize,
+    /// Pieces read ahead of those under way: among them one is looked for whose origin is free.
+    pub(crate) ahead: NonZeroUsize,
+}
+
+/// Work, and the origin that it asks (host and port), if it asks one.
+#[derive(Debug)]
+pub(crate) struct Task<T> {
+    pub(crate) origin: Option<String>,
+    pub(crate) work: T,
+}
+
+/// Work that waits, and how much is under way at each origin.
+#[derive(Debug)]
+struct Queue<T> {
+    per_origin: usize,
+    waiting: VecDeque<Task<T>>,
+    running: HashMap<String, usize>,
+}
+
+impl<T> Queue<T> {
+    /// Takes out the first task whose origin is free.
+    fn begin(&mut self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Task<T>> {
+        let is_free = |task: &Task<T>| {
+            task.origin.as_deref().is_none_or(|origin| {
+                self.running.get(origin).is_none_or(|&running| running < self.per_origin)
+                    && rests_until(origin).is_none()
+            })
+        };
+        let task = self.waiting.remove(self.waiting.iter().position(is_free)?)?;
+        if let Some(origin) = &task.origin {
+            *self.running.entry(origin.clone()).or_default() += 1;
+        }
+        Some(task)
+    }
+
+    fn end(&mut self, origin: Option<&str>) {
+        if let Some(origin) = origin
+            && let Some(running) = self.running.get_mut(origin)
+        {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(origin);
+            }
+        }
+    }
+
+    /// When the first origin has rested for which something waits.
+    fn next_rested(&self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Instant> {
+        self.waiting.iter().filter_map(|task| rests_until(task.origin.as_deref()?)).min()
+    }
+}
+
+/// Does all tasks, as many at once as the limits allow. When `stop` resolves, no other is begun; those under way are
+/// ended. Returns how many were read and not begun.
+pub(crate) async fn run<T, W: Future<Output = ()>>(
+    limits: Limits,
+    tasks: impl Stream<Item = Task<T>>,
+    rests_until: impl Fn(&str) -> Option<Instant>,
+    mut work: impl FnMut(T) -> W,
+    stop: impl Future<Output = ()>,
+) -> usize {
+    let (mut tasks, mut stop) = (std::pin::pin!(tasks.fuse()), std::pin::pin!(stop));
+    let per_origin = limits.per_origin.get();
+    let mut queue = Queue { per_origin, waiting: VecDeque::new(), running: HashMap::new() };
+    let mut running = FuturesUnordered::new();
+    let (mut is_stopped, mut has_more) = (false, true);
+    loop {
+        while !is_stopped
+            && running.len() < limits.at_once.get()
+            && let Some(Task { origin, work: next }) = queue.begin(&rests_until)
+        {
+            let done = work(next);
+            running.push(async move {
+                done.await;
+                origin
+            });
+        }
+        let has_more_now = has_more && !is_stopped;
+        if running.is_empty() && (is_stopped || (!has_more_now && queue.waiting.is_empty())) {
+            return queue.waiting.len();
+        }
+        let rested = queue.next_rested(&rests_until);
+        tokio::select! {
+            biased;
+            Some(origin) = running.next(), if !running.is_empty() => queue.end(origin.as_deref()),
+            () = &mut stop, if !is_stopped => is_stopped = true,
+            task = tasks.next(), if has_more_now && queue.waiting.len() < limits.ahead.get() => match task {
+                Some(task) => queue.waiting.push_back(task),
+                None => has_more = false,
+            },
+            () = tokio::time::sleep_until(rested.unwrap_or_else(Instant::now)), if rested.is_some() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn limits(at_once: usize, per_origin: usize, ahead: usize) -> Limits {
+        let [at_once, per_origin, ahead] = [at_once, per_origin, ahead].map(|n| NonZeroUsize::new(n).unwrap());
+        Limits { at_once, per_origin, ahead }
+    }
+
+    fn tasks(names: &[&'static str]) -> impl Stream<Item = Task<&'static str>> + use<> {
+        let task = |name: &&'static str| {
+            let origin = name.chars().next().filter(char::is_ascii_lowercase).map(String::from);
+            Task { origin, work: *name }
+        };
+        futures::stream::iter(names.iter().map(task).collect::<Vec<_>>())
+    }
+
+    /// Each task takes a second; returns when each began, and what was left.
+    async fn began(limits: Limits, names: &[&'static str], stop_after: Duration) -> (Vec<(u64, &'static str)>, usize) {
+        let (start, order) = (Instant::now(), RefCell::new(Vec::new()));
+        let resting = |origin: &str| {
+            (origin == "z").then_some(start + Duration::from_secs(10)).filter(|until| *until > Instant::now())
+        };
+        let work = async |name| {
+            order.borrow_mut().push((start.elapsed().as_secs(), name));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        };
+        let left = run(limits, tasks(names), resting, work, tokio::time::sleep(stop_after)).await;
+        (order.into_inner(), left)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_origin_lets_others_pass() {
+        let (began, left) = began(limits(3, 2, 10), &["a1", "a2", "a3", "b1", "1", "2"], Duration::MAX).await;
+        assert_eq!(began, [(0, "a1"), (0, "a2"), (0, "b1"), (1, "a3"), (1, "1"), (1, "2")]);
+        assert_eq!(left, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_is_read_ahead_than_allowed() {
+        let (began, _) = began(limits(3, 1, 2), &["a1", "a2", "a3", "b1"], Duration::MAX).await;
+        assert_eq!(began, [(0, "a1"), (1, "a2"), (1, "b1"), (2, "a3")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_that_rests_is_waited_for_at_the_end() {
+        let (began, _) = began(limits(1, 1, 9), &["z1", "a1", "a2"], Duration::MAX).await;
+        assert_eq!(began, [(0, "a1"), (1, "a2"), (10, "z1")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_stopped_what_is_under_way_ends_and_nothing_begins() {
+        let start = Instant::now();
+        let (began, left) =
+            began(limits(2, 1, 2), &["1", "2", "3", "4", "5", "6", "7"], Duration::from_millis(1500)).await;
+        assert_eq!((began.len(), left, start.elapsed().as_secs()), (4, 2, 2), "{began:?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! What the host answers itself, in the component's words.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+use wasmtime_wasi_http::WasiBody;
+
+use super::limits::OverLimit;
+
+/// Seconds after which one who was refused may come again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// The request cannot be read.
+pub(super) fn malformed(detail: &str) -> Response<WasiBody> {
+    problem(StatusCode::BAD_REQUEST, "/problems/malformed", "Malformed request", detail, json!({}))
+}
+
+/// The component failed.
+pub(super) fn internal() -> Response<WasiBody> {
+    let detail = "the request could not be answered; the log says why";
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error", detail, json!({}))
+}
+
+/// There is too much to do already.
+pub(super) fn over(OverLimit { limit, allowed, seen }: OverLimit) -> Response<WasiBody> {
+    let detail = format!("too much at once: {limit} is {allowed}, this would make it {seen}; send it again later");
+    let more = json!({ "limit": limit, "allowed": allowed, "seen": seen });
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "/problems/limit", "Over a limit", &detail, more);
+    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    response
+}
+
+/// The request's body did not come.
+pub(super) fn too_slow() -> Response<WasiBody> {
+    let detail = "the request's body was not received: nothing came for too long";
+    let mut response = problem(StatusCode::REQUEST_TIMEOUT, "about:blank", "Request Timeout", detail, json!({}));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn problem(status: StatusCode, kind: &str, title: &str, detail: &str, mut more: Value) -> Response<WasiBody> {
+    let members = [("type", json!(kind)), ("title", json!(title)), ("status", json!(status.as_u16()))];
+    if let Some(object) = more.as_object_mut() {
+        object.extend(members.map(|(name, value)| (name.into(), value)));
+        object.insert("detail".into(), detail.into());
+    }
+    let body = Full::from(Bytes::from(more.to_string())).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers("application/problem+json");
+    response
+}
+
+/// The headers of every answer that the host makes.
+pub(super) fn headers(media_type: &'static str) -> HeaderMap {
+    let fields: [(HeaderName, &str); 3] = [
+        (header::CONTENT_TYPE, media_type),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    fields.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+}

@@ -1,0 +1,170 @@
+//! From connections to answers: what is let in goes to the component.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_io_timeout::TimeoutStream;
+use tracing::Instrument as _;
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::handler::ProxyHandler;
+
+use super::body::{Held, Received, Sent};
+use super::exchange::{Exchange, REQUEST_ID};
+use super::limits::{Admission, OverLimit};
+use super::problem;
+use super::workers::{ANSWER_TIME, UPLOAD_TIME, Workers};
+use crate::sending::Ticket;
+use crate::timed_body::TimedBody;
+use crate::{metrics, target};
+
+/// Time for the head of a request to arrive, and for a connection to wait for one.
+pub(super) const HEADER_TIME: Duration = Duration::from_secs(10);
+
+/// Time for the next bytes of a request's body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Time for a client to take the next bytes of an answer.
+pub(super) const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// Says that the service lives; never refused, for whoever asks would take it for dead.
+const HEALTH: &str = "/healthz";
+
+/// How much of a refused body is taken, and for how long.
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// What all connections share.
+pub(super) struct Server {
+    admission: Admission,
+    handler: RwLock<ProxyHandler<Workers>>,
+    access_log: bool,
+}
+
+impl Server {
+    pub(super) fn new(admission: Admission, workers: Workers, access_log: bool) -> Self {
+        Self { admission, handler: RwLock::new(ProxyHandler::new(workers)), access_log }
+    }
+
+    /// From now on requests go to instances of these workers; those under way stay where they are.
+    pub(super) fn switch(&self, workers: Workers) {
+        *self.handler.write().unwrap_or_else(PoisonError::into_inner) = ProxyHandler::new(workers);
+    }
+
+    fn handler(&self) -> ProxyHandler<Workers> {
+        self.handler.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves a connection to its end. One that is over the limit is told so once.
+    pub(super) async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let _open = metrics::Open::connection();
+        let (_place, over) = match self.admission.connection().await {
+            Ok(place) => (Some(place), None),
+            Err(over) => (None, Some(over)),
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!("a connection was gone at once: {error}");
+            return;
+        }
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIME));
+        let server = &self;
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .keep_alive(over.is_none())
+            .serve_connection(
+                TokioIo::new(Box::pin(stream)),
+                service_fn(async |request| Ok::<_, Infallible>(server.answer(request, peer, over).await)),
+            );
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!("a connection ended early: {error}");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, over: Option<OverLimit>) -> Response<Sent> {
+        let mut exchange = Exchange::begin(&request, peer, self.access_log);
+        let mut held = Held::default();
+        let answering = self.admit(request, &exchange, over, &mut held).instrument(exchange.span.clone());
+        let mut response = answering.await.unwrap_or_else(|refusal| refusal);
+        response.headers_mut().insert(REQUEST_ID, exchange.id.clone());
+        exchange.status = Some(response.status());
+        response.map(|body| Sent::new(body, exchange, held))
+    }
+
+    /// Waits a little for room for a request and its body.
+    async fn make_room(
+        &self,
+        request: &Request<Incoming>,
+        over: Option<OverLimit>,
+        held: &mut Held,
+    ) -> Result<Option<OwnedSemaphorePermit>, OverLimit> {
+        if request.uri().path() == HEALTH {
+            return Ok(None);
+        }
+        over.map_or(Ok(()), Err)?;
+        held.place = Some(self.admission.request().await?);
+        self.admission.body(request.body()).await
+    }
+
+    /// Lets a request in, or says why not.
+    async fn admit(
+        &self,
+        request: Request<Incoming>,
+        exchange: &Exchange,
+        over: Option<OverLimit>,
+        held: &mut Held,
+    ) -> Result<Response<WasiBody>, Response<WasiBody>> {
+        let mut request = target::complete(request).map_err(problem::malformed)?;
+        request.headers_mut().insert(REQUEST_ID, exchange.id.clone());
+        let room = match self.make_room(&request, over, held).await {
+            Ok(room) => room,
+            Err(over) => {
+                metrics::refused(over.limit);
+                linger(request.into_body()).await;
+                return Err(problem::over(over));
+            }
+        };
+        let time = if request.body().is_end_stream() { ANSWER_TIME } else { UPLOAD_TIME };
+        let too_slow = Arc::<AtomicBool>::default();
+        let request = request.map(|body| {
+            let body = TimedBody::new(body, BODY_TIME);
+            Received { body, too_slow: too_slow.clone(), _room: room }.boxed_unsync()
+        });
+        let ticket = held.ticket.insert(Ticket::default());
+        let response = self.handler().handle((time, ticket.stub()), request).await.map_err(|error| {
+            tracing::error!("the component gave no answer: {error:#}");
+            problem::internal()
+        })?;
+        // To the component a body that does not come is one that broke off.
+        if response.status() == StatusCode::BAD_REQUEST && too_slow.load(Ordering::Relaxed) {
+            return Err(problem::too_slow());
+        }
+        Ok(response)
+    }
+}
+
+/// Takes what a client that is refused still sends, for a while: were the connection closed while it sends, it would be
+/// reset, and the answer lost.
+async fn linger(mut body: Incoming) {
+    let taking = async {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(frame)) = body.frame().await
+            && left > 0
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len));
+        }
+    };
+    // One that sends more is cut off.
+    let _ = tokio::time::timeout(LINGER_TIME, taking).await;
+}

@@ -1,0 +1,148 @@
+//! Instances that serve: wasmtime's `ProxyHandler` makes and drops them, the scheduler that `wasmtime serve` and Spin use
+//! too.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::p3::bindings::Service;
+
+use crate::sending::{Sending, Stub};
+use crate::state::State;
+use crate::{Burrow, metrics};
+
+/// Requests that one instance serves at once, and in all. Each may be an upload, which takes up to 1.5 MiB of the
+/// instance's memory; a fresh instance costs some 50 microseconds.
+const CONCURRENT_REQUESTS: usize = 16;
+const TOTAL_REQUESTS: usize = 32;
+
+/// Time between two looks at whether an answer is still being sent.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Time for the component to begin its answer to a request without a body.
+pub(super) const ANSWER_TIME: Duration = Duration::from_mins(1);
+
+/// The same where a body must be received and packed first.
+pub(super) const UPLOAD_TIME: Duration = Duration::from_mins(15);
+
+/// Time for what goes on after an answer: sending it, mostly.
+const JOB_TIME: Duration = Duration::from_mins(15);
+
+/// Time for an instance to wait for work before it is dropped.
+const IDLE_TIME: Duration = Duration::from_secs(5);
+
+/// Makes the instances that serve.
+#[derive(Clone)]
+pub(super) struct Workers {
+    pub(super) burrow: Burrow,
+    /// Told when an instance has recorded what may be a job.
+    pub(super) recorded: Arc<Notify>,
+    pub(super) stopping: CancellationToken,
+    pub(super) instances: TaskTracker,
+}
+
+impl HandlerState for Workers {
+    type StoreData = State;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
+        let mut store = self.burrow.factory.store();
+        store.data_mut().recorded = Some(self.recorded.clone());
+        let instance = self.burrow.factory.instantiate(&mut store).await?;
+        let proxy = Proxy::P3(Service::new(&mut store, &instance)?);
+        let sending = Sending::default();
+        let expiration = Expiration {
+            sending: sending.clone(),
+            sleep: Box::pin(tokio::time::sleep(IDLE_TIME)),
+            stopping: Box::pin(self.stopping.clone().cancelled_owned()),
+        };
+        let state = Worker { stopping: self.stopping.clone(), sending, _alive: self.instances.token() };
+        Ok(Instance { store, proxy, view: State::http, expiration, state })
+    }
+}
+
+/// When an instance is dropped.
+pub(super) struct Expiration {
+    sending: Sending,
+    sleep: Pin<Box<Sleep>>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
+        let time = match status {
+            WorkerStatus::Idle => IDLE_TIME,
+            WorkerStatus::Requests => UPLOAD_TIME,
+            WorkerStatus::PostReturn => JOB_TIME,
+        };
+        if self.stopping.as_mut().poll(cx).is_ready() && status == WorkerStatus::Idle {
+            return Poll::Ready(());
+        }
+        let deadline = (since + time).into();
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            if !self.sending.any() {
+                return Poll::Ready(());
+            }
+            let later = tokio::time::Instant::now() + LOOK_AGAIN;
+            self.sleep.as_mut().reset(later);
+        }
+        Poll::Pending
+    }
+}
+
+/// What an instance takes, and that it lives.
+pub(super) struct Worker {
+    stopping: CancellationToken,
+    sending: Sending,
+    _alive: TaskTrackerToken,
+}
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = (Duration, Stub);
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= TOTAL_REQUESTS {
+            ShouldAccept::Never
+        } else if concurrent >= CONCURRENT_REQUESTS {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, State>,
+        (time, stub): (Duration, Stub),
+        _: wasmtime::component::GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        self.sending.begin(stub);
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
+        if let Err(error) = result
+            && !self.stopping.is_cancelled()
+        {
+            metrics::instance_failed();
+            tracing::error!("an instance failed: {error:#}");
+        }
+        drop(store);
+    }
+}

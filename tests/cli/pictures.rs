@@ -1,0 +1,73 @@
+//! Small pictures: where they are shown, and where they are not.
+
+use super::{run, run_on_terminal, store_of};
+use crate::support::host::burrow;
+
+const KITTY: &str = "\u{1b}_Ga=T,f=100,";
+const ITERM2: &str = "\u{1b}]1337;File=inline=1;";
+const SIXEL: &str = "\u{1b}P";
+
+/// Every kind that has a picture, and three that have none: this icon holds what its decoder does not take.
+const IMAGES: [&str; 9] = [
+    "photo.png",
+    "photo.jpg",
+    "photo.webp",
+    "photo.gif",
+    "photo.bmp",
+    "photo.tiff",
+    "photo.ico",
+    "drawing.svg",
+    "photo.avif",
+];
+
+pub async fn pictures_are_shown_in_each_protocol() {
+    let store = store_of(&IMAGES).await;
+    for (word, begin) in [("kitty", KITTY), ("iterm2", ITERM2), ("sixel", SIXEL), ("always", SIXEL)] {
+        for verb in ["ls", "stats"] {
+            let mut command = burrow(store.path());
+            command.env_remove("TERM").env_remove("TERM_PROGRAM").env_remove("KITTY_WINDOW_ID");
+            let (code, out, err) = run(command.args([verb, "--pictures", word])).await;
+            assert_eq!((code, err.as_str()), (Some(0), ""), "{verb} {word}");
+            // What cannot be decoded has none, and is no failure. Statistics show 8 images.
+            let count = if verb == "ls" { IMAGES.len() - 3 } else { 8 - 3 };
+            assert_eq!(out.matches(begin).count(), count, "{verb} {word}");
+            assert!(verb == "stats" || IMAGES.iter().all(|image| out.contains(image)), "{out}");
+        }
+    }
+}
+
+pub async fn pictures_are_shown_only_where_they_can_be_seen() {
+    let store = store_of(&["photo.png"]).await;
+    let kitty = ("TERM", "xterm-kitty");
+    for verb in ["ls", "stats"] {
+        let with = |args: &[&str]| {
+            let mut command = burrow(store.path());
+            command.arg(verb).args(args);
+            command
+        };
+        let (code, out) = run_on_terminal(&with(&[]), &[kitty]).await;
+        assert!(code == Some(0) && out.contains(KITTY), "{verb}: {out:?}");
+        let (_, out) = run_on_terminal(&with(&[]), &[("TERM_PROGRAM", "WezTerm")]).await;
+        assert!(out.contains(ITERM2), "{verb}: {out:?}");
+        let nowhere = |out: &str| ![KITTY, ITERM2, SIXEL].iter().any(|begin| out.contains(begin));
+        for variables in
+            [&[("TERM", "xterm-256color")][..], &[kitty, ("TMUX", "/tmp/tmux")], &[kitty, ("BURROW_PICTURES", "never")]]
+        {
+            let (_, out) = run_on_terminal(&with(&[]), variables).await;
+            assert!(nowhere(&out), "{verb} {variables:?}: {out:?}");
+        }
+        let (_, out) = run_on_terminal(&with(&["--pictures", "never"]), &[kitty]).await;
+        assert!(nowhere(&out), "{verb}: {out:?}");
+        let (_, out) = run_on_terminal(&with(&["--json"]), &[kitty]).await;
+        assert!(nowhere(&out), "{verb}: {out:?}");
+        // In a pipe, whatever the terminal.
+        let (_, out, _) = run(with(&[]).env("TERM", "xterm-kitty")).await;
+        assert!(!out.contains('\u{1b}'), "{verb}: {out:?}");
+    }
+    // Many images are a plain table.
+    let many = store_of(&["photo.png"; 21]).await;
+    let (_, out) = run_on_terminal(burrow(many.path()).arg("ls"), &[kitty]).await;
+    assert!(!out.contains(KITTY) && out.matches("photo.png").count() == 21, "{out:?}");
+    let (_, out) = run_on_terminal(burrow(many.path()).args(["ls", "-n", "20"]), &[kitty]).await;
+    assert_eq!(out.matches(KITTY).count(), 20);
+}

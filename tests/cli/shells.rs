@@ -1,0 +1,81 @@
+//! Completions, in the shells that they are for.
+
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::run;
+use crate::support::host::burrow;
+
+/// Writes a shell's script where the shell looks for it.
+async fn install(directory: &Path, shell: &str, name: &str) -> PathBuf {
+    let (code, script, err) = run(burrow("nowhere".as_ref()).args(["completions", shell])).await;
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let path = directory.join(name);
+    std::fs::write(&path, script).unwrap();
+    path
+}
+
+/// A shell that reads nothing of whoever runs the tests.
+fn shell(name: &str, home: &Path) -> Command {
+    let mut shell = Command::new(name);
+    let program = Path::new(env!("CARGO_BIN_EXE_burrow")).parent().unwrap();
+    let path = std::env::join_paths(
+        [program.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    shell.env_clear().env("HOME", home).env("PATH", path.unwrap()).env("TERM", "dumb").current_dir(home);
+    shell
+}
+
+pub async fn bash_completes() {
+    let home = tempfile::tempdir().unwrap();
+    let script = install(home.path(), "bash", "burrow").await;
+    for (typed, offered) in [("ver", "verify version"), ("ls --pic", "--pictures"), ("completions z", "zsh")] {
+        let words: Vec<&str> = typed.split(' ').collect();
+        let drive = format!(
+            "source {}; COMP_WORDS=(burrow {typed}); COMP_CWORD={}; _burrow burrow {} {}; echo ${{COMPREPLY[@]}}",
+            script.display(),
+            words.len(),
+            words.last().unwrap(),
+            if words.len() > 1 { words[words.len() - 2] } else { "burrow" },
+        );
+        let (code, out, err) = run(shell("bash", home.path()).args(["--noprofile", "--norc", "-c", &drive])).await;
+        assert_eq!((code, out.trim(), err.as_str()), (Some(0), offered, ""), "{typed}");
+    }
+}
+
+pub async fn fish_completes() {
+    let home = tempfile::tempdir().unwrap();
+    let script = install(home.path(), "fish", "burrow.fish").await;
+    for (typed, offered) in
+        [("ver", "verify"), ("ver", "version"), ("ls --pic", "--pictures"), ("ls --pictures k", "kitty")]
+    {
+        let drive = format!("source {}; complete -C 'burrow {typed}'", script.display());
+        let (code, out, err) = run(shell("fish", home.path()).args(["--no-config", "-c", &drive])).await;
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        let words: Vec<&str> = out.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert!(words.contains(&offered), "{typed}: {out}");
+    }
+}
+
+/// Typed into a zsh on a terminal of its own, for its completion works nowhere else.
+pub async fn zsh_completes() {
+    let home = tempfile::tempdir().unwrap();
+    let script = install(home.path(), "zsh", "_burrow").await;
+    let (code, _, err) = run(shell("zsh", home.path()).arg("-n").arg(&script)).await;
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for (typed, offered) in [("veri", "verify"), ("ls --pict", "--pictures"), ("completions z", "completions zsh")] {
+        let drive = format!(
+            "zmodload zsh/zpty; zpty inner zsh -f -i\n\
+             zpty -w inner 'fpath=({} $fpath); autoload -Uz compinit; compinit -D -u; PS1=REA\\DY'\n\
+             zpty -r inner seen '*READY*'\n\
+             zpty -w -n inner $'burrow {typed}\\t; echo OVE\\\\R\\n'\n\
+             zpty -r inner seen '*OVER'\n\
+             print -r -- $seen; zpty -d inner",
+            home.path().display()
+        );
+        let (code, out, err) = run(shell("zsh", home.path()).args(["-f", "-c", &drive])).await;
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert!(out.contains(&format!("burrow {offered}")) || out.contains(offered), "{typed}: {out:?}");
+    }
+}

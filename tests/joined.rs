@@ -1,0 +1,80 @@
+//! Verbs while another process has the store open: they use it through that process.
+
+use std::process::Output;
+
+use tokio::process::Command;
+
+use crate::support::host::{Host, burrow};
+use crate::support::images::{bitmap, fixture};
+use crate::support::origin::Origin;
+use crate::support::process::serving;
+
+async fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
+    (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+pub async fn verbs_work_while_a_server_runs() {
+    let (server, origin) = (Host::Native.start().await, Origin::start().await);
+    let (store, here) = (server.store(), tempfile::tempdir().unwrap());
+    let image = bitmap(700_000, 3);
+    let url = origin.image("/a.bmp", image.clone());
+    let did = async |args: &[&str]| {
+        let (code, out, err) = run(burrow(store).arg("--allow-private-network").args(args)).await;
+        assert_eq!(code, Some(0), "{args:?}: {err}");
+        out
+    };
+    did(&["add", &url, "--tag", "t"]).await;
+    assert!(server.client.get("/images/by-name/a.bmp/content").await.body == image);
+    let path = "/images?name=b.png";
+    let sent = server.client.send(hyper::Method::POST, path, &[("content-type", "image/png")], fixture("photo.png"));
+    assert_eq!(sent.await.status, 201);
+    let listed = did(&["ls"]).await;
+    assert!(listed.contains("a.bmp") && listed.contains("b.png"), "{listed}");
+    let copy = here.path().join("copy");
+    did(&["get", "b.png", "-o", copy.to_str().unwrap()]).await;
+    assert!(std::fs::read(&copy).unwrap() == fixture("photo.png"));
+    did(&["rename", "b.png", "c.png"]).await;
+    let archive = here.path().join("vault.tar");
+    did(&["export", archive.to_str().unwrap()]).await;
+    did(&["import", archive.to_str().unwrap()]).await;
+    did(&["rm", "c.png"]).await;
+    assert_eq!(server.client.get("/images/by-name/c.png").await.status, 404);
+    assert!(did(&["verify"]).await.contains("all is well"));
+    assert!(did(&["stats", "--json"]).await.contains("\"images\""));
+    // Whoever repairs must be alone, whatever they say; and one server is enough.
+    let (code, _, err) = run(burrow(store).args(["verify", "--repair", "--alone"])).await;
+    assert!(code == Some(1) && err.contains("stop it first"), "{code:?} {err}");
+    let (code, _, err) = run(burrow(store).args(["serve", "--listen", "127.0.0.1:0"])).await;
+    assert!(code == Some(1) && err.contains("another process has the store"), "{code:?} {err}");
+}
+
+pub async fn a_server_that_was_killed_is_in_nobodys_way() {
+    let store = tempfile::tempdir().unwrap();
+    let (mut server, client) = serving(store.path()).await;
+    let path = "/images?name=b.png";
+    let sent = client.send(hyper::Method::POST, path, &[("content-type", "image/png")], fixture("photo.png")).await;
+    assert_eq!(sent.status, 201);
+    server.kill().await;
+    let (code, out, err) = run(burrow(store.path()).arg("ls")).await;
+    assert!(code == Some(0) && out.contains("b.png"), "{code:?} {out} {err}");
+}
+
+/// The one that has the store open need not be a server.
+pub async fn a_long_list_leaves_room_for_others() {
+    let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let url = origin.serve("/a.bmp", crate::support::origin::Behaviour::Gated(bitmap(100_000, 1).into(), gate));
+    let adding = tokio::spawn({
+        let mut command = burrow(store.path());
+        command.args(["--allow-private-network", "add", &url]).kill_on_drop(true);
+        async move { run(&mut command).await }
+    });
+    while origin.requests() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let (code, out, err) = run(burrow(store.path()).args(["ls", "--json"])).await;
+    assert!(code == Some(0) && out.contains("\"storing\""), "{code:?} {out} {err}");
+    open.send(true).unwrap();
+    assert_eq!(adding.await.unwrap().0, Some(0));
+}
