@@ -43,7 +43,7 @@ async fn run_on_terminal(command: &Command, variables: &[(&str, &str)]) -> (Opti
         &format!("stty cols 200 rows 50; {}", words.join(" ")),
         "/dev/null",
     ]);
-    for name in ["NO_COLOR", "TMUX", "STY", "ZELLIJ", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID"] {
+    for name in ["CI", "NO_COLOR", "TMUX", "STY", "ZELLIJ", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID"] {
         script.env_remove(name);
     }
     script.env("BURROW_CONFIG", "/dev/null").env("TERM", "xterm-256color").envs(variables.iter().copied());

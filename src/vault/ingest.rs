@@ -158,7 +158,8 @@ impl<P: Ports> Vault<P> {
 
     fn change(&self, record: &mut ImageRecord, state: State) {
         record.state = state;
-        record.updated = self.ports.now();
+        // Claims are on a record as it was written at a time, so no two states have the same.
+        record.updated = self.ports.now().max(record.updated + 1);
     }
 
     /// Writes a record, unless the image was removed meanwhile.

@@ -122,6 +122,20 @@ fn a_failed_job_is_queued_again() {
 }
 
 #[test]
+fn a_job_that_fails_at_once_is_queued_again_at_once() {
+    let world = World::default();
+    let record = world.accept("a");
+    world.answers([(404, None, &[][..]), (404, None, &[][..])]);
+    for _ in 0..2 {
+        let record = world.run(world.vault().get(record.id)).unwrap();
+        let failed = world.run(world.vault().work(record)).unwrap();
+        assert_eq!(failed.status(), Status::Failed);
+        let queued = world.run(world.vault().retry(failed, Worker::Recorder)).unwrap();
+        assert!(queued.is_some(), "in this millisecond the job was taken up, too, but that claim is not on this state");
+    }
+}
+
+#[test]
 fn a_sweep_notes_what_is_settled_and_works_on_nothing() {
     let world = World::default();
     let [done, removed, job, last] = ["a", "b", "c", "d"].map(|path| world.submit(path));
