@@ -71,6 +71,7 @@ impl Settings {
                 timeouts,
                 download_time: read.seconds("download_timeout_seconds", 1..=600, vault.download_time)?,
                 packers: vault.packers,
+                alone_since: vault.alone_since,
             },
             http: http::Settings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,

@@ -50,6 +50,9 @@ pub struct Settings {
     /// Blocks of one large image that other instances pack at once; below 2, it is packed where it is downloaded. No
     /// setting: the host says it.
     pub packers: usize,
+    /// Since when all who use the store know of each other, in milliseconds since 1970, if they do: whoever wrote a record
+    /// before is dead. No setting: the host says it, the same to all of them.
+    pub alone_since: Option<u64>,
 }
 
 impl Default for Settings {
@@ -64,6 +67,7 @@ impl Default for Settings {
             },
             download_time: Duration::from_mins(5),
             packers: 0,
+            alone_since: None,
         }
     }
 }

@@ -53,8 +53,10 @@ pub(crate) async fn settings() -> Result<Settings, Error> {
     }));
     let values = values.await?;
     let mut settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
-    // Spin, which has none, does not know the variable.
-    settings.vault.packers = variables::get("packers").await.ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+    // What the native host says of itself; Spin does not know these variables.
+    let own = async |name| variables::get(name).await.ok();
+    settings.vault.packers = own("packers").await.and_then(|count| count.parse().ok()).unwrap_or(0);
+    settings.vault.alone_since = own("alone_since").await.and_then(|since| since.parse().ok());
     Ok(SETTINGS.with(|read| read.get_or_init(|| settings).clone()))
 }
 

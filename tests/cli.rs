@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::support::host::{Host, burrow};
+use crate::support::host::{Host, burrow, unconfigured};
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::Origin;
 
@@ -43,10 +43,7 @@ async fn run_on_terminal(command: &Command, variables: &[(&str, &str)]) -> (Opti
         &format!("stty cols 200 rows 50; {}", words.join(" ")),
         "/dev/null",
     ]);
-    for name in ["CI", "NO_COLOR", "TMUX", "STY", "ZELLIJ", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID"] {
-        script.env_remove(name);
-    }
-    script.env("BURROW_CONFIG", "/dev/null").env("TERM", "xterm-256color").envs(variables.iter().copied());
+    unconfigured(&mut script).env("TERM", "xterm-256color").envs(variables.iter().copied());
     let (code, out, _) = run(script.stdin(Stdio::null())).await;
     (code, out)
 }

@@ -1,12 +1,13 @@
 //! Verbs while another process has the store open: they use it through that process.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::support::host::{Host, burrow};
 use crate::support::images::{bitmap, fixture};
-use crate::support::origin::Origin;
+use crate::support::origin::{Behaviour, Origin};
 use crate::support::process::serving;
 
 async fn run(command: &mut Command) -> (Option<i32>, String, String) {
@@ -60,11 +61,60 @@ pub async fn a_server_that_was_killed_is_in_nobodys_way() {
     assert!(code == Some(0) && out.contains("b.png"), "{code:?} {out} {err}");
 }
 
+/// Who takes up what was left, and who comes in meanwhile for the same, do each job once.
+pub async fn what_was_left_is_done_once() {
+    let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let gated = |n: u64| Behaviour::Gated(bitmap(20_000, n).into(), gate.clone());
+    let urls: Vec<_> = (0..60).map(|n| origin.serve(&format!("/{n}.bmp"), gated(n))).collect();
+    let (mut server, client) = serving(store.path()).await;
+    for url in &urls {
+        client.add(&serde_json::json!({ "url": url })).await;
+    }
+    server.kill().await;
+    open.send(true).unwrap();
+    let (_server, client) = serving(store.path()).await;
+    let mut add = burrow(store.path());
+    add.args(["--allow-private-network", "add"]).args(&urls);
+    let resume = client.send(hyper::Method::POST, "/jobs/resume", &[], "");
+    let ((code, _, err), resumed) = tokio::join!(run(&mut add), resume);
+    assert!(code == Some(0) && resumed.status.is_success(), "{err} {}", resumed.text());
+    let stats = client.get("/stats").await.json();
+    assert_eq!((&stats["images"], &stats["pending"]), (&60.into(), &0.into()), "{stats}");
+    let (code, out, _) = run(burrow(store.path()).arg("verify")).await;
+    assert!(code == Some(0) && out.contains("all is well"), "{out}");
+}
+
+/// Verbs that have the store open for a moment wait for each other.
+pub async fn short_verbs_wait_for_each_other() {
+    let store = tempfile::tempdir().unwrap();
+    let (mut server, client) = serving(store.path()).await;
+    let path = "/images?name=b.bmp";
+    let sent = client.send(hyper::Method::POST, path, &[("content-type", "image/bmp")], bitmap(3_000_000, 1)).await;
+    assert_eq!(sent.status, 201);
+    server.stop().await;
+    // It waits for whoever reads what it writes.
+    let mut get = burrow(store.path());
+    let mut get = get.args(["get", "b.bmp", "-o", "-"]).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut out = get.stdout.take().unwrap();
+    let mut piece = [0; 1000];
+    out.read_exact(&mut piece).await.unwrap();
+    let read = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let mut rest = Vec::new();
+        out.read_to_end(&mut rest).await.unwrap();
+        rest.len()
+    };
+    let mut ls = burrow(store.path());
+    let (listed, left) = tokio::join!(run(ls.arg("ls")), read);
+    assert!(listed.0 == Some(0) && listed.1.contains("b.bmp") && left > 2_000_000, "{} {left}", listed.2);
+}
+
 /// The one that has the store open need not be a server.
 pub async fn a_long_list_leaves_room_for_others() {
     let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let (open, gate) = tokio::sync::watch::channel(false);
-    let url = origin.serve("/a.bmp", crate::support::origin::Behaviour::Gated(bitmap(100_000, 1).into(), gate));
+    let url = origin.serve("/a.bmp", Behaviour::Gated(bitmap(100_000, 1).into(), gate));
     let adding = tokio::spawn({
         let mut command = burrow(store.path());
         command.args(["--allow-private-network", "add", &url]).kill_on_drop(true);

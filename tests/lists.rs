@@ -133,12 +133,13 @@ pub async fn interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time() {
     let slow = |n| Behaviour::Slow(bitmap(30_000, n).into(), Duration::from_millis(200));
     let urls: Vec<_> = (0..60).map(|n| origin.serve(&format!("/{n}.bmp"), slow(n))).collect();
     std::fs::write(&list, urls.join("\n")).unwrap();
-    let interrupt = async |times: usize| {
+    let interrupt = async |after: usize, times: usize| {
         let before = origin.requests();
         let mut command = add(&store);
-        command.arg("--from").arg(&list).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.arg("--from").arg(&list).arg("--failed").arg(&list);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().unwrap();
-        while origin.requests() < before + 12 {
+        while origin.requests() < before + after {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         for _ in 0..times {
@@ -150,13 +151,20 @@ pub async fn interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time() {
         assert_eq!(output.status.code(), Some(130), "{err}");
         assert!(err.contains("interrupt again") && err.contains("left"), "{err}");
     };
-    interrupt(1).await;
+    interrupt(12, 1).await;
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), urls.join("\n"), "what is left stays in the list");
     // All that was begun was ended.
     let listed = run(burrow(&store).args(["ls", "--json"])).await;
     assert!(listed.out.lines().all(|line| line.contains("\"ready\"")), "{}", listed.out);
     let ended = names(&store).await.len();
     assert!((8..60).contains(&ended), "{ended}");
-    interrupt(2).await;
+    // What is under way now never ends.
+    let (open, gate) = tokio::sync::watch::channel(false);
+    for n in 0..60 {
+        origin.serve(&format!("/{n}.bmp"), Behaviour::Gated(bitmap(30_000, n).into(), gate.clone()));
+    }
+    interrupt(8, 2).await;
+    open.send(true).unwrap();
     let ran = run(add(&store).arg("--from").arg(&list)).await;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let expected = urls.iter().map(|url| url.rsplit('/').next().unwrap().to_owned());
@@ -195,6 +203,51 @@ pub async fn files_and_directories() {
     let ran = run(add(&store).arg(&photos)).await;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(names(&store).await, ["a.png", "deep/er/b.bmp", "deep/er/b.bmp"]);
+    // Others of that name do not hide that it is here.
+    std::fs::write(photos.join("deep/er/b.bmp"), &image).unwrap();
+    let ran = run(add(&store).arg(&photos)).await;
+    assert!(ran.code == Some(0) && ran.err.contains("were here"), "{}", ran.err);
+    assert_eq!(names(&store).await, ["a.png", "deep/er/b.bmp", "deep/er/b.bmp"]);
+}
+
+/// What is not an image of a list is not counted as left, and whoever has read enough does not end the work.
+pub async fn all_of_a_list_is_done_and_none_is_left() {
+    let (here, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
+    let store = here.path().join("store");
+    let urls: Vec<_> = (0..40).map(|n| origin.image(&format!("/{n}.bmp"), bitmap(20_000, n))).collect();
+    let list = here.path().join("list.csv");
+    std::fs::write(&list, format!("# mine\nurl\n\n{}\n", urls.join("\n"))).unwrap();
+    let ran = run(add(&store).arg("--from").arg(&list)).await;
+    assert!(ran.code == Some(0) && !ran.err.contains("left"), "{}", ran.err);
+    let again = here.path().join("again");
+    let mut child = add(&again)
+        .arg("--from")
+        .arg(&list)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(names(&again).await.len(), 40);
+    // JSON says where, and moves no cursor.
+    std::fs::write(&list, "url\n\"open\nhttp://127.0.0.1:1/a\u{7f}\u{85}b\n").unwrap();
+    let ran = run(add(&store).args(["--json", "nonsense", "--from"]).arg(&list)).await;
+    assert!(ran.code == Some(1) && !ran.out.contains(['\u{7f}', '\u{85}']), "{}", ran.out);
+    let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let failed = |what: &str| {
+        let line = lines.iter().find(|line| line[what].is_string() && line["error"].is_string());
+        line.unwrap_or_else(|| panic!("{what}: {}", ran.out))
+    };
+    assert_eq!(failed("argument")["argument"], "nonsense");
+    assert!(
+        lines.iter().any(|line| line["at"].as_str().is_some_and(|at| at.ends_with("list.csv, line 2"))),
+        "{}",
+        ran.out
+    );
+    assert_eq!(failed("url")["url"], "http://127.0.0.1:1/a\u{7f}\u{85}b");
 }
 
 pub async fn the_first_failure_may_end_it() {

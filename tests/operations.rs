@@ -40,7 +40,7 @@ impl Served {
 
     async fn over(store: tempfile::TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = serve(store.path());
-        command.args(flags).envs(variables.iter().copied()).env_remove("RUST_LOG");
+        command.args(flags).envs(variables.iter().copied());
         let mut process = Process::spawn(&mut command);
         let client = process.ready().await.unwrap();
         Self { process, client, store }

@@ -101,11 +101,12 @@ fn main() -> ExitCode {
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
-        joined: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way,
+        joined: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
+            short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
             interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time, files_and_directories,
-            the_first_failure_may_end_it;
+            all_of_a_list_is_done_and_none_is_left, the_first_failure_may_end_it;
         operations: what_is_over_a_limit_waits_and_is_refused, slow_clients_are_bounded,
             every_answer_has_its_request_id, the_access_log_has_a_line_a_request, no_secret_is_in_any_log,
             what_the_component_logs_is_an_event, a_trace_of_every_request_is_sent, what_happens_is_counted,

@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 
+use crate::jobs::OVERLAP;
 use crate::kv::{KeyValue, Location};
 use crate::origins::Origins;
 use crate::outbound::Outbound;
 use crate::pool::Pool;
-use crate::{Burrow, COMPONENT, Error, Variables, engine};
+use crate::{Burrow, COMPONENT, Error, Variables, engine, millis};
 
 /// Everything that may be said about a [`Burrow`]; what is not said has its default.
 ///
@@ -29,20 +30,28 @@ pub struct Builder {
     per_origin: NonZeroUsize,
     job_time: Duration,
     memory: usize,
+    alone_since: Option<SystemTime>,
 }
 
 /// Requests to one origin at once, unless said otherwise: what browsers allow themselves is 6.
 const PER_ORIGIN: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
+/// Blocks of one large image that others pack at once: the instance that reads it holds them, some 750 KiB each.
+const PACKERS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// Blocks of large images that are packed by others, for each job that is: beyond that they are packed where they are.
+const BLOCKS: usize = 2;
 
 impl Default for Builder {
     fn default() -> Self {
         Self {
             component: None,
             variables: Variables::default(),
-            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(Self::MAX_JOBS),
             per_origin: PER_ORIGIN,
             job_time: Duration::from_mins(15),
             memory: 128 * 1024 * 1024,
+            alone_since: None,
         }
     }
 }
@@ -65,18 +74,24 @@ impl Builder {
         self
     }
 
-    /// Images packed at once, each on a thread of its own \[default: the number of cores\]. Eight times as many jobs may
-    /// be under way: the others wait for their origins.
+    /// Images packed at once, each on a thread of its own \[default: the number of cores; at most
+    /// [`MAX_JOBS`](Self::MAX_JOBS)\]. Eight times as many jobs may be under way: the others wait for their origins.
     pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
-        self.jobs = jobs;
+        self.jobs = jobs.min(Self::MAX_JOBS);
         self
     }
 
-    /// Requests to one origin (host and port) at once \[default: 8\].
+    /// The most [`jobs`](Self::jobs) there may be.
+    pub const MAX_JOBS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+
+    /// Requests to one origin (host and port) at once \[default: 8; at most [`MAX_PER_ORIGIN`](Self::MAX_PER_ORIGIN)\].
     pub fn per_origin(mut self, requests: NonZeroUsize) -> Self {
-        self.per_origin = requests;
+        self.per_origin = requests.min(Self::MAX_PER_ORIGIN);
         self
     }
+
+    /// The most [requests to one origin](Self::per_origin) there may be.
+    pub const MAX_PER_ORIGIN: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
     /// The longest time for one job, or one upload, before its instance is given up \[default: 15 minutes\].
     pub fn job_time(mut self, time: Duration) -> Self {
@@ -91,6 +106,14 @@ impl Builder {
         self
     }
 
+    /// All who use the store began at this time, or later, and are given the same: whoever wrote to it before is dead, and
+    /// the jobs that it left are taken up at once, not 15 minutes after they were begun. [`Builder::open`] says it where it
+    /// is known.
+    pub fn alone_since(mut self, time: SystemTime) -> Self {
+        self.alone_since = Some(time);
+        self
+    }
+
     /// Opens the store at `location`, or makes one there, and joins it with the component. Call it within a Tokio runtime:
     /// sockets are served there.
     ///
@@ -99,7 +122,8 @@ impl Builder {
     /// [`Error::Store`] if the store cannot be opened, else as [`Builder::build`].
     pub async fn open(self, location: &Location) -> Result<Burrow, Error> {
         let kv = location.open().await?;
-        self.build(kv)
+        let builder = if location.is_exclusive() { self.alone_since(SystemTime::now()) } else { self };
+        builder.build(kv)
     }
 
     /// Joins an open store with the component. Call it within a Tokio runtime: sockets are served there.
@@ -118,18 +142,23 @@ impl Builder {
         let does_jobs = self.variables.get("run_jobs") != Some("false");
         // The component only records jobs; they are done on the pool.
         self.variables.set("run_jobs", &false);
-        // How many blocks of one large image others pack at once.
-        self.variables.set("packers", &self.jobs);
+        self.variables.set("packers", &self.jobs.min(PACKERS));
+        if let Some(since) = self.alone_since.and_then(millis) {
+            self.variables.set("alone_since", &since);
+        }
+        let blocks = self.jobs.get() * BLOCKS;
+        let instances = self.jobs.saturating_mul(OVERLAP).get() + blocks;
         let packers = Burrow {
-            factory: engine::Factory::new(component, kv, self.variables, outbound, self.memory)?,
+            factory: engine::Factory::new(component, kv, self.variables, outbound, self.memory, instances)?,
             pool: Pool::new(self.jobs)?,
             origins,
             does_jobs,
             jobs: self.jobs,
             per_origin: self.per_origin,
             job_time: self.job_time,
+            alone_since: self.alone_since,
         };
-        let factory = packers.factory.with_outbound(|outbound| outbound.with_packers(packers.clone()));
+        let factory = packers.factory.with_outbound(|outbound| outbound.with_packers(packers.clone(), blocks));
         Ok(Burrow { factory, ..packers })
     }
 }

@@ -20,8 +20,8 @@ use crate::outbound::Outbound;
 use crate::state::{self, State};
 use crate::variables::Variables;
 
-/// Instances that may live at once.
-const INSTANCES: u32 = 256;
+/// Instances that may live at once beside those of jobs: each request may have one, and each call of a program.
+const INSTANCES: u32 = 1024;
 
 /// Memory of an instance that looks at a whole vault: enough for four million images.
 const LARGE_MEMORY: usize = 3 * 1024 * 1024 * 1024;
@@ -43,20 +43,22 @@ pub(crate) struct Factory {
 }
 
 impl Factory {
-    /// Compiles the component.
+    /// Compiles the component. `for_jobs` instances may live for jobs at once.
     pub(crate) fn new(
         component: &[u8],
         kv: Arc<dyn KeyValue>,
         variables: Variables,
         outbound: Outbound,
         memory: usize,
+        for_jobs: usize,
     ) -> Result<Self> {
+        let instances = INSTANCES + u32::try_from(for_jobs)?;
         let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(INSTANCES);
-        pool.total_core_instances(INSTANCES * 8);
-        pool.total_memories(INSTANCES);
-        pool.total_tables(INSTANCES * 8);
-        pool.total_stacks(INSTANCES * 4);
+        pool.total_component_instances(instances);
+        pool.total_core_instances(instances * 8);
+        pool.total_memories(instances);
+        pool.total_tables(instances * 8);
+        pool.total_stacks(instances * 4);
         pool.max_memory_size(LARGE_MEMORY);
         let mut config = Config::new();
         config.wasm_component_model_async(true);

@@ -17,13 +17,11 @@ use crate::schedule::{self, Limits, Task};
 use crate::{Burrow, Error, Image, Job, Label, Status, VaultError, millis};
 
 /// Jobs under way for each that is packed: the others wait for their origins.
-const OVERLAP: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+pub(crate) const OVERLAP: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// Jobs read ahead of those under way, to find one whose origin is free.
-const AHEAD: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
-
-/// How often it is looked whether somebody else has finished a job.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Jobs read ahead of those under way, to find one whose origin is free: one slow origin keeps up the others only if more
+/// than so many wait for it. Each takes some 200 bytes, of a list more if it is labelled.
+const AHEAD: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
 /// How often jobs are looked for whose worker died, and space is reclaimed.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -40,7 +38,7 @@ pub struct Wanted<T> {
 impl Burrow {
     /// Does some work for each of `wanted`, in their order, at most eight times [`Builder::jobs`](crate::Builder::jobs)
     /// at once and [`Builder::per_origin`](crate::Builder::per_origin) for one origin; what would have to wait for its
-    /// origin lets others pass. Reads at most 1,000 ahead, so a list may be of any length.
+    /// origin lets others pass. Reads at most 20,000 ahead, so a list may be of any length.
     ///
     /// When `stop` resolves, no work is begun any more; returns when what was under way has ended: how many were read
     /// and not begun.
@@ -52,7 +50,7 @@ impl Burrow {
     /// # let burrow = Builder::new().open(&"memory:".parse()?).await?;
     /// let urls = ["http://127.0.0.1/a.png", "http://127.0.0.1/b.png"];
     /// let wanted = futures::stream::iter(urls.map(|url| Wanted { url: Some(url.into()), what: url }));
-    /// let add = async |url| match burrow.ensure(url, Label::default(), None).await {
+    /// let add = async |url| match burrow.ensure(url, Label::default()).await {
     ///     Ok((image, _)) => println!("{} is {:?}", image.name, image.status),
     ///     // Private addresses are refused unless a setting allows them.
     ///     Err(error) => println!("{url}: {error}"),
@@ -75,18 +73,11 @@ impl Burrow {
     /// with one that was begun, and records a new one only if there is none. Returns its record, ready or failed, and
     /// whether it was ready before.
     ///
-    /// `dead_before` is as in [`Burrow::work`].
-    ///
     /// # Errors
     ///
     /// [`Error::Vault`]: URL or label are not acceptable, or the store failed; [`Error::Component`] and
     /// [`Error::TooLong`] as [`Burrow::work`].
-    pub async fn ensure(
-        &self,
-        url: &str,
-        label: Label,
-        dead_before: Option<SystemTime>,
-    ) -> Result<(Image, bool), Error> {
+    pub async fn ensure(&self, url: &str, label: Label) -> Result<(Image, bool), Error> {
         let image = match self.get_by_source(url).await {
             Ok(image) if image.status == Status::Ready => return Ok((image, true)),
             Ok(image) if image.status == Status::Failed => match self.requeue(&image.id).await {
@@ -97,24 +88,18 @@ impl Burrow {
             Err(Error::Vault(VaultError::NotFound)) => self.submit(url, label).await?,
             found => found?,
         };
-        loop {
-            match self.work(&image.id, dead_before).await {
-                // Somebody else is at it.
-                Err(Error::Vault(VaultError::WrongStatus(_))) => tokio::time::sleep(LOOK_AGAIN).await,
-                worked => return Ok((worked?, false)),
-            }
-        }
+        Ok((self.finish(&image.id).await?, false))
     }
 
     /// Does the jobs of the store, those there are and those that come, until it is told to stop; then ends those under
     /// way. Looks for new ones when it is woken.
-    pub(crate) async fn do_jobs(&self, alone_since: Option<SystemTime>, wake: Arc<Notify>, stop: CancellationToken) {
+    pub(crate) async fn do_jobs(&self, wake: Arc<Notify>, stop: CancellationToken) {
         let search = Search {
             burrow: self.clone(),
             wake,
             taken: Arc::default(),
             // Only the first pass goes by the clock, which may be set back later.
-            dead_before: alone_since,
+            dead_before: self.alone_since,
             after: None,
             is_at_end: false,
             found: Vec::new().into_iter(),
@@ -125,7 +110,7 @@ impl Burrow {
         let work = |(id, dead_before): (String, Option<SystemTime>)| {
             let taken = taken.clone();
             async move {
-                match self.work(&id, dead_before).await {
+                match self.work_since(&id, dead_before).await {
                     // Ready, failed with its reason in its record, removed, or somebody else's.
                     Ok(_)
                     | Err(Error::Vault(VaultError::NotFound | VaultError::WrongStatus(_)) | Error::Interrupted) => {}

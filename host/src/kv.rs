@@ -22,6 +22,16 @@ pub use spin::SpinSqlite;
 #[error("{0}")]
 pub struct KvError(pub String);
 
+impl KvError {
+    /// What it begins with if another process has the store open.
+    const HELD: &str = "another process has the store";
+
+    /// Whether another process has the store open that only one may have.
+    pub fn is_held(&self) -> bool {
+        self.0.starts_with(Self::HELD)
+    }
+}
+
 /// The result of a store's operation.
 pub type Result<T> = std::result::Result<T, KvError>;
 

@@ -160,6 +160,7 @@ pub struct Burrow {
     jobs: NonZeroUsize,
     per_origin: NonZeroUsize,
     job_time: Duration,
+    alone_since: Option<SystemTime>,
 }
 
 impl std::fmt::Debug for Burrow {

@@ -33,6 +33,7 @@ struct Metrics {
     instances_failed: Counter,
     jobs: Family<Labels<1>, Counter>,
     job_seconds: Histogram,
+    blocks_packed: Counter,
 }
 
 impl Metrics {
@@ -51,6 +52,7 @@ impl Metrics {
             instances_failed: add(to, "instances_failed", "Instances that trapped or could not be made"),
             jobs: add(to, "jobs", "Jobs that ended or are to be tried again"),
             job_seconds: add_as(to, "job_duration_seconds", "Time that one attempt at a job took", histogram()),
+            blocks_packed: add(to, "blocks_packed", "Blocks of large images packed by another instance than their own"),
             registry,
         }
     }
@@ -141,6 +143,17 @@ pub(crate) fn instance_made() {
 /// An instance trapped, or could not be made.
 pub(crate) fn instance_failed() {
     METRICS.instances_failed.inc();
+}
+
+/// A block of a large image was packed by another instance.
+pub(crate) fn block_packed() {
+    METRICS.blocks_packed.inc();
+}
+
+/// How many there were.
+#[cfg(test)]
+pub(crate) fn blocks_packed() -> u64 {
+    METRICS.blocks_packed.get()
 }
 
 /// How an attempt at a job ended.

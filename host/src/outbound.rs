@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,12 +17,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::Burrow;
 use crate::address::is_public;
+use crate::metrics;
 use crate::origins::Origins;
 use crate::timed_body::TimedBody;
 
@@ -41,7 +44,14 @@ pub(crate) struct Outbound {
     /// Where connections are driven: not on the threads that pack.
     runtime: Handle,
     /// Who answers at [`PACKERS`]; its own instances have none.
-    packers: Option<Box<Burrow>>,
+    packers: Option<Packers>,
+}
+
+/// Who packs blocks, and turns at it.
+#[derive(Clone)]
+struct Packers {
+    burrow: Box<Burrow>,
+    turns: Arc<Semaphore>,
 }
 
 /// Where the component sends blocks of a large image, for other instances to pack. No name can lead here: `internal` is
@@ -72,9 +82,10 @@ impl Outbound {
         Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None }
     }
 
-    /// Lets instances send blocks to others of `packers` to be packed.
-    pub(crate) fn with_packers(self, packers: Burrow) -> Self {
-        Self { packers: Some(Box::new(packers)), ..self }
+    /// Lets instances send blocks to others of `burrow` to be packed, so many at once.
+    pub(crate) fn with_packers(self, burrow: Burrow, at_once: usize) -> Self {
+        let packers = Packers { burrow: Box::new(burrow), turns: Arc::new(Semaphore::new(at_once)) };
+        Self { packers: Some(packers), ..self }
     }
 
     async fn send(
@@ -111,17 +122,20 @@ impl Outbound {
 }
 
 /// Packs a block in another instance: the answer is one gzip stream.
-async fn pack(packers: &Burrow, block: WasiBody) -> Result<http::Response<WasiBody>, Error> {
+async fn pack(packers: &Packers, block: WasiBody) -> Result<http::Response<WasiBody>, Error> {
+    // Whoever gets no turn packs it where it is.
+    let _turn = packers.turns.try_acquire().map_err(|_| Error::HttpRequestDenied)?;
     let failed = |error: String| Error::InternalError(Some(format!("a block could not be packed: {error}")));
     let block = Limited::new(block, BLOCK).collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
     let packing = async {
-        let (mut content, mut packed) = (packers.pack(block).await?, Vec::new());
+        let (mut content, mut packed) = (packers.burrow.pack(block).await?, Vec::new());
         while let Some(piece) = content.next().await? {
             packed.extend(piece);
         }
         Ok(packed)
     };
     let packed = packing.await.map_err(|error: crate::Error| failed(error.to_string()))?;
+    metrics::block_packed();
     Ok(http::Response::new(Full::from(packed).map_err(|never| match never {}).boxed_unsync()))
 }
 

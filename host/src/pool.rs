@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
@@ -58,12 +59,17 @@ impl Pool {
 pub(crate) struct Running<T>(Option<AbortOnDropHandle<T>>);
 
 impl<T> Running<T> {
+    /// Ends the task when it is dropped.
+    pub(crate) fn new(task: JoinHandle<T>) -> Self {
+        Self(Some(AbortOnDropHandle::new(task)))
+    }
+
     /// Waits for its end. A panic ends here.
     pub(crate) async fn end(self) -> Result<T, Error> {
         let Some(handle) = self.0 else { return Err(Error::Interrupted) };
         handle.await.map_err(|error| {
             if error.is_panic() {
-                Error::Internal("a packing task panicked; the log says where".into())
+                Error::Internal("a task panicked; standard error says where".into())
             } else {
                 Error::Interrupted
             }

@@ -1,6 +1,6 @@
 //! Which work is begun next: in the order given, but what would have to wait for its origin lets others pass.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::num::NonZeroUsize;
 
@@ -26,44 +26,73 @@ pub(crate) struct Task<T> {
     pub(crate) work: T,
 }
 
-/// Work that waits, and how much is under way at each origin.
+/// Work that waits, by the origin that it asks, and how much is under way at each.
 #[derive(Debug)]
 struct Queue<T> {
     per_origin: usize,
-    waiting: VecDeque<Task<T>>,
-    running: HashMap<String, usize>,
+    origins: HashMap<Option<String>, Origin<T>>,
+    /// Origins that could be asked for more than they are, by the number of the first task that waits for them.
+    free: BTreeMap<u64, Option<String>>,
+    /// Tasks taken so far, and those of them that wait.
+    taken: u64,
+    waiting: usize,
+}
+
+#[derive(Debug)]
+struct Origin<T> {
+    running: usize,
+    /// In their order, each with its number among all.
+    waiting: VecDeque<(u64, T)>,
 }
 
 impl<T> Queue<T> {
-    /// Takes out the first task whose origin is free.
+    fn new(per_origin: NonZeroUsize) -> Self {
+        Self { per_origin: per_origin.get(), origins: HashMap::new(), free: BTreeMap::new(), taken: 0, waiting: 0 }
+    }
+
+    fn push(&mut self, Task { origin, work }: Task<T>) {
+        let nothing = || Origin { running: 0, waiting: VecDeque::new() };
+        self.origins.entry(origin.clone()).or_insert_with(nothing).waiting.push_back((self.taken, work));
+        self.taken += 1;
+        self.waiting += 1;
+        self.note_free(origin);
+    }
+
+    /// Takes out the first task whose origin is free and does not rest.
     fn begin(&mut self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Task<T>> {
-        let is_free = |task: &Task<T>| {
-            task.origin.as_deref().is_none_or(|origin| {
-                self.running.get(origin).is_none_or(|&running| running < self.per_origin)
-                    && rests_until(origin).is_none()
-            })
-        };
-        let task = self.waiting.remove(self.waiting.iter().position(is_free)?)?;
-        if let Some(origin) = &task.origin {
-            *self.running.entry(origin.clone()).or_default() += 1;
-        }
-        Some(task)
+        let rests = |name: &Option<String>| name.as_deref().is_some_and(|name| rests_until(name).is_some());
+        let number = *self.free.iter().find(|(_, name)| !rests(name))?.0;
+        let name = self.free.remove(&number)?;
+        let origin = self.origins.get_mut(&name)?;
+        let (_, work) = origin.waiting.pop_front()?;
+        origin.running += 1;
+        self.waiting -= 1;
+        self.note_free(name.clone());
+        Some(Task { origin: name, work })
     }
 
-    fn end(&mut self, origin: Option<&str>) {
-        if let Some(origin) = origin
-            && let Some(running) = self.running.get_mut(origin)
+    fn end(&mut self, name: Option<String>) {
+        let Some(origin) = self.origins.get_mut(&name) else { return };
+        origin.running -= 1;
+        if origin.running == 0 && origin.waiting.is_empty() {
+            self.origins.remove(&name);
+        } else {
+            self.note_free(name);
+        }
+    }
+
+    fn note_free(&mut self, name: Option<String>) {
+        if let Some(origin) = self.origins.get(&name)
+            && (name.is_none() || origin.running < self.per_origin)
+            && let Some((number, _)) = origin.waiting.front()
         {
-            *running -= 1;
-            if *running == 0 {
-                self.running.remove(origin);
-            }
+            self.free.insert(*number, name);
         }
     }
 
-    /// When the first origin has rested for which something waits.
+    /// When the first origin has rested that could be asked for more.
     fn next_rested(&self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Instant> {
-        self.waiting.iter().filter_map(|task| rests_until(task.origin.as_deref()?)).min()
+        self.free.values().filter_map(|name| rests_until(name.as_deref()?)).min()
     }
 }
 
@@ -77,8 +106,7 @@ pub(crate) async fn run<T, W: Future<Output = ()>>(
     stop: impl Future<Output = ()>,
 ) -> usize {
     let (mut tasks, mut stop) = (std::pin::pin!(tasks.fuse()), std::pin::pin!(stop));
-    let per_origin = limits.per_origin.get();
-    let mut queue = Queue { per_origin, waiting: VecDeque::new(), running: HashMap::new() };
+    let mut queue = Queue::new(limits.per_origin);
     let mut running = FuturesUnordered::new();
     let (mut is_stopped, mut has_more) = (false, true);
     loop {
@@ -93,16 +121,17 @@ pub(crate) async fn run<T, W: Future<Output = ()>>(
             });
         }
         let has_more_now = has_more && !is_stopped;
-        if running.is_empty() && (is_stopped || (!has_more_now && queue.waiting.is_empty())) {
-            return queue.waiting.len();
+        if running.is_empty() && (is_stopped || (!has_more_now && queue.waiting == 0)) {
+            return queue.waiting;
         }
-        let rested = queue.next_rested(&rests_until);
+        let has_room = !is_stopped && running.len() < limits.at_once.get();
+        let rested = if has_room { queue.next_rested(&rests_until) } else { None };
         tokio::select! {
             biased;
-            Some(origin) = running.next(), if !running.is_empty() => queue.end(origin.as_deref()),
+            Some(origin) = running.next(), if !running.is_empty() => queue.end(origin),
             () = &mut stop, if !is_stopped => is_stopped = true,
-            task = tasks.next(), if has_more_now && queue.waiting.len() < limits.ahead.get() => match task {
-                Some(task) => queue.waiting.push_back(task),
+            task = tasks.next(), if has_more_now && queue.waiting < limits.ahead.get() => match task {
+                Some(task) => queue.push(task),
                 None => has_more = false,
             },
             () = tokio::time::sleep_until(rested.unwrap_or_else(Instant::now)), if rested.is_some() => {}
@@ -161,6 +190,14 @@ mod tests {
     async fn an_origin_that_rests_is_waited_for_at_the_end() {
         let (began, _) = began(limits(1, 1, 9), &["z1", "a1", "a2"], Duration::MAX).await;
         assert_eq!(began, [(0, "a1"), (1, "a2"), (10, "z1")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_that_wait_for_one_origin_let_others_pass() {
+        let mut names = vec!["a"; 5000];
+        names.push("b");
+        let (began, _) = began(limits(3, 2, 9999), &names, Duration::from_millis(1500)).await;
+        assert_eq!(began[..3], [(0, "a"), (0, "a"), (0, "b")], "{began:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -43,8 +43,6 @@ const GRACE_TIME: Duration = Duration::from_secs(10);
 /// How to serve.
 #[derive(Debug, Default)]
 pub struct Service {
-    /// Since when nobody else has used the store, if that is known.
-    pub alone_since: Option<SystemTime>,
     /// How much is served at once.
     pub limits: Limits,
     /// Whether every request is logged, as an event of `burrow::access`.
@@ -59,7 +57,7 @@ impl Burrow {
     /// Serves HTTP on `listener` until `stop` resolves; then finishes what is under way, within 10 seconds.
     ///
     /// First of all it takes up the jobs that earlier processes left, in the background: at once those that were written
-    /// before [`Service::alone_since`]; others when their lease of 15 minutes ends.
+    /// before [`Builder::alone_since`](crate::Builder::alone_since); others when their lease of 15 minutes ends.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -88,7 +86,7 @@ impl Burrow {
         let mut jobs = JoinSet::new();
         if self.does_jobs {
             let (burrow, stopping) = (self.clone(), stopping.clone());
-            jobs.spawn(async move { burrow.do_jobs(service.alone_since, recorded, stopping).await });
+            jobs.spawn(async move { burrow.do_jobs(recorded, stopping).await });
         }
         let graceful = GracefulShutdown::new();
         tokio::select! {

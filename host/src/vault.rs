@@ -21,19 +21,32 @@ use crate::{Burrow, ByteRange, Error, Image, Label, Status, VaultError, millis};
 /// The waits before a job is tried again whose instance failed.
 const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
+/// How often it is looked whether somebody else has finished a job.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
 /// Bytes read from a file at once.
 const PIECE: usize = 64 * 1024;
 
-/// Calls an export in a fresh instance.
+/// Calls an export in a fresh instance, in a task of its own: a panic ends there.
 macro_rules! call {
-    ($burrow:expr, $interface:ident . $function:ident ( $($argument:expr),* )) => {{
-        let (mut store, instance) = $burrow.instantiate().await?;
-        store
-            .run_concurrent(async |accessor| instance.$interface().$function(accessor, $($argument),*).await)
-            .await???
+    ($burrow:expr, $interface:ident . $function:ident ( $($argument:ident),* )) => {{
+        let burrow = $burrow.clone();
+        $crate::vault::apart(async move {
+            let (mut store, instance) = burrow.instantiate().await?;
+            let called = async |accessor: &_| instance.$interface().$function(accessor, $($argument),*).await;
+            Ok(store.run_concurrent(called).await???)
+        })
+        .await?
     }};
 }
 pub(crate) use call;
+
+/// Does work in a task of its own, which ends with the caller.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    Running::new(tokio::spawn(work)).end().await?
+}
 
 impl Burrow {
     pub(crate) async fn instantiate(&self) -> Result<(Store<State>, Instance), Error> {
@@ -63,7 +76,7 @@ impl Burrow {
     /// [`Burrow::work`].
     pub async fn ingest(&self, url: &str, label: Label) -> Result<Image, Error> {
         let image = self.submit(url, label).await?;
-        self.work(&image.id, None).await
+        self.finish(&image.id).await
     }
 
     /// Records a new image, for [`Burrow::work`] or a server over this store to download.
@@ -72,26 +85,29 @@ impl Burrow {
     ///
     /// [`Error::Vault`]: URL or label are not acceptable, or the store failed.
     pub async fn submit(&self, url: &str, label: Label) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_submit(url.to_owned(), label)))
+        let url = url.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_submit(url, label)))
     }
 
     /// Does a job that was recorded; returns the image's record, ready or failed. If the instance traps, or takes longer
     /// than [`Builder::job_time`](crate::Builder::job_time), the job is tried again on a fresh one, three times in all.
     ///
-    /// Whoever wrote to this job before `dead_before` must be dead: give the time at which this process opened the store,
-    /// if it opened it for itself alone.
-    ///
     /// # Errors
     ///
     /// [`Error::Vault`]: `wrong-status` if somebody else is at it, `not-found` if it was removed; [`Error::Component`],
     /// [`Error::TooLong`] if the last instance failed too: the job stays, and can be taken up 15 minutes later.
-    pub async fn work(&self, id: &str, mut dead_before: Option<SystemTime>) -> Result<Image, Error> {
+    pub async fn work(&self, id: &str) -> Result<Image, Error> {
+        self.work_since(id, self.alone_since).await
+    }
+
+    /// The same, where whoever wrote to this job before `dead_before` is known to be dead.
+    pub(crate) async fn work_since(&self, id: &str, mut dead_before: Option<SystemTime>) -> Result<Image, Error> {
         let Some(_begun) = self.pool.begin(id) else {
             return Err(VaultError::WrongStatus(Status::Storing).into());
         };
         let mut waits = WAITS.iter();
         loop {
-            let begun = Instant::now();
+            let (begun, since) = (Instant::now(), SystemTime::now());
             let worked = self.work_once(id, dead_before).await;
             let attempt = match &worked {
                 Ok(image) if image.status == Status::Ready => Attempt::Ready,
@@ -108,17 +124,30 @@ impl Burrow {
                 (Err(error), Some(&wait)) => {
                     tracing::warn!("job {id}: {error}; it is tried again on a fresh instance");
                     tokio::time::sleep(wait).await;
-                    // The instance that held it is gone.
-                    dead_before = Some(SystemTime::now());
+                    if self.get(id).await.is_ok_and(|image| Some(image.updated) >= millis(since)) {
+                        // The instance that took it is gone.
+                        dead_before = Some(SystemTime::now());
+                    }
                 }
                 _ => return worked,
             }
         }
     }
 
+    /// Does a job, or waits until somebody else has done it; returns its record, ready or failed.
+    pub(crate) async fn finish(&self, id: &str) -> Result<Image, Error> {
+        loop {
+            match self.work(id).await {
+                Err(Error::Vault(VaultError::WrongStatus(_))) => tokio::time::sleep(LOOK_AGAIN).await,
+                worked => return worked,
+            }
+        }
+    }
+
     async fn work_once(&self, id: &str, dead_before: Option<SystemTime>) -> Result<Image, Error> {
         let (burrow, id) = (self.clone(), id.to_owned());
-        let work = async move { Ok(call!(burrow, burrow_vault_vault.call_work(id, dead_before.and_then(millis)))) };
+        let dead_before = dead_before.and_then(millis);
+        let work = async move { Ok(call!(burrow, burrow_vault_vault.call_work(id, dead_before))) };
         self.compute(work).await
     }
 
@@ -132,14 +161,15 @@ impl Burrow {
         Ok(call!(self, burrow_vault_vault.call_list_jobs(after, limit)))
     }
 
-    /// Reclaims the space of removed images, and notes up to where all jobs are done. `dead_before` is as in
-    /// [`Burrow::work`].
+    /// Reclaims the space of removed images, and notes up to where all jobs are done. Whoever wrote before `dead_before` is
+    /// dead.
     ///
     /// # Errors
     ///
     /// [`Error::Vault`] if the store failed.
-    pub async fn sweep(&self, dead_before: Option<SystemTime>) -> Result<(), Error> {
-        call!(self, burrow_vault_vault.call_sweep(dead_before.and_then(millis)));
+    pub(crate) async fn sweep(&self, dead_before: Option<SystemTime>) -> Result<(), Error> {
+        let dead_before = dead_before.and_then(millis);
+        call!(self, burrow_vault_vault.call_sweep(dead_before));
         Ok(())
     }
 
@@ -168,28 +198,40 @@ impl Burrow {
     ///
     /// [`Error::Vault`]: `invalid-input` if it is no id, `not-found`, `corrupt`, `store-failed`. So also below.
     pub async fn get(&self, id: &str) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_get(id.to_owned())))
+        let id = id.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_get(id)))
     }
 
     /// Returns the record of the newest ready image of that name.
     pub async fn get_by_name(&self, name: &str) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_get_by_name(name.to_owned())))
+        let name = name.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_get_by_name(name)))
+    }
+
+    /// Returns the record of the newest ready image of that name whose content has this SHA-256, in lower-case hexadecimal
+    /// digits, if it is among the newest 32 of its name.
+    pub async fn get_by_content(&self, name: &str, sha256: &str) -> Result<Image, Error> {
+        let (name, sha256) = (name.to_owned(), sha256.to_owned());
+        Ok(call!(self, burrow_vault_vault.call_get_by_content(name, sha256)))
     }
 
     /// Returns the record of an image of that URL, whatever its status: the one recorded last, as far as is known.
     pub async fn get_by_source(&self, url: &str) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_get_by_source(url.to_owned())))
+        let url = url.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_get_by_source(url)))
     }
 
     /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000). A page may hold fewer, even none,
     /// and still have a `next`.
     pub async fn list(&self, filter: &Filter, cursor: Option<String>, limit: u32) -> Result<Page, Error> {
-        Ok(call!(self, burrow_vault_vault.call_list_images(filter.clone(), cursor, limit)))
+        let filter = filter.clone();
+        Ok(call!(self, burrow_vault_vault.call_list_images(filter, cursor, limit)))
     }
 
     /// Changes a ready image's name, tags or both; what is none stays.
     pub async fn update(&self, id: &str, name: Option<String>, tags: Option<Vec<String>>) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_update(id.to_owned(), name, tags)))
+        let id = id.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_update(id, name, tags)))
     }
 
     /// Tries a failed image again; returns its record, ready or failed.
@@ -199,7 +241,7 @@ impl Burrow {
     /// [`Error::Vault`]: `not-found`, `wrong-status` if it has not failed; else as [`Burrow::work`].
     pub async fn retry(&self, id: &str) -> Result<Image, Error> {
         let image = self.requeue(id).await?;
-        self.work(&image.id, None).await
+        self.finish(&image.id).await
     }
 
     /// Makes a failed image a job again, for [`Burrow::work`] or a server over this store.
@@ -208,12 +250,14 @@ impl Burrow {
     ///
     /// [`Error::Vault`]: `not-found`, `wrong-status` if it has not failed.
     pub async fn requeue(&self, id: &str) -> Result<Image, Error> {
-        Ok(call!(self, burrow_vault_vault.call_requeue(id.to_owned())))
+        let id = id.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_requeue(id)))
     }
 
     /// Removes an image; returns whether there was one.
     pub async fn remove(&self, id: &str) -> Result<bool, Error> {
-        Ok(call!(self, burrow_vault_vault.call_remove(id.to_owned())))
+        let id = id.to_owned();
+        Ok(call!(self, burrow_vault_vault.call_remove(id)))
     }
 
     /// Counts over the whole vault.
@@ -221,10 +265,11 @@ impl Burrow {
         Ok(call!(self, burrow_vault_vault.call_stats()))
     }
 
-    /// Finishes jobs that were recorded and never finished. Whoever wrote to the store before `dead_before` must be
-    /// dead: give the time at which this process opened it, if it opened it for itself alone.
-    pub async fn resume(&self, dead_before: Option<SystemTime>) -> Result<Resumed, Error> {
-        Ok(call!(self, burrow_vault_vault.call_resume(dead_before.and_then(millis))))
+    /// Finishes jobs that were recorded and never finished: those left before
+    /// [`Builder::alone_since`](crate::Builder::alone_since), and those begun more than 15 minutes ago.
+    pub async fn resume(&self) -> Result<Resumed, Error> {
+        let dead_before = self.alone_since.and_then(millis);
+        Ok(call!(self, burrow_vault_vault.call_resume(dead_before)))
     }
 
     /// Opens the content of a ready image, all of it or a range.
@@ -254,7 +299,7 @@ impl Burrow {
                 let _ = failed.send(Err(error)).await;
             }
         });
-        let mut content = Content { image: None, pieces, _pumping: pumping };
+        let mut content = Content { image: None, pieces, pumping: Some(pumping) };
         match opened.await {
             Ok(image) => content.image = image,
             // It failed before it began, and says why.
@@ -318,7 +363,8 @@ enum Call {
 pub struct Content {
     image: Option<Image>,
     pieces: mpsc::Receiver<Result<Bytes, Error>>,
-    _pumping: Running<()>,
+    /// Until it has ended.
+    pumping: Option<Running<()>>,
 }
 
 impl Content {
@@ -333,7 +379,14 @@ impl Content {
     ///
     /// [`Error::Vault`]: `corrupt` if what is stored is damaged. What came before was right.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.pieces.recv().await.transpose()
+        let piece = self.pieces.recv().await.transpose()?;
+        if piece.is_none()
+            && let Some(pumping) = self.pumping.take()
+        {
+            // It gave all of it, or it panicked.
+            pumping.end().await?;
+        }
+        Ok(piece)
     }
 
     /// The same as an async reader. An error of the vault is one of reading; only at the end was all of it right.

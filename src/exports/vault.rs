@@ -45,6 +45,10 @@ impl Guest for Component {
         Ok(vault().await?.get_by_name(&name).await?.into())
     }
 
+    async fn get_by_content(name: String, sha256: String) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await?.get_by_content(&name, &sha256).await?.into())
+    }
+
     async fn get_by_source(url: String) -> Result<wit::Image, wit::Error> {
         Ok(vault().await?.get_by_source(&url).await?.into())
     }

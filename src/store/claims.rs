@@ -30,6 +30,22 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.increment(&Key::takeover(id, updated, window + 1), 1).await? == 1)
     }
 
+    /// Claims a job that was left by those who used the store before `since`. Should the claimer die before it writes a new
+    /// record, [`Store::claim_job`] has a claim once a lease has passed since then.
+    pub async fn claim_left(&self, record: &ImageRecord, since: u64) -> Result<bool, Error> {
+        let (id, updated, now) = (record.id, record.updated, self.ports.now());
+        if now >= since + LEASE {
+            return self.claim_job(record).await;
+        }
+        if self.ports.increment(&Key::takeover(id, updated, since), 1).await? != 1 {
+            return Ok(false);
+        }
+        self.discard(Rubbish::Takeover(id, updated, since)).await?;
+        // Nobody else has the other claim, and nobody may while this one holds.
+        self.claim_job(record).await?;
+        Ok(true)
+    }
+
     /// Claims to put back an image that is not here.
     pub async fn claim_restoring(&self, id: ImageId) -> Result<bool, Error> {
         let window = self.ports.now() / RESTORING;

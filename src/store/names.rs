@@ -6,7 +6,7 @@ use super::Store;
 use crate::error::{Error, passing_over};
 use crate::key::{Key, Sha256Hex};
 use crate::ports::Ports;
-use crate::record::{ImageRecord, Namesake, Status};
+use crate::record::{Content, ImageRecord, Namesake};
 
 /// How many of a name's newest entries are looked at.
 pub(super) const WINDOW: u64 = 64;
@@ -67,14 +67,18 @@ impl<P: Ports> Store<P> {
         self.delete_name_entries(&self.name_entries(record).await?).await
     }
 
-    /// Returns the newest ready image of that name.
-    pub async fn image_named(&self, name: &str) -> Result<Option<ImageRecord>, Error> {
+    /// Returns the newest ready image of that name whose content is such.
+    pub async fn image_named(
+        &self,
+        name: &str,
+        is_such: impl Fn(&Content) -> bool,
+    ) -> Result<Option<ImageRecord>, Error> {
         let mut namesakes = self.namesakes(&Sha256Hex::of(name.as_bytes())).await?;
         namesakes.sort_unstable_by_key(|(_, namesake)| std::cmp::Reverse(*namesake));
         for (_, namesake) in namesakes {
             if let Some(record) = self.image(namesake.id).await?
-                && record.status() == Status::Ready
                 && record.name == name
+                && record.content().is_ok_and(&is_such)
             {
                 return Ok(Some(record));
             }

@@ -195,15 +195,22 @@ impl<P: Ports> Vault<P> {
     }
 
     /// Takes over an unfinished job whose worker is taken to be dead: it wrote the record before `dead_before`, or its
-    /// lease has ended. None if somebody else has it.
+    /// lease has ended. None if somebody else has it. Who gives a time after [`Settings::alone_since`](super::Settings)
+    /// is the only one who may do this job.
     pub(super) async fn take_over(
         &self,
         mut record: ImageRecord,
         dead_before: u64,
     ) -> Result<Option<ImageRecord>, Error> {
         let Some(lease) = record.held_until() else { return Ok(None) };
-        // Who knows who is dead is alone; others may find an ended lease at the same time.
-        let mine = record.updated < dead_before || (lease <= self.ports.now() && self.store.claim_job(&record).await?);
+        let (is_dead, is_over) = (record.updated < dead_before, lease <= self.ports.now());
+        let mine = match self.settings.alone_since {
+            // Others take up what was left before, too: those who know who is dead, and those who find an ended lease.
+            Some(since) if record.updated < since => {
+                (is_dead || is_over) && self.store.claim_left(&record, since).await?
+            }
+            _ => is_dead || (is_over && self.store.claim_job(&record).await?),
+        };
         // Written with its first attempt.
         record.state = State::Storing { lease: self.ports.now() + LEASE };
         Ok(mine.then_some(record))

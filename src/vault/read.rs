@@ -7,7 +7,7 @@ use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Vaultwide};
 use crate::policy;
 use crate::ports::Ports;
-use crate::record::{ImageRecord, State, Status};
+use crate::record::{Content, ImageRecord, State, Status};
 use crate::store::blob::Blob;
 
 /// The most images on one page.
@@ -76,7 +76,13 @@ impl<P: Ports> Vault<P> {
 
     /// Returns the newest ready image of that name.
     pub async fn get_by_name(&self, name: &str) -> Result<ImageRecord, Error> {
-        self.store.image_named(name).await?.ok_or(Error::NotFound)
+        self.store.image_named(name, |_| true).await?.ok_or(Error::NotFound)
+    }
+
+    /// Returns the newest ready image of that name whose content has this SHA-256, if it is among the newest of its name.
+    pub async fn get_by_content(&self, name: &str, sha256: &str) -> Result<ImageRecord, Error> {
+        let is_it = |content: &Content| content.sha256.as_str() == sha256;
+        self.store.image_named(name, is_it).await?.ok_or(Error::NotFound)
     }
 
     /// Returns the image that was recorded last for that URL, as far as it is known.

@@ -1,6 +1,7 @@
 //! What each verb does to images.
 
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::{add, run, store_of};
 use crate::support::host::{Host, burrow};
@@ -100,6 +101,17 @@ pub async fn get_writes_several_into_a_directory() {
     let mut get = burrow(store.path());
     let (code, _, err) = run(get.args(["get", "photo.png", "photo.png"]).current_dir(here.path())).await;
     assert!(code == Some(1) && err.contains("another of these images") && err.lines().count() == 1, "{err}");
+    // A pipe is written, not replaced; a name may be as long as names of files are.
+    let pipe = here.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().await.unwrap().success());
+    let reading = Command::new("cat").arg(&pipe).kill_on_drop(true).output();
+    let mut get = burrow(store.path());
+    let (read, got) = tokio::join!(reading, run(get.args(["get", "photo.png", "-o"]).arg(&pipe)));
+    assert!(got.0 == Some(0) && read.unwrap().stdout == fixture("photo.png"), "{}", got.2);
+    let long = "n".repeat(255);
+    assert_eq!(run(burrow(store.path()).args(["rename", "photo.png", &long])).await.0, Some(0));
+    let (code, _, err) = run(burrow(store.path()).args(["get", &long, "-o"]).arg(here.path())).await;
+    assert!(code == Some(0) && here.path().join(&long).is_file(), "{err}");
 }
 
 pub async fn tags_and_names_are_changed() {

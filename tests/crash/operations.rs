@@ -28,6 +28,10 @@ pub enum Operation {
     Work(Box<ImageRecord>),
     /// Does the job of this image, if nobody else does.
     WorkOn(ImageId),
+    /// Does the job of this image that was left before this time, known to all who do so.
+    WorkOnLeft(ImageId, u64),
+    /// What cron calls of them.
+    ResumeLeft(u64),
     /// Removes an image.
     Remove(ImageId),
     /// Tries a failed job again.
@@ -59,6 +63,8 @@ impl fmt::Display for Operation {
         match self {
             Self::Work(record) => write!(f, "work at {}", record.name),
             Self::WorkOn(id) => write!(f, "work at {id}"),
+            Self::WorkOnLeft(id, _) => write!(f, "work at {id}, which was left"),
+            Self::ResumeLeft(_) => write!(f, "resume what was left"),
             Self::Remove(id) => write!(f, "remove {id}"),
             Self::Retry(id) => write!(f, "retry {id}"),
             Self::Requeue(id) => write!(f, "requeue {id}"),
@@ -83,6 +89,11 @@ pub type Book = Rc<RefCell<Journal>>;
 
 pub fn vault(world: &World) -> Vault<World> {
     Vault::new(world.clone(), Settings::default())
+}
+
+/// The vault of one of those who know of each other since that time.
+fn knowing(world: &World, since: u64) -> Vault<World> {
+    Vault::new(world.clone(), Settings { alone_since: Some(since), ..Settings::default() })
 }
 
 fn url(path: &str) -> String {
@@ -148,6 +159,8 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::Read(id) => read_one(&vault, id, &book).await,
         Operation::Find(path) => find(&vault, &url(path), &book).await,
         Operation::Look => look(&vault, &book).await,
+        Operation::WorkOnLeft(id, since) => worked(knowing(&world, since).work_on(id, Some(since)).await, id, &book),
+        Operation::ResumeLeft(since) => resume(&knowing(&world, since), None).await.map(drop),
         Operation::Resume => resume(&vault, None).await.map(drop),
         Operation::Sweep => vault.sweep(None).await,
         Operation::Verify => verify(&vault, &book).await,

@@ -53,7 +53,7 @@ async fn requests() {
     let waiting = served.client.get("/stats");
     let ending = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        slow.write_all(&image[1000..]).await.unwrap();
+        drop(slow);
     };
     let (reply, ()) = tokio::join!(waiting, ending);
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -89,9 +89,14 @@ async fn bytes() {
 
 async fn connections() {
     let served = Served::new(&["--max-connections", "2"], &[]).await;
-    // Nothing was asked on them yet, and on one nothing will be.
-    let (silent, answered) = (served.begun("").await, served.begun("").await);
     let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: burrow\r\n\r\n");
+    // They have their places when they have an answer, and keep them.
+    let kept = async || {
+        let mut stream = served.begun(&ask("/healthz")).await;
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        stream
+    };
+    let (one, two) = (kept().await, kept().await);
     let refused = rest(served.begun(&ask("/stats")).await).await;
     let (head, body) = refused.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 503") && head.to_lowercase().contains("connection: close"), "{head}");
@@ -99,7 +104,7 @@ async fn connections() {
     assert_eq!((&problem["limit"], &problem["allowed"]), (&json!("max_connections"), &json!(2)));
     let healthy = rest(served.begun(&ask("/healthz")).await).await;
     assert!(healthy.starts_with("HTTP/1.1 200"), "{healthy}");
-    drop((silent, answered));
+    drop((one, two));
     assert_eq!(once_there_is_room(&served, "/stats").await.status, 200);
 }
 

@@ -131,6 +131,35 @@ impl Drop for Burrow {
 /// The `burrow` program, over a store in this folder, whatever is configured for whoever runs the tests.
 pub fn burrow(store: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_burrow"));
-    command.arg("--store").arg(store).env("BURROW_CONFIG", "/dev/null");
+    unconfigured(&mut command).arg("--store").arg(store);
     command
+}
+
+/// Keeps from a command what would configure Burrow, and what says which terminal this is.
+pub fn unconfigured(command: &mut Command) -> &mut Command {
+    const ELSEWHERE: [&str; 16] = [
+        "CI",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "COLORTERM",
+        "KITTY_WINDOW_ID",
+        "KONSOLE_VERSION",
+        "LC_TERMINAL",
+        "NO_COLOR",
+        "RUST_LOG",
+        "STY",
+        "TERM",
+        "TERM_PROGRAM",
+        "TMUX",
+        "WEZTERM_EXECUTABLE",
+        "WT_SESSION",
+        "ZELLIJ",
+    ];
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names
+        .filter(|name| name.starts_with("BURROW_") || name.starts_with("OTEL_") || ELSEWHERE.contains(&name.as_str()))
+    {
+        command.env_remove(name);
+    }
+    command.env("BURROW_CONFIG", "/dev/null")
 }

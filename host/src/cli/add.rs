@@ -8,15 +8,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use burrow_host::{Burrow, Error, Image, Label, Status, VaultError, Wanted};
+use burrow_host::{Burrow, Error, Label, Status, VaultError, Wanted};
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 
+use super::find::found;
+use super::parse::Refused;
 use super::signals::Signals;
 use super::{Opened, output};
 use items::{Given, Item, Source};
@@ -73,18 +75,20 @@ const PIECE: usize = 256 * 1024;
 impl Add {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let is_one = matches!(self.images.as_slice(), [image] if self.from.is_empty() && !Path::new(image).is_dir());
-        anyhow::ensure!(self.name.is_none() || is_one, "--name goes with one image only");
+        if self.name.is_some() && !is_one {
+            return Err(Refused::Unusable("--name goes with one image only".into()).into());
+        }
         let how = report::How { json: self.json, quiet: self.quiet, lists: !self.from.is_empty() };
-        let report = RefCell::new(Report::new(how, self.failed.as_deref())?);
+        let report = RefCell::new(Report::new(how, self.failed.as_deref(), &self.from)?);
         let given = Given { images: self.images, lists: self.from, name: self.name, tags: self.tags };
         let items::Items { items, total } = given.read().context("cannot start a thread")?;
-        let adding = Adding { burrow: &opened.burrow, alone_since: opened.alone_since(), again: self.again };
+        let adding = Adding { burrow: &opened.burrow, again: self.again };
 
         let stop = CancellationToken::new();
         let (under_way, untold) = (RefCell::new(HashSet::new()), RefCell::new(None));
         let tell = |number, item: &Item, outcome: &Outcome| {
             if let Err(error) = report.borrow_mut().ended(number, item, outcome) {
-                // Whoever reads has had enough, or the disk is full.
+                // The disk is full, perhaps.
                 untold.replace(Some(error));
                 stop.cancel();
             }
@@ -129,10 +133,11 @@ impl Add {
             () = interrupts => {}
             () = drawing => {}
         }
+        let code = report.into_inner().end(&total);
         if let Some(error) = untold.take() {
             return Err(error).context("cannot tell what was done");
         }
-        let code = report.into_inner().end(total.get())?;
+        let code = code?;
         Ok(interrupted.get().map_or(code, ExitCode::from))
     }
 }
@@ -140,7 +145,6 @@ impl Add {
 /// What each image is added with.
 struct Adding<'a> {
     burrow: &'a Burrow,
-    alone_since: Option<SystemTime>,
     again: bool,
 }
 
@@ -152,7 +156,7 @@ impl Adding<'_> {
                 Err(Error::Vault(VaultError::NotAnImage(_))) if *is_found => Outcome::NoImage,
                 added => added.unwrap_or_else(|error| Outcome::Failed(error.to_string())),
             },
-            Source::Nowhere(_, reason) => Outcome::Failed(reason.clone()),
+            Source::Nowhere(_, reason) | Source::Unread(_, reason) => Outcome::Failed(reason.clone()),
         }
     }
 
@@ -160,7 +164,7 @@ impl Adding<'_> {
         let added = if self.again {
             self.burrow.ingest(url, label).await.map(|image| (image, false))
         } else {
-            self.burrow.ensure(url, label, self.alone_since).await
+            self.burrow.ensure(url, label).await
         };
         match added {
             Ok((image, true)) => Outcome::Present(image),
@@ -175,22 +179,13 @@ impl Adding<'_> {
         let open = async || tokio::fs::File::open(path).await.map_err(Error::Read);
         if !self.again
             && let Some(name) = &label.name
-            && let Some(image) = self.named(name).await?
-            && let Some(content) = &image.content
-            && tokio::fs::metadata(path).await.map_err(Error::Read)?.len() == content.size
-            && digest(open().await?).await.map_err(Error::Read)? == content.sha256
+            && found(self.burrow.get_by_name(name).await)?.is_some()
+            && let sha256 = digest(open().await?).await.map_err(Error::Read)?
+            && let Some(image) = found(self.burrow.get_by_content(name, &sha256).await)?
         {
             return Ok(Outcome::Present(image));
         }
         self.burrow.put(open().await?, label).await.map(Outcome::Added)
-    }
-
-    async fn named(&self, name: &str) -> Result<Option<Image>, Error> {
-        match self.burrow.get_by_name(name).await {
-            Ok(image) => Ok(Some(image)),
-            Err(Error::Vault(VaultError::NotFound | VaultError::InvalidInput(_))) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }
 

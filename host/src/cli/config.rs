@@ -65,7 +65,7 @@ fn value(parsed: &Parsed, verb: Option<&str>, arg: &Arg) -> Result<(Option<Strin
     }
     if let Some((name, value)) = arg.get_env().and_then(|name| Some((name, std::env::var_os(name)?))) {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
-        file::check(arg, &value).map_err(|what| Refused::Config(format!("{name}: {what}")))?;
+        file::check(arg, &value).map_err(|what| Refused::Unusable(format!("{name}: {what}")))?;
         return Ok((Some(value.into_owned()), format!("environment variable {name}")));
     }
     if let Some(value) = parsed.file.get(verb, id) {

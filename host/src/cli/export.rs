@@ -30,13 +30,11 @@ impl Export {
             known.add(std::io::BufReader::new(file)).with_context(|| path.display().to_string())?;
         }
         let path = &self.archive;
-        // A pipe or a device is written as it is.
-        let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-        let part = (path != Path::new("-") && !is_special).then(|| Part::new(path));
-        let create = |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
-        let out: Box<dyn Write + Send> = match &part {
-            Some(part) => Box::new(create(part.path())?),
-            None if is_special => Box::new(create(path)?),
+        let part = (path != Path::new("-")).then(|| Part::new(path));
+        let file = part.as_ref().map(|part| File::create(part.path())).transpose();
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        let out: Box<dyn Write + Send> = match &file {
+            Some(file) => Box::new(file.try_clone()?),
             None => Box::new(std::io::stdout()),
         };
         let mut progress = Progress::new();
@@ -46,8 +44,10 @@ impl Export {
         let exported = exported.await;
         progress.clear();
         let exported = exported?;
-        if let Some(part) = part {
-            let kept = File::open(part.path()).and_then(|file| file.sync_all()).and_then(|()| part.keep());
+        if let (Some(file), Some(part)) = (file, part) {
+            // What is no file of a disk need not reach one.
+            let synced = if part.is_special() { Ok(()) } else { file.sync_all() };
+            let kept = synced.and_then(|()| part.keep());
             kept.with_context(|| format!("cannot write {}", path.display()))?;
         }
         for (id, error) in &exported.damaged {

@@ -12,10 +12,10 @@ pub(super) const PAGE: u32 = 500;
 /// Finds an image by its id; else the newest ready one of that name; else the newest of that name.
 pub(super) async fn find(burrow: &Burrow, image: &str) -> Result<Image, Error> {
     // A name may even look like an id.
-    if let Some(found) = nothing(burrow.get(image).await)? {
+    if let Some(found) = found(burrow.get(image).await)? {
         return Ok(found);
     }
-    match nothing(burrow.get_by_name(image).await)? {
+    match found(burrow.get_by_name(image).await)? {
         Some(found) => Ok(found),
         None => newest(burrow, image, None).await,
     }
@@ -23,10 +23,10 @@ pub(super) async fn find(burrow: &Burrow, image: &str) -> Result<Image, Error> {
 
 /// The same; of images that share a name, one that failed.
 pub(super) async fn find_failed(burrow: &Burrow, image: &str) -> Result<Image, Error> {
-    if let Some(found) = nothing(burrow.get(image).await)? {
+    if let Some(found) = found(burrow.get(image).await)? {
         return Ok(found);
     }
-    match nothing(newest(burrow, image, Some(Status::Failed)).await)? {
+    match found(newest(burrow, image, Some(Status::Failed)).await)? {
         Some(found) => Ok(found),
         // That it has not failed says more than that there is none.
         None => find(burrow, image).await,
@@ -34,8 +34,8 @@ pub(super) async fn find_failed(burrow: &Burrow, image: &str) -> Result<Image, E
 }
 
 /// None if there is no such image, or the text could be none's.
-fn nothing(found: Result<Image, Error>) -> Result<Option<Image>, Error> {
-    match found {
+pub(super) fn found(image: Result<Image, Error>) -> Result<Option<Image>, Error> {
+    match image {
         Ok(image) => Ok(Some(image)),
         Err(Error::Vault(VaultError::InvalidInput(_) | VaultError::NotFound)) => Ok(None),
         Err(error) => Err(error),

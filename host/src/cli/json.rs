@@ -95,7 +95,8 @@ pub(super) fn timestamp(millis: u64) -> String {
     timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default()
 }
 
-/// Prints one object on a line of its own.
-pub(super) fn line(object: &impl Serialize) -> anyhow::Result<()> {
-    Ok(super::output::line(&serde_json::to_string(object)?)?)
+/// Prints one object on a line of its own, without control characters: what others wrote must not move the cursor.
+pub(super) fn line(object: &impl Serialize) -> std::io::Result<()> {
+    let escape = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.into() };
+    super::output::line(&serde_json::to_string(object)?.chars().map(escape).collect::<String>())
 }

@@ -1,6 +1,5 @@
 //! What is told of what happens: the log on standard error, and traces to a collector.
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -109,8 +108,8 @@ impl Logs {
         };
         let never = NEVER_BELOW_INFO.map(|target| (target, LevelFilter::INFO));
         let allowed = Targets::new().with_default(LevelFilter::TRACE).with_targets(never);
-        let log =
-            tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+        let has_colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let log = tracing_subscriber::fmt::layer().with_ansi(has_colours).with_writer(std::io::stderr);
         let log = match self.log_format {
             Format::Text => log.boxed(),
             Format::Json => log.json().flatten_event(true).with_span_list(false).boxed(),

@@ -42,5 +42,5 @@ impl Man {
 }
 
 fn page_of(command: &Command, verb: &str) -> Result<Command, Refused> {
-    command.find_subcommand(verb).cloned().ok_or_else(|| Refused::Config(format!("there is no verb {verb}")))
+    command.find_subcommand(verb).cloned().ok_or_else(|| Refused::Unusable(format!("there is no verb {verb}")))
 }

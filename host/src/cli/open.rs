@@ -3,16 +3,21 @@
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use burrow_host::kv::{Door, Location};
+use burrow_host::kv::{Door, KeyValue, Location};
 use burrow_host::{Builder, Burrow, COMPONENT};
 use clap::{Args, ColorChoice};
 
 use super::logs::Logs;
 use super::output;
 use super::settings::Settings;
+
+/// How long a store is waited for that another verb has open, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Flags of every verb.
 #[derive(Debug, Args)]
@@ -35,12 +40,12 @@ pub(super) struct Global {
     pub(super) color: ColorChoice,
 
     /// Images packed at once [default: the number of cores].
-    #[arg(long, global = true, env = "BURROW_JOBS", value_name = "COUNT")]
+    #[arg(long, global = true, env = "BURROW_JOBS", value_name = "COUNT", value_parser = up_to(Builder::MAX_JOBS))]
     jobs: Option<NonZeroUsize>,
 
     /// Requests to one origin at once.
     #[arg(long, global = true, env = "BURROW_PER_ORIGIN", value_name = "COUNT", default_value = "8")]
-    #[arg(hide_short_help = true)]
+    #[arg(hide_short_help = true, value_parser = up_to(Builder::MAX_PER_ORIGIN))]
     per_origin: NonZeroUsize,
 
     #[command(flatten)]
@@ -48,6 +53,14 @@ pub(super) struct Global {
 
     #[command(flatten)]
     settings: Settings,
+}
+
+/// Understands a number from 1 to `max`.
+fn up_to(max: NonZeroUsize) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| *number <= max);
+        number.ok_or_else(|| format!("it must be 1 to {max}"))
+    }
 }
 
 /// How a verb uses the store.
@@ -88,14 +101,14 @@ impl Global {
         if access == Access::Short && self.store.is_missing() {
             anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
         }
-        let joined = if access == Access::Alone { None } else { self.store.join().await? };
-        let is_joined = joined.is_some();
-        let kv = if let Some(kv) = joined { kv } else { self.store.open().await? };
-        let since = SystemTime::now();
-        let door = if is_joined || access == Access::Short { None } else { self.door(&kv) };
+        let (kv, since, is_joined) = self.kv(access).await?;
+        let door = if is_joined || access == Access::Short { None } else { self.door(&kv, since) };
         let mut builder = Builder::new().variables(self.settings.variables()).per_origin(self.per_origin);
         if let Some(jobs) = self.jobs {
             builder = builder.jobs(jobs);
+        }
+        if self.store.is_exclusive() {
+            builder = builder.alone_since(since);
         }
         Ok(Opened {
             burrow: builder.component(self.component.bytes()?).build(kv)?,
@@ -107,9 +120,30 @@ impl Global {
         })
     }
 
+    /// The store, since when it is open, and whether another process has it open. One that is open for a moment is waited
+    /// for.
+    async fn kv(&self, access: Access) -> anyhow::Result<(Arc<dyn KeyValue>, SystemTime, bool)> {
+        let begun = Instant::now();
+        loop {
+            let joined = self.store.join().await?;
+            let is_let_in = joined.is_some();
+            if let Some(joined) = joined.filter(|_| access != Access::Alone) {
+                let since = joined.since();
+                return Ok((Arc::new(joined), since, true));
+            }
+            match self.store.open().await {
+                Ok(kv) => return Ok((kv, SystemTime::now(), false)),
+                Err(error) if error.is_held() && !is_let_in && begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Lets others in, if that can be done.
-    fn door(&self, kv: &std::sync::Arc<dyn burrow_host::kv::KeyValue>) -> Option<Door> {
-        self.store.open_door(kv.clone()).unwrap_or_else(|error| {
+    fn door(&self, kv: &Arc<dyn KeyValue>, since: SystemTime) -> Option<Door> {
+        self.store.open_door(kv.clone(), since).unwrap_or_else(|error| {
             output::complain(&error.to_string());
             None
         })

@@ -1,9 +1,9 @@
 //! Printing: results to standard output, complaints, notes and progress to standard error.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
@@ -80,36 +80,48 @@ pub(super) fn width() -> Option<usize> {
     Some(if columns == 0 { 80 } else { columns.into() })
 }
 
-/// A file that is written beside its place: it comes there whole, or not at all.
+/// A file that is written beside its place: it comes there whole, or not at all. A pipe or a device is written as it is.
 #[derive(Debug)]
 pub(super) struct Part {
-    path: PathBuf,
+    /// None if it is written in its place.
+    beside: Option<PathBuf>,
     place: PathBuf,
 }
 
+/// Files written beside their places so far.
+static PARTS: AtomicU64 = AtomicU64::new(0);
+
 impl Part {
     pub(super) fn new(place: &Path) -> Self {
-        let mut path = OsString::from(place);
-        path.push(format!(".{}.part", std::process::id()));
-        Self { path: path.into(), place: place.into() }
+        let is_special = std::fs::metadata(place).is_ok_and(|metadata| !metadata.is_file());
+        // Whatever the place's name, this one is short.
+        let name = || format!(".burrow-{}-{}.part", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed));
+        Self { beside: (!is_special).then(|| place.with_file_name(name())), place: place.into() }
     }
 
     /// Where to write.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.beside.as_ref().unwrap_or(&self.place)
+    }
+
+    /// Whether it is a pipe, a device or the like.
+    pub(super) fn is_special(&self) -> bool {
+        self.beside.is_none()
     }
 
     /// Puts it in its place.
-    pub(super) fn keep(self) -> std::io::Result<()> {
-        std::fs::rename(&self.path, &self.place)
+    pub(super) fn keep(mut self) -> std::io::Result<()> {
+        self.beside.take().map_or(Ok(()), |beside| std::fs::rename(beside, &self.place))
     }
 }
 
 impl Drop for Part {
     /// Also when what wrote it was interrupted.
     fn drop(&mut self) {
-        // It may never have come to be, or be in its place.
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(beside) = &self.beside {
+            // It may never have come to be.
+            let _ = std::fs::remove_file(beside);
+        }
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Parsed {
 pub(super) enum Refused {
     /// It was not understood; or help was asked for.
     Usage(Box<clap::Error>),
-    /// A configuration cannot be used.
-    Config(String),
+    /// What was typed or configured cannot be used.
+    Unusable(String),
 }
 
 impl std::error::Error for Refused {}
@@ -35,7 +35,7 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Usage(error) => f.write_str(&one_line(error)),
-            Self::Config(what) => f.write_str(what),
+            Self::Unusable(what) => f.write_str(what),
         }
     }
 }
@@ -53,7 +53,7 @@ pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<(Cli, Parsed
     // Once without the file, for it may be named there.
     let matches = command.clone().try_get_matches_from(&args)?;
     let named = matches.get_one::<PathBuf>("config");
-    let file = File::read(named.map(PathBuf::as_path), &command).map_err(Refused::Config)?;
+    let file = File::read(named.map(PathBuf::as_path), &command).map_err(Refused::Unusable)?;
     let matches = file.apply(command.clone()).try_get_matches_from(&args)?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok((cli, Parsed { matches, file, command }))

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use burrow_host::{Limits, Service};
 use tokio::net::TcpListener;
 
+use super::parse::Refused;
 use super::signals::Signals;
 use super::{Opened, logs, output};
 
@@ -59,7 +60,10 @@ impl Serve {
         let watched = match (self.watch, &opened.component) {
             (false, _) => None,
             (true, Some(file)) => Some((file.clone(), opened.since)),
-            (true, None) => anyhow::bail!("--watch needs --component: which file is to be watched?"),
+            (true, None) => {
+                let text = "--watch needs --component: which file is to be watched?";
+                return Err(Refused::Unusable(text.into()).into());
+            }
         };
         let management = match &self.metrics {
             None => None,
@@ -76,13 +80,7 @@ impl Serve {
             requests: self.max_requests,
             bytes_in_flight: self.max_bytes_in_flight,
         };
-        let service = Service {
-            alone_since: opened.alone_since(),
-            limits,
-            access_log: self.told.access_log,
-            management,
-            watched,
-        };
+        let service = Service { limits, access_log: self.told.access_log, management, watched };
         burrow.serve(listener, service, stopped(signals)).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -26,7 +26,7 @@ impl Show {
         each(&self.images, async |image| {
             let image = find(burrow, image).await?;
             if self.json {
-                return json::line(&json::Image::from(&image));
+                return Ok(json::line(&json::Image::from(&image))?);
             }
             if !std::mem::take(&mut is_first) {
                 output::line("")?;

@@ -6,8 +6,8 @@ use burrow_host::{Discovery, Error, Fault, FaultKind, VaultError, fault_word};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::Opened;
 use super::output::{self, Progress};
+use super::{Opened, json};
 
 /// Read and hash all that is stored, and check that it fits together. Exit code 1: something is wrong and was left so.
 #[derive(Debug, clap::Args)]
@@ -99,7 +99,7 @@ impl Report {
         self.progress.clear();
         if self.json {
             let fault = json!({ "kind": kind, "key": key, "image": image, "detail": detail, "repaired": repaired });
-            return output::line(&fault.to_string());
+            return json::line(&fault);
         }
         let image = image.as_ref().map_or_else(String::new, |image| format!("image {image}, "));
         let repaired = if *repaired { " (repaired)" } else { "" };
@@ -140,7 +140,7 @@ impl Report {
                 "images": images, "contents": contents, "bytes": bytes, "keys": verified.keys,
                 "findings": faults, "repaired": repaired, "damaged_images": damaged,
             });
-            output::line(&json!({ "summary": summary }).to_string())?;
+            json::line(&json!({ "summary": summary }))?;
         } else {
             let all = format!("{images} images with {contents} contents of {}", output::bytes(bytes));
             let count = if faults == 1 { "1 fault".into() } else { format!("{faults} faults") };

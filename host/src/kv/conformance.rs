@@ -51,7 +51,7 @@ impl Place for Neighbour {
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        let door = Door::open(Arc::new(kv), directory).unwrap();
+        let door = Door::open(Arc::new(kv), directory, std::time::SystemTime::now()).unwrap();
         Arc::new(Beside { joined: Joined::join(directory).await.unwrap().unwrap(), _door: door })
     }
 }

@@ -8,6 +8,7 @@ mod door;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -26,6 +27,15 @@ const SOCKET: &str = "vault.sock";
 
 /// What the process behind the door says first. Both sides are of the same build, or do not talk.
 const GREETING: &str = concat!("burrow ", env!("CARGO_PKG_VERSION"), " store 1");
+
+/// What it says next: who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Host {
+    /// Of every door another.
+    door: [u8; 16],
+    /// Since when it has the store open.
+    since: SystemTime,
+}
 
 /// The largest frame: the largest value, its key, and a few bytes more.
 const FRAME: usize = 257 * 1024 * 1024;
@@ -86,10 +96,16 @@ fn address(directory: &Path) -> std::io::Result<(PathBuf, Option<std::fs::File>)
     Ok((format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd()).into(), Some(directory)))
 }
 
+async fn connect(directory: &Path) -> std::io::Result<Connection> {
+    let (address, _open) = address(directory)?;
+    Ok(framed(UnixStream::connect(address).await?))
+}
+
 /// A store that another process has open.
 #[derive(Debug)]
 pub struct Joined {
     directory: PathBuf,
+    host: Host,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -100,8 +116,7 @@ impl Joined {
     ///
     /// That process runs another version of Burrow.
     pub async fn join(directory: &Path) -> Result<Option<Self>> {
-        let joined = Self { directory: directory.into(), idle: Mutex::default() };
-        let Ok(mut connection) = joined.connect().await else { return Ok(None) };
+        let Ok(mut connection) = connect(directory).await else { return Ok(None) };
         match receive::<String>(&mut connection).await {
             Ok(Some(greeting)) if greeting == GREETING => {}
             // It ends just now.
@@ -113,13 +128,15 @@ impl Joined {
                 )));
             }
         }
+        let Ok(Some(host)) = receive(&mut connection).await else { return Ok(None) };
+        let joined = Self { directory: directory.into(), host, idle: Mutex::default() };
         joined.put_back(connection);
         Ok(Some(joined))
     }
 
-    async fn connect(&self) -> std::io::Result<Connection> {
-        let (address, _open) = address(&self.directory)?;
-        Ok(framed(UnixStream::connect(address).await?))
+    /// Since when the other process has the store open: whoever used it before is dead.
+    pub fn since(&self) -> SystemTime {
+        self.host.since
     }
 
     fn put_back(&self, connection: Connection) {
@@ -135,9 +152,14 @@ impl Joined {
         if let Some(connection) = idle {
             return Ok(connection);
         }
-        let mut connection = self.connect().await?;
-        receive::<String>(&mut connection).await?;
-        Ok(connection)
+        let mut connection = connect(&self.directory).await?;
+        let greeting = receive::<String>(&mut connection).await?;
+        let host = receive(&mut connection).await?;
+        if greeting.as_deref() == Some(GREETING) && host == Some(self.host) {
+            return Ok(connection);
+        }
+        // It takes us for one of those who are dead.
+        Err(std::io::Error::other("another has it open by now"))
     }
 
     fn gone(&self, error: &std::io::Error) -> KvError {

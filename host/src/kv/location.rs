@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::redis::Address;
 use super::{Door, Embedded, Joined, KeyValue, KvError, Memory, Redis, Result, SpinSqlite};
@@ -83,19 +84,20 @@ impl Location {
     /// # Errors
     ///
     /// That process runs another version of Burrow.
-    pub async fn join(&self) -> Result<Option<Arc<dyn KeyValue>>> {
+    pub async fn join(&self) -> Result<Option<Joined>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        Ok(Joined::join(path).await?.map(|joined| Arc::new(joined) as Arc<dyn KeyValue>))
+        Joined::join(path).await
     }
 
-    /// Lets other processes of this user join, if this is a store that one process at a time has open: this one.
+    /// Lets other processes of this user join, if this is a store that one process at a time has open: this one, since that
+    /// time.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn open_door(&self, kv: Arc<dyn KeyValue>) -> Result<Option<Door>> {
+    pub fn open_door(&self, kv: Arc<dyn KeyValue>, since: SystemTime) -> Result<Option<Door>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        Door::open(kv, path).map(Some)
+        Door::open(kv, path, since).map(Some)
     }
 
     /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.

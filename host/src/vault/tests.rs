@@ -99,11 +99,11 @@ async fn a_submitted_job_is_done_by_resume() {
     // A public name with no server: the job fails for a reason of its own, which shows that it was tried.
     let record = burrow.submit("http://burrow.invalid.example/", label("x")).await.unwrap();
     assert_eq!((record.status, record.attempts), (Status::Pending, 0));
-    let resumed = burrow.resume(None).await.unwrap();
+    let resumed = burrow.resume().await.unwrap();
     assert_eq!((resumed.ready, resumed.failed, resumed.busy), (0, 1, 0));
     let record = burrow.get(&record.id).await.unwrap();
     assert_eq!((record.status, record.attempts), (Status::Failed, 3));
-    let resumed = burrow.resume(None).await.unwrap();
+    let resumed = burrow.resume().await.unwrap();
     assert_eq!((resumed.ready, resumed.failed, resumed.busy), (0, 0, 0));
 }
 

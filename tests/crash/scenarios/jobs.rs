@@ -1,7 +1,11 @@
 //! Jobs: resumed, tried again, worked on by others; sweeps.
 
 use super::{EVERY, MINUTE, Orders, SOME, Scenario};
-use crate::operations::Operation::{Find, Ingest, Put, Remove, Requeue, Resume, Retry, Submit, Sweep, Work, WorkOn};
+use burrow::ports::Clock as _;
+
+use crate::operations::Operation::{
+    Find, Ingest, Put, Remove, Requeue, Resume, ResumeLeft, Retry, Submit, Sweep, Work, WorkOn, WorkOnLeft,
+};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -150,6 +154,32 @@ pub const SCENARIOS: &[Scenario] = &[
             vec![WorkOn(id), WorkOn(id)]
         },
         ..EVERY
+    },
+    Scenario {
+        name: "two workers of a job that was left",
+        prepare: |bench| {
+            let (id, since) = (bench.submit("/red/1", "a").id, bench.world.now());
+            vec![WorkOnLeft(id, since), WorkOnLeft(id, since)]
+        },
+        ..EVERY
+    },
+    Scenario {
+        name: "work and resume of a job whose worker was killed",
+        prepare: |bench| {
+            let id = bench.accept("/red/1", "a").id;
+            bench.pass(1);
+            let since = bench.world.now();
+            vec![WorkOnLeft(id, since), ResumeLeft(since)]
+        },
+        ..EVERY
+    },
+    Scenario {
+        name: "work, resume and delete of a job that was left",
+        prepare: |bench| {
+            let (id, since) = (bench.submit("/red/1", "a").id, bench.world.now());
+            vec![WorkOnLeft(id, since), ResumeLeft(since), Remove(id)]
+        },
+        ..SOME
     },
     Scenario {
         name: "delete during the work on a submitted job",

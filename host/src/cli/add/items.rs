@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use burrow_host::Label;
 use tokio::sync::mpsc;
@@ -35,13 +35,15 @@ pub(super) enum Source {
     },
     /// Nowhere, for that reason.
     Nowhere(String, String),
+    /// It is not known, for that reason: the line of a list cannot be read.
+    Unread(String, String),
 }
 
 impl Source {
     /// The same for people.
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::Url(text) | Self::Nowhere(text, _) => text.clone(),
+            Self::Url(text) | Self::Nowhere(text, _) | Self::Unread(text, _) => text.clone(),
             Self::File { path, .. } => path.display().to_string(),
         }
     }
@@ -68,12 +70,19 @@ pub(super) struct Items {
 pub(super) struct Total {
     read: AtomicU64,
     expected: AtomicU64,
+    is_known: AtomicBool,
 }
 
 impl Total {
     /// How many there are, as far as is known.
     pub(super) fn get(&self) -> u64 {
-        self.read.load(Ordering::Relaxed).max(self.expected.load(Ordering::Relaxed))
+        let read = self.read.load(Ordering::Relaxed);
+        if self.is_known() { read } else { read.max(self.expected.load(Ordering::Relaxed)) }
+    }
+
+    /// Whether all were read.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
     }
 }
 
@@ -99,11 +108,13 @@ struct Reader {
 struct Enough;
 
 impl Reader {
-    fn read(&self, given: &Given) -> Option<Enough> {
+    fn read(&self, given: &Given) -> Result<(), Enough> {
         let expected = given.lists.iter().map(|list| lines(list)).sum::<u64>() + given.images.len() as u64;
         self.total.expected.store(expected, Ordering::Relaxed);
         let arguments = given.images.iter().try_for_each(|image| self.argument(image, given.name.as_deref()));
-        arguments.and_then(|()| given.lists.iter().try_for_each(|list| self.list(list))).err()
+        arguments.and_then(|()| given.lists.iter().try_for_each(|list| self.list(list)))?;
+        self.total.is_known.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn send(&self, source: Source, name: Option<String>, tags: &[String], at: Option<String>) -> Result<(), Enough> {
@@ -168,7 +179,7 @@ impl Reader {
                 Ok(Entry { url, name, tags, .. }) => {
                     self.send(Source::Url(url.unwrap_or_default()), name, &tags, Some(at))?;
                 }
-                Err(reason) => self.send(Source::Nowhere(at, reason), None, &[], None)?,
+                Err(reason) => self.send(Source::Unread(at.clone(), reason), None, &[], Some(at))?,
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What `burrow add` tells: a live picture on a terminal, a line an image elsewhere, JSON for programs, and at the end
 //! what came of it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
@@ -14,8 +15,9 @@ use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressD
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::json;
 use super::super::output::{self, Part};
-use super::items::{Item, Source};
+use super::items::{Item, Source, Total};
 
 /// What became of one image.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Report {
     how: How,
     /// Whether each image has a line on standard output.
     has_lines: bool,
+    /// Whether somebody still reads standard output.
+    is_read: Cell<bool>,
     begun: Instant,
     /// By their number, so those that began first come first.
     under_way: BTreeMap<u64, (Instant, String)>,
@@ -78,12 +82,15 @@ struct Count {
 #[derive(Debug)]
 struct FailedList {
     path: PathBuf,
+    /// Whether it is one of the lists that are read.
+    is_read: bool,
     part: Part,
     file: BufWriter<File>,
 }
 
 impl Report {
-    pub(super) fn new(how: How, failed: Option<&Path>) -> anyhow::Result<Self> {
+    /// Failures are written to `failed`, which may be one of the `lists` that are read.
+    pub(super) fn new(how: How, failed: Option<&Path>, lists: &[PathBuf]) -> anyhow::Result<Self> {
         let is_live = std::io::stderr().is_terminal() && !how.json && !how.quiet;
         let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let picture = MultiProgress::with_draw_target(target);
@@ -94,10 +101,11 @@ impl Report {
         let bar = picture.add(ProgressBar::new(0).with_style(style("{bar:30.green} {msg}")?.progress_chars("━╸─")));
         // On a terminal a list of thousands would scroll away what matters.
         let has_lines = !how.quiet && (!how.lists || !std::io::stdout().is_terminal());
-        let failed_list = failed.map(FailedList::create).transpose()?;
+        let failed_list = failed.map(|path| FailedList::create(path, lists)).transpose()?;
         Ok(Self {
             how,
             has_lines,
+            is_read: Cell::new(true),
             begun: Instant::now(),
             under_way: BTreeMap::new(),
             bar,
@@ -140,12 +148,16 @@ impl Report {
             list.add(item, reason)?;
         }
         if self.how.json {
-            return output::line(&serde_json::to_string(&JsonLine::of(item, outcome))?);
+            return self.print(|| json::line(&JsonLine::of(item, outcome)));
         }
         match outcome {
             Outcome::Failed(reason) => {
-                let at = item.at.as_ref().map_or_else(String::new, |at| format!("{at}: "));
-                self.above(|| output::complain(&format!("{at}{}: {reason}", item.source.shown())));
+                let text = match (&item.at, &item.source) {
+                    (Some(at), Source::Unread(..)) => format!("{at}: {reason}"),
+                    (Some(at), source) => format!("{at}: {}: {reason}", source.shown()),
+                    (None, source) => format!("{}: {reason}", source.shown()),
+                };
+                self.above(|| output::complain(&text));
             }
             Outcome::Added(image) | Outcome::Present(image) if self.has_lines => {
                 let Image { id, name, content, .. } = image;
@@ -153,13 +165,25 @@ impl Report {
                 let (size, stored) = (output::bytes(size), output::bytes(stored));
                 let was_here = if matches!(outcome, Outcome::Present(_)) { ", was here" } else { "" };
                 let line = format!("{id}  {name}  {size} stored in {stored}{was_here}");
-                let mut printed = Ok(());
-                self.above(|| printed = output::line(&line));
-                return printed;
+                return self.print(|| output::line(&line));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Prints to standard output. Whoever has read enough of it does not end the work.
+    fn print(&self, print: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
+        if !self.is_read.get() {
+            return Ok(());
+        }
+        match self.bar.suspend(print) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.is_read.set(false);
+                Ok(())
+            }
+            printed => printed,
+        }
     }
 
     /// Prints above the picture.
@@ -205,31 +229,28 @@ impl Report {
         self.above(|| output::note(&text));
     }
 
-    /// Tells what came of all, of so many images.
-    pub(super) fn end(self, total: u64) -> anyhow::Result<ExitCode> {
+    /// Tells what came of all of them.
+    pub(super) fn end(mut self, total: &Total) -> anyhow::Result<ExitCode> {
         for line in self.slowest.iter().chain([&self.bar]) {
             line.finish_and_clear();
         }
-        let count = &self.count;
-        let left = total.saturating_sub(count.ended);
+        let left = total.get().saturating_sub(self.count.ended);
         let seconds = self.begun.elapsed().as_secs_f64();
-        let failed = self.failed_list.map(FailedList::finish).transpose()?;
+        let is_whole = left == 0 && total.is_known();
+        let failed = self.failed_list.take().map(|list| list.finish(is_whole)).transpose()?;
+        let count = &self.count;
         if self.how.json {
             let summary = json!({
                 "added": count.added, "present": count.present, "no_image": count.no_image, "failed": count.failed,
                 "left": left, "bytes": count.bytes, "stored_bytes": count.stored, "seconds": seconds,
             });
-            output::line(&json!({ "summary": summary }).to_string())?;
+            self.print(|| json::line(&json!({ "summary": summary })))?;
         } else if !self.how.quiet && count.ended + left > 1 {
             for (what, number, more) in [
                 ("added", count.added, saved(count)),
                 ("were here", count.present, String::new()),
                 ("no images", count.no_image, String::new()),
-                (
-                    "failed",
-                    count.failed,
-                    failed.map_or_else(String::new, |path| format!("listed in {}", path.display())),
-                ),
+                ("failed", count.failed, failed.unwrap_or_default()),
                 ("left", left, "the same command goes on with them".into()),
             ] {
                 if number > 0 {
@@ -257,20 +278,22 @@ fn saved(count: &Count) -> String {
 
 /// Where an image is, and what it is called, as a list says it.
 #[derive(Serialize)]
-struct Place<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
+#[serde(rename_all = "lowercase")]
+enum Place<'a> {
+    Url(&'a str),
+    File(String),
+    /// What was given, and is neither.
+    Argument(&'a str),
 }
 
 impl<'a> Place<'a> {
-    /// None if it is nowhere.
+    /// None of a line that cannot be read.
     fn of(source: &'a Source) -> Option<Self> {
         match source {
-            Source::Url(url) => Some(Self { url: Some(url), file: None }),
-            Source::File { path, .. } => Some(Self { url: None, file: Some(path.display().to_string()) }),
-            Source::Nowhere(..) => None,
+            Source::Url(url) => Some(Self::Url(url)),
+            Source::File { path, .. } => Some(Self::File(path.display().to_string())),
+            Source::Nowhere(argument, _) => Some(Self::Argument(argument)),
+            Source::Unread(..) => None,
         }
     }
 }
@@ -328,14 +351,17 @@ struct FailedLine<'a> {
 }
 
 impl FailedList {
-    fn create(path: &Path) -> anyhow::Result<Self> {
+    fn create(path: &Path, lists: &[PathBuf]) -> anyhow::Result<Self> {
+        let place = path.canonicalize().ok();
+        let is_read =
+            place.is_some_and(|place| lists.iter().any(|list| list.canonicalize().is_ok_and(|list| list == place)));
         let part = Part::new(path);
-        let file = File::create(part.path()).with_context(|| format!("cannot write {}", part.path().display()))?;
-        Ok(Self { path: path.into(), part, file: BufWriter::new(file) })
+        let file = File::create(part.path()).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: path.into(), is_read, part, file: BufWriter::new(file) })
     }
 
     fn add(&mut self, item: &Item, reason: &str) -> std::io::Result<()> {
-        let Some(place) = Place::of(&item.source) else {
+        let Some(place) = Place::of(&item.source).filter(|place| !matches!(place, Place::Argument(_))) else {
             let text = format!("{}: {reason}", item.source.shown());
             return writeln!(self.file, "# {}", output::plain(&text));
         };
@@ -344,10 +370,14 @@ impl FailedList {
         writeln!(self.file, "{}", serde_json::to_string(&line)?)
     }
 
-    /// Puts the list where it belongs; returns where that is.
-    fn finish(mut self) -> anyhow::Result<PathBuf> {
+    /// Puts the list where it belongs, unless that would lose lines of it that were not worked on; says where it is.
+    fn finish(mut self, is_whole: bool) -> anyhow::Result<String> {
+        let path = self.path.display();
+        if self.is_read && !is_whole {
+            return Ok(format!("still in {path}, which stays as it was"));
+        }
         let written = self.file.flush().and_then(|()| self.part.keep());
-        written.with_context(|| format!("cannot write {}", self.path.display()))?;
-        Ok(self.path)
+        written.with_context(|| format!("cannot write {path}"))?;
+        Ok(format!("listed in {path}"))
     }
 }

@@ -288,9 +288,7 @@ fn lock(path: &Path, options: &OpenOptions) -> Result<File> {
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(KvError(format!(
-            "another process has the store {shown} open; stop it first, or use its HTTP interface"
-        ))),
+        Err(TryLockError::WouldBlock) => Err(KvError(format!("{} {shown} open; stop it first", KvError::HELD))),
         Err(TryLockError::Error(error)) => {
             Err(KvError(format!("cannot lock the store {shown}: {error}; put it on a disk that can lock files")))
         }

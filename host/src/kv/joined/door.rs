@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt as _;
 use tokio::net::{UnixListener, UnixStream};
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Answer, Call, Connection, GREETING, Given, address, framed, receive, send};
+use super::{Answer, Call, Connection, GREETING, Given, Host, address, framed, receive, send};
 use crate::kv::{KeyValue, KvError, Result};
 
 /// Lets other processes of the same user use an open store, until it is dropped.
@@ -25,12 +25,13 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens a door to the store in `directory`, which this process has open alone. Call it within a Tokio runtime.
+    /// Opens a door to the store in `directory`, which this process has open alone since that time. Call it within a Tokio
+    /// runtime.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn open(kv: Arc<dyn KeyValue>, directory: &Path) -> Result<Self> {
+    pub fn open(kv: Arc<dyn KeyValue>, directory: &Path, since: SystemTime) -> Result<Self> {
         let bind = || {
             let (socket, open_directory) = address(directory)?;
             // Who has the store open has nobody beside it: a socket that is there was left behind.
@@ -47,7 +48,8 @@ impl Door {
         };
         let (listener, socket, open_directory) = bind().map_err(explain)?;
         let closing = CancellationToken::new();
-        let serving = AbortOnDropHandle::new(tokio::spawn(serve(kv, listener, closing.clone())));
+        let host = Host { door: uuid::Uuid::now_v7().into_bytes(), since };
+        let serving = AbortOnDropHandle::new(tokio::spawn(serve(kv, host, listener, closing.clone())));
         Ok(Self { socket, _directory: open_directory, closing, serving })
     }
 
@@ -66,7 +68,7 @@ impl Drop for Door {
     }
 }
 
-async fn serve(kv: Arc<dyn KeyValue>, listener: UnixListener, closing: CancellationToken) {
+async fn serve(kv: Arc<dyn KeyValue>, host: Host, listener: UnixListener, closing: CancellationToken) {
     let mut guests = JoinSet::new();
     while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
         match accepted {
@@ -74,7 +76,7 @@ async fn serve(kv: Arc<dyn KeyValue>, listener: UnixListener, closing: Cancellat
                 let kv = kv.clone();
                 guests.spawn(async move {
                     // A guest that is gone says nothing that is worth telling.
-                    let _ = attend(kv.as_ref(), stream).await;
+                    let _ = attend(kv.as_ref(), host, stream).await;
                 });
             }
             Err(error) => {
@@ -87,9 +89,10 @@ async fn serve(kv: Arc<dyn KeyValue>, listener: UnixListener, closing: Cancellat
     guests.shutdown().await;
 }
 
-async fn attend(kv: &dyn KeyValue, stream: UnixStream) -> std::io::Result<()> {
+async fn attend(kv: &dyn KeyValue, host: Host, stream: UnixStream) -> std::io::Result<()> {
     let mut guest = framed(stream);
     send(&mut guest, &GREETING).await?;
+    send(&mut guest, &host).await?;
     while let Some(call) = receive(&mut guest).await? {
         let given = match call {
             Call::Get(key) => kv.get(&key).await.map(Given::Value),

@@ -32,6 +32,9 @@ fn wait_for_recovery(store: &Embedded) {
 async fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     let disk = Simulated::new();
     let store = open(&disk);
+    // Room in the file: redb lets nobody read while it waits for the disk to make the file longer.
+    store.set("b1:i:room", vec![0; 1 << 20]).await.unwrap();
+    store.delete("b1:i:room").await.unwrap();
     store.set("b1:i:old", b"old".to_vec()).await.unwrap();
     // The disk is slow, and then full: some is being written by then, some is queued.
     let stalled = disk.stall();
