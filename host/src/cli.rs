@@ -161,8 +161,14 @@ async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
         Verb::Version(_) => version::Version::run(&global.component),
-        Verb::Serve(serve) => serve.run(&global.open(Access::Alone).await?).await,
-        Verb::Add(add) => add.run(&global.open(Access::Long).await?).await,
+        Verb::Serve(serve) => {
+            serve.check(&global.component)?;
+            serve.run(&global.open(Access::Alone).await?).await
+        }
+        Verb::Add(add) => {
+            add.check()?;
+            add.run(&global.open(Access::Long).await?).await
+        }
         Verb::Import(import) => import.run(&global.open(Access::Long).await?).await,
         Verb::Ls(ls) => ls.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Show(show) => show.run(&global.open(Access::Short).await?.burrow).await,

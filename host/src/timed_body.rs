@@ -1,5 +1,7 @@
 //! A body that fails when its sender pauses for too long.
 
+use std::error::Error as _;
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,6 +34,13 @@ impl TimedBody {
     }
 }
 
+/// Whether the connection ended before the body did.
+fn is_broken_off(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    error.is_incomplete_message()
+        || cause.is_some_and(|cause| matches!(cause.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset))
+}
+
 impl http_body::Body for TimedBody {
     type Data = Bytes;
     type Error = Error;
@@ -40,9 +49,9 @@ impl http_body::Body for TimedBody {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.waiting = false;
             return Poll::Ready(frame.map(|frame| {
-                frame.map_err(|error| {
-                    if error.is_incomplete_message() { Error::HttpResponseIncomplete } else { Error::Hyper(error) }
-                })
+                frame.map_err(
+                    |error| if is_broken_off(&error) { Error::HttpResponseIncomplete } else { Error::Hyper(error) },
+                )
             }));
         }
         if !self.waiting {

@@ -108,6 +108,7 @@ fn unreachable(code: &ErrorCode) -> FetchError {
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
             "the origin closed the connection before the image was whole".into()
         }
+        ErrorCode::HttpProtocolError => "the origin's answer is not HTTP, or broke off".into(),
         ErrorCode::TlsCertificateError => "the origin's TLS certificate is not valid".into(),
         ErrorCode::InternalError(Some(text)) => format!("the request failed: {text}"),
         other => format!("the request failed: {other:?}"),

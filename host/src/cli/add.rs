@@ -73,11 +73,16 @@ const PACE: Duration = Duration::from_millis(100);
 const PIECE: usize = 256 * 1024;
 
 impl Add {
-    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
+    /// Refuses what does not go together, before a store is made.
+    pub(super) fn check(&self) -> Result<(), Refused> {
         let is_one = matches!(self.images.as_slice(), [image] if self.from.is_empty() && !Path::new(image).is_dir());
         if self.name.is_some() && !is_one {
-            return Err(Refused::Unusable("--name goes with one image only".into()).into());
+            return Err(Refused::Unusable("--name goes with one image only".into()));
         }
+        Ok(())
+    }
+
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let how = report::How { json: self.json, quiet: self.quiet, lists: !self.from.is_empty() };
         let report = RefCell::new(Report::new(how, self.failed.as_deref(), &self.from)?);
         let given = Given { images: self.images, lists: self.from, name: self.name, tags: self.tags };

@@ -159,6 +159,11 @@ pub(super) struct Component {
 }
 
 impl Component {
+    /// Whether it is the one inside this program.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.path.is_none()
+    }
+
     pub(super) fn bytes(&self) -> anyhow::Result<Cow<'static, [u8]>> {
         match (&self.path, COMPONENT) {
             (Some(path), _) => {

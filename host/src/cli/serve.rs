@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::parse::Refused;
 use super::signals::Signals;
-use super::{Opened, logs, output};
+use super::{Component, Opened, logs, output};
 
 /// Serve images over HTTP, and finish what an earlier run left.
 #[derive(Debug, clap::Args)]
@@ -53,18 +53,19 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 impl Serve {
+    /// Refuses what does not go together, before a store is made.
+    pub(super) fn check(&self, component: &Component) -> Result<(), Refused> {
+        if self.watch && component.is_built_in() {
+            return Err(Refused::Unusable("--watch needs --component: which file is to be watched?".into()));
+        }
+        Ok(())
+    }
+
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let (burrow, signals) = (&opened.burrow, Signals::listen().context("cannot listen to signals")?);
         // A setting that cannot be read is told now, not to whoever asks first.
         burrow.stats().await?;
-        let watched = match (self.watch, &opened.component) {
-            (false, _) => None,
-            (true, Some(file)) => Some((file.clone(), opened.since)),
-            (true, None) => {
-                let text = "--watch needs --component: which file is to be watched?";
-                return Err(Refused::Unusable(text.into()).into());
-            }
-        };
+        let watched = opened.component.as_ref().filter(|_| self.watch).map(|file| (file.clone(), opened.since));
         let management = match &self.metrics {
             None => None,
             Some(address) => {
