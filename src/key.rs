@@ -13,7 +13,7 @@
 //! | `b1:n:{sha256 of name}:{n}` | the image that did so as number `n`, from 1 |
 //! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
 //! | `b1:o:{sha256 of URL}` | the image recorded last for that URL, a hint |
-//! | `b1:a:{image}:{updated}:{window}` | counter: who makes it 1 may take the job over, as it was written then, in that window of time |
+//! | `b1:a:{image}:{updated}:{window}` | counter: who makes it 1 may take the job over, as it was written then, in that window of time or as one of those who began at that time |
 //! | `b1:k:{sha256 of key}` | the images that a request with that idempotency key made |
 //! | `b1:k:{sha256 of key}:{window}` | counter: who makes it 1 may answer the request in that window of time |
 //! | `b1:x:{image}` | counter: who makes it 1 removes the image |
