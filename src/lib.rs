@@ -36,4 +36,5 @@ pub mod sniff;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod thumbnail;
 pub mod vault;

@@ -1,0 +1,180 @@
+//! Small pictures of images, pure: the original's bytes in, a picture that every browser shows out.
+//!
+//! ```text
+//! original -> rows of pixels (decode) -> averaged to less than twice the size (shrink) -> resized, turned (here)
+//!          -> JPEG, or WebP without loss where something is transparent (encode), and a placeholder
+//! ```
+//! No more of the pixels is held than the decoder needs: rows of PNG one by one, of JPEG an eighth of each side where that
+//! is enough; other formats whole, up to [`MAX_DECODED`]. Others run between the steps.
+
+mod decode;
+mod encode;
+pub mod placeholder;
+mod shrink;
+
+use fast_image_resize::images::Image;
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbaImage};
+
+use crate::ports::Clock;
+
+/// The widths of thumbnails, in pixels. A thumbnail is at most that wide and twice as high, and never larger than its
+/// image.
+pub const WIDTHS: [u32; 4] = [160, 320, 640, 1280];
+
+/// The largest original that is decoded, in bytes: it is in memory whole.
+pub const MAX_ORIGINAL: u64 = 32 * 1024 * 1024;
+
+/// The most memory that a decoder may take for pixels, in bytes: an instance has 128 MiB on some hosts.
+const MAX_DECODED: u64 = 64 * 1024 * 1024;
+
+/// The most pixels of an image that is decoded row by row.
+const MAX_PIXELS: u64 = 100_000_000;
+
+/// The most pixels of a WebP image where its decoder, which takes some 40 ns for each and cannot be interrupted, keeps up
+/// others.
+const MAX_WEBP_AMONG_OTHERS: u64 = 3_000_000;
+
+/// The largest thumbnail, in bytes: one value of the store.
+pub const MAX_THUMBNAIL: usize = 240 * 1024;
+
+/// A small picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thumbnail {
+    /// `image/jpeg` or `image/webp`.
+    pub media_type: &'static str,
+    /// Size in pixels.
+    pub width: u32,
+    /// Size in pixels.
+    pub height: u32,
+    /// The picture.
+    pub bytes: Vec<u8>,
+    /// What to show until it is there: a `ThumbHash` (<https://evanw.github.io/thumbhash/>), 5 to 25 bytes.
+    pub placeholder: Vec<u8>,
+}
+
+/// Why there is no small picture: one sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Undrawable(pub String);
+
+/// Draws an original at one of [`WIDTHS`]. `is_apart`: nobody else waits for this instance.
+pub async fn draw(
+    original: &[u8],
+    media_type: &str,
+    width: u32,
+    is_apart: bool,
+    clock: &impl Clock,
+) -> Result<Thumbnail, Undrawable> {
+    let decoded = decode::decode(original, media_type, width, is_apart, clock).await?;
+    clock.yield_now().await;
+    let (pixels, placeholder) = finish(&decoded, width)?;
+    clock.yield_now().await;
+    encode::encode(&pixels, decoded.profile.as_deref(), decoded.is_drawn, placeholder)
+}
+
+/// An original, decoded and shrunk to less than twice the thumbnail's size.
+#[derive(Debug)]
+struct Decoded {
+    pixels: Pixels,
+    /// The whole image's size.
+    size: (u32, u32),
+    orientation: Orientation,
+    /// Its ICC profile, if it is short.
+    profile: Option<Vec<u8>>,
+    /// Whether its format is one that drawings and screenshots are in, rather than photographs.
+    is_drawn: bool,
+}
+
+/// Red, green, blue, each multiplied by alpha, and alpha.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pixels {
+    width: u32,
+    height: u32,
+    rgba: Vec<u8>,
+}
+
+/// The size of an image of this size within a box.
+fn fit((width, height): (u32, u32), (most_wide, most_high): (u32, u32)) -> (u32, u32) {
+    let (width, height) = (u64::from(width.max(1)), u64::from(height.max(1)));
+    let (most_wide, most_high) = (u64::from(most_wide), u64::from(most_high));
+    let (wide, high) = if width <= most_wide && height <= most_high {
+        (width, height)
+    } else if width * most_high > height * most_wide {
+        (most_wide, height * most_wide / width)
+    } else {
+        (width * most_high / height, most_high)
+    };
+    let pixels = |side: u64| u32::try_from(side.max(1)).unwrap_or(u32::MAX);
+    (pixels(wide), pixels(high))
+}
+
+/// Whether an image is shown with its sides exchanged.
+fn is_turned(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+/// The size at which an image is to be decoded, before it is turned.
+fn target(size: (u32, u32), orientation: Orientation, width: u32) -> (u32, u32) {
+    let most = if is_turned(orientation) { (2 * width, width) } else { (width, 2 * width) };
+    fit(size, most)
+}
+
+/// Resizes and turns; and makes the placeholder.
+fn finish(decoded: &Decoded, width: u32) -> Result<(RgbaImage, Vec<u8>), Undrawable> {
+    let small = resize(&decoded.pixels, target(decoded.size, decoded.orientation, width))?;
+    let mut picture = DynamicImage::ImageRgba8(small.unmultiplied()?);
+    picture.apply_orientation(decoded.orientation);
+    let tiny = resize(&Pixels::of(&picture), fit((picture.width(), picture.height()), placeholder::BOX))?;
+    Ok((picture.into_rgba8(), placeholder::of(&tiny.unmultiplied()?)))
+}
+
+fn resize(pixels: &Pixels, (width, height): (u32, u32)) -> Result<Pixels, Undrawable> {
+    if (width, height) == (pixels.width, pixels.height) {
+        return Ok(pixels.clone());
+    }
+    let failed = |error: &dyn std::fmt::Display| Undrawable(format!("it cannot be resized: {error}"));
+    let from = fast_image_resize::images::ImageRef::new(pixels.width, pixels.height, &pixels.rgba, PixelType::U8x4)
+        .map_err(|error| failed(&error))?;
+    let mut to = Image::new(width, height, PixelType::U8x4);
+    // The pixels are multiplied by alpha already; the crate's own division is wrong on this target (its README).
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).use_alpha(false);
+    Resizer::new().resize(&from, &mut to, &options).map_err(|error| failed(&error))?;
+    Ok(Pixels { width, height, rgba: to.into_vec() })
+}
+
+impl Pixels {
+    fn of(picture: &DynamicImage) -> Self {
+        let (width, height) = (picture.width(), picture.height());
+        let mut rgba = picture.to_rgba8().into_raw();
+        for pixel in rgba.chunks_exact_mut(4) {
+            if let [red, green, blue, alpha] = pixel {
+                for colour in [red, green, blue] {
+                    *colour = shrink::multiplied(*colour, *alpha);
+                }
+            }
+        }
+        Self { width, height, rgba }
+    }
+
+    /// As pictures have it: colours not multiplied by alpha.
+    fn unmultiplied(&self) -> Result<RgbaImage, Undrawable> {
+        let mut rgba = self.rgba.clone();
+        for pixel in rgba.chunks_exact_mut(4) {
+            if let [red, green, blue, alpha] = pixel {
+                let alpha = u16::from(*alpha);
+                for colour in [red, green, blue] {
+                    let divided = (u16::from(*colour) * 255 + alpha / 2).checked_div(alpha).unwrap_or(0);
+                    *colour = u8::try_from(divided.min(255)).unwrap_or(u8::MAX);
+                }
+            }
+        }
+        RgbaImage::from_raw(self.width, self.height, rgba)
+            .ok_or_else(|| Undrawable("its pixels are not as many as it says".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! From an original to rows of pixels.
+
+use std::io::Cursor;
+
+use image::codecs::webp::WebPDecoder;
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, ico::IcoDecoder, qoi::QoiDecoder, tiff::TiffDecoder};
+use image::metadata::Orientation;
+use image::{ColorType, ImageDecoder, Limits};
+use jpeg_decoder::PixelFormat;
+
+use super::shrink::{Shrink, multiplied};
+use super::{Decoded, MAX_DECODED, MAX_PIXELS, MAX_WEBP_AMONG_OTHERS, Undrawable, target};
+use crate::ports::Clock;
+
+/// Pixels between two moments in which others run: about a millisecond's work.
+const STEP: usize = 128 * 1024;
+
+/// The longest ICC profile that is kept, in bytes: those of cameras and screens are shorter.
+const MAX_PROFILE: usize = 4096;
+
+/// Decodes an original and shrinks it on the way.
+pub(super) async fn decode(
+    original: &[u8],
+    media_type: &str,
+    width: u32,
+    is_apart: bool,
+    clock: &impl Clock,
+) -> Result<Decoded, Undrawable> {
+    let from = Cursor::new(original);
+    match media_type {
+        "image/jpeg" => jpeg(original, width, clock).await,
+        "image/png" => png(original, width, clock).await,
+        "image/webp" => {
+            let decoder = WebPDecoder::new(from).map_err(damaged)?;
+            let pixels = pixels(decoder.dimensions());
+            if !is_apart && pixels > MAX_WEBP_AMONG_OTHERS {
+                return Err(too_many(pixels, MAX_WEBP_AMONG_OTHERS));
+            }
+            // Its own planes of one and a half bytes a pixel, too.
+            whole(decoder, 3 * pixels / 2, false, width, clock).await
+        }
+        "image/gif" => whole(GifDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
+        "image/bmp" => whole(BmpDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
+        "image/tiff" => whole(TiffDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
+        "image/vnd.microsoft.icon" => whole(IcoDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
+        "image/x-qoi" => whole(QoiDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
+        other => Err(Undrawable(format!("{other} is not decoded here"))),
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> Undrawable {
+    Undrawable(format!("it cannot be decoded: {error}"))
+}
+
+fn too_many(pixels: u64, allowed: u64) -> Undrawable {
+    Undrawable(format!("it has {pixels} pixels, and of such an image at most {allowed} are decoded"))
+}
+
+fn pixels((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
+}
+
+/// Refuses what would take more memory for pixels than is allowed.
+fn check_memory(bytes: u64) -> Result<(), Undrawable> {
+    if bytes <= MAX_DECODED {
+        return Ok(());
+    }
+    Err(Undrawable(format!("decoding it would take {bytes} bytes of memory, and may take {MAX_DECODED}")))
+}
+
+/// Decodes the first frame as a whole; `more`: bytes that this takes beside it.
+async fn whole(
+    mut decoder: impl ImageDecoder,
+    more: u64,
+    is_drawn: bool,
+    width: u32,
+    clock: &impl Clock,
+) -> Result<Decoded, Undrawable> {
+    let (size, colour) = (decoder.dimensions(), decoder.color_type());
+    check_memory(decoder.total_bytes().saturating_add(more))?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(2 * MAX_DECODED);
+    decoder.set_limits(limits).map_err(damaged)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
+    let mut buffer = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
+    decoder.read_image(&mut buffer).map_err(damaged)?;
+    let mut shrink = Shrink::new(size, target(size, orientation, width));
+    push_rows(&mut shrink, &buffer, size.0, Layout::Colour(colour), clock).await;
+    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn })
+}
+
+/// Pushes all rows of an image that is in memory whole.
+async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: Layout, clock: &impl Clock) {
+    let width = width.max(1) as usize;
+    let row = width * layout.bytes_per_pixel();
+    for rows in buffer.chunks(row * (STEP / width).max(1)) {
+        rows.chunks_exact(row).for_each(|row| layout.push(shrink, row));
+        clock.yield_now().await;
+    }
+}
+
+/// JPEG, at the size of an eighth, a quarter or a half where that is enough: the pixels between are never made.
+async fn jpeg(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
+    let mut decoder = jpeg_decoder::Decoder::new(original);
+    decoder.read_info().map_err(damaged)?;
+    let info = decoder.info().ok_or_else(|| damaged("it has no size"))?;
+    let size = (u32::from(info.width), u32::from(info.height));
+    if pixels(size) > MAX_PIXELS {
+        return Err(too_many(pixels(size), MAX_PIXELS));
+    }
+    let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let target = target(size, orientation, width);
+    let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
+    let (wide, high) = decoder.scale(side(target.0), side(target.1)).map_err(damaged)?;
+    let decoded = (u32::from(wide), u32::from(high));
+    let coefficients = if info.coding_process == jpeg_decoder::CodingProcess::DctProgressive {
+        coefficient_bytes(original, pixels(size))
+    } else {
+        0
+    };
+    // Each component, and all of them together.
+    check_memory(coefficients + 2 * pixels(decoded) * info.pixel_format.pixel_bytes() as u64)?;
+    decoder.set_max_decoding_buffer_size(usize::try_from(MAX_DECODED).unwrap_or(usize::MAX));
+    let buffer = decoder.decode().map_err(damaged)?;
+    clock.yield_now().await;
+    let profile = decoder.icc_profile().filter(|_| info.pixel_format != PixelFormat::CMYK32);
+    let mut shrink = Shrink::new(decoded, target);
+    let layout = match info.pixel_format {
+        PixelFormat::L8 => Layout::Colour(ColorType::L8),
+        PixelFormat::L16 => Layout::Colour(ColorType::L16),
+        PixelFormat::RGB24 => Layout::Colour(ColorType::Rgb8),
+        PixelFormat::CMYK32 => Layout::Cmyk,
+    };
+    push_rows(&mut shrink, &buffer, decoded.0, layout, clock).await;
+    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: false })
+}
+
+/// What the coefficients of a progressive JPEG take: two bytes for each sample of each component (ITU-T T.81, B.2.2).
+fn coefficient_bytes(original: &[u8], pixels: u64) -> u64 {
+    // SOF2, its length, precision and size, then the number of components and three bytes for each.
+    let frame = original.windows(2).position(|marker| marker == [0xff, 0xc2]).and_then(|at| original.get(at + 9..));
+    let Some((&count, components)) = frame.and_then(<[u8]>::split_first) else { return 6 * pixels };
+    let factors = components.chunks_exact(3).take(count.into()).filter_map(|component| component.get(1));
+    let factors: Vec<u64> = factors.map(|factor| u64::from(factor >> 4) * u64::from(factor & 15)).collect();
+    let most = factors.iter().copied().max().unwrap_or(1).max(1);
+    2 * pixels * factors.iter().sum::<u64>() / most
+}
+
+/// PNG, row by row; interlaced ones whole. Of animated ones the image that others show.
+async fn png(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(original), png::Limits { bytes: 32 << 20 });
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let info = reader.info();
+    let size = info.size();
+    if pixels(size) > MAX_PIXELS {
+        return Err(too_many(pixels(size), MAX_PIXELS));
+    }
+    let exif = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
+    let orientation = exif.unwrap_or(Orientation::NoTransforms);
+    let (is_interlaced, profile) = (info.interlaced, info.icc_profile.as_deref().map(<[u8]>::to_vec));
+    let colour = match reader.output_color_type().0 {
+        png::ColorType::Grayscale => ColorType::L8,
+        png::ColorType::GrayscaleAlpha => ColorType::La8,
+        png::ColorType::Rgb => ColorType::Rgb8,
+        png::ColorType::Rgba => ColorType::Rgba8,
+        png::ColorType::Indexed => return Err(damaged("its palette was not read")),
+    };
+    let layout = Layout::Colour(colour);
+    let mut shrink = Shrink::new(size, target(size, orientation, width));
+    if is_interlaced {
+        let bytes_in_all = reader.output_buffer_size().unwrap_or(usize::MAX);
+        check_memory(bytes_in_all as u64)?;
+        let mut buffer = vec![0; bytes_in_all];
+        reader.next_frame(&mut buffer).map_err(damaged)?;
+        push_rows(&mut shrink, &buffer, size.0, layout, clock).await;
+    } else {
+        let mut row = vec![0; reader.output_line_size(size.0).ok_or_else(|| damaged("its rows are too long"))?];
+        let mut since = 0;
+        while reader.read_row(&mut row).map_err(damaged)?.is_some() {
+            layout.push(&mut shrink, &row);
+            since += size.0 as usize;
+            if since >= STEP {
+                since = 0;
+                clock.yield_now().await;
+            }
+        }
+    }
+    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: true })
+}
+
+fn short(profile: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    profile.filter(|profile| profile.len() <= MAX_PROFILE)
+}
+
+/// How a pixel stands in a row.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    Colour(ColorType),
+    /// Cyan, magenta, yellow and black, as ink.
+    Cmyk,
+}
+
+impl Layout {
+    fn bytes_per_pixel(self) -> usize {
+        match self {
+            Self::Colour(colour) => colour.bytes_per_pixel().into(),
+            Self::Cmyk => 4,
+        }
+    }
+
+    fn push(self, shrink: &mut Shrink, row: &[u8]) {
+        match self {
+            Self::Colour(ColorType::L8) => shrink.push(row.iter().map(|&grey| [grey, grey, grey, 255])),
+            Self::Colour(ColorType::La8) => {
+                shrink.push(row.as_chunks().0.iter().map(|&[grey, alpha]| [grey, grey, grey, alpha]));
+            }
+            Self::Colour(ColorType::Rgb8) => {
+                shrink.push(row.as_chunks().0.iter().map(|&[red, green, blue]| [red, green, blue, 255]));
+            }
+            Self::Colour(ColorType::Rgba8) => shrink.push(row.as_chunks().0.iter().copied()),
+            Self::Cmyk => shrink.push(row.as_chunks().0.iter().map(|&[cyan, magenta, yellow, black]| {
+                let colour = |ink: u8| multiplied(255 - ink, 255 - black);
+                [colour(cyan), colour(magenta), colour(yellow), 255]
+            })),
+            Self::Colour(deep) => {
+                let eight: Vec<u8> = match deep {
+                    ColorType::Rgb32F | ColorType::Rgba32F => {
+                        row.as_chunks().0.iter().map(|&four| unit(four)).collect()
+                    }
+                    _ => row.as_chunks().0.iter().map(|&two| high(two)).collect(),
+                };
+                let shallow = match deep.channel_count() {
+                    1 => ColorType::L8,
+                    2 => ColorType::La8,
+                    3 => ColorType::Rgb8,
+                    _ => ColorType::Rgba8,
+                };
+                Self::Colour(shallow).push(shrink, &eight);
+            }
+        }
+    }
+}
+
+/// The upper half of a number.
+#[expect(clippy::host_endian_bytes, reason = "the decoders give numbers as this machine has them")]
+fn high(two: [u8; 2]) -> u8 {
+    u8::try_from(u16::from_ne_bytes(two) >> 8).unwrap_or(u8::MAX)
+}
+
+/// A number from 0 to 1.
+#[expect(clippy::host_endian_bytes, reason = "as above")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
+fn unit(four: [u8; 4]) -> u8 {
+    (f32::from_ne_bytes(four).clamp(0.0, 1.0) * 255.0).round() as u8
+}
