@@ -17,6 +17,7 @@ mod prefer;
 pub mod problem;
 mod range;
 mod route;
+mod thumbnail;
 pub mod token;
 
 use std::collections::VecDeque;
@@ -246,6 +247,7 @@ impl<P: Ports> Service<P> {
             (Route::Image(id), &Method::PATCH) => self.edit(head, id, body).await,
             (Route::Image(id), _) => Ok(json::image(&self.vault.get(id).await?).into()),
             (Route::Content(id), _) => return self.content(head, &self.vault.get(id).await?).await,
+            (Route::Thumbnail(id), _) => self.thumbnail(head, &self.vault.get(id).await?).await,
             (Route::Retry(id), _) => self.retry(head, id).await,
             (Route::Links(id), _) => self.link(id, body).await,
             (Route::ByName(name), _) => Ok(json::image(&self.vault.get_by_name(&name).await?).into()),

@@ -13,6 +13,8 @@
 //! | `b1:n:{sha256 of name}:{n}` | the image that did so as number `n`, from 1 |
 //! | `b1:f:{seq}` | feed: the image accepted as number `seq` |
 //! | `b1:o:{sha256 of URL}` | the image recorded last for that URL, a hint |
+//! | `b1:p:{blob}` | what is known of a blob's small pictures |
+//! | `b1:v:{blob}:{width}` | the small picture of a blob at a width |
 //! | `b1:a:{image}:{updated}:{window}` | counter: who makes it 1 may take the job over, as it was written then, in that window of time or as one of those who began at that time |
 //! | `b1:k:{sha256 of key}` | the images that a request with that idempotency key made |
 //! | `b1:k:{sha256 of key}:{window}` | counter: who makes it 1 may answer the request in that window of time |
@@ -172,6 +174,16 @@ impl Key {
     /// `b1:o:{sha256 of URL}`.
     pub fn source(url: &Sha256Hex) -> Self {
         Self(format!("b1:o:{url}"))
+    }
+
+    /// `b1:p:{blob}`.
+    pub fn preview(blob: BlobId) -> Self {
+        Self(format!("b1:p:{blob}"))
+    }
+
+    /// `b1:v:{blob}:{width}`.
+    pub fn thumbnail(blob: BlobId, width: u32) -> Self {
+        Self(format!("b1:v:{blob}:{width}"))
     }
 
     /// `b1:a:{image}:{updated}:{window}`.

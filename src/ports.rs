@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::download::FetchError;
 use crate::error::{Error, KvError};
-use crate::key::Key;
+use crate::key::{ImageId, Key};
 
 /// The key-value store: the part that every provider has and does right (no batch, no compare-and-swap).
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
@@ -89,6 +89,9 @@ pub trait Random {
 pub trait Packers {
     /// Packs a block into one gzip stream, as `codec.pack` does; none if that could not be done.
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>>;
+    /// Has the small picture of an image drawn by another instance. True: it has come to an end, and has stored what came of
+    /// it; false: it died; none if there is no other.
+    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<bool>;
 }
 
 /// All of them, behind one cheap handle.

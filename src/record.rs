@@ -1,12 +1,14 @@
 //! What is stored beside chunks: records as JSON in a checked envelope.
 //!
 //! ```text
-//! byte 0      kind: 'I' image, 'M' manifest, 'P' pointer, 'N' name, 'T' trash, 'K' idempotency key
+//! byte 0      kind: 'I' image, 'M' manifest, 'P' pointer, 'N' name, 'T' trash, 'K' idempotency key, 'W' preview, 'V' thumbnail
 //! byte 1      version of that kind, now 1; others are refused, never guessed
 //! bytes 2-9   XXH3-64, little-endian, of the key, a zero byte, and the JSON
 //! bytes 10-   JSON
 //! ```
 //! The key is hashed too, so that a value that ended up under another key is noticed.
+
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -269,34 +271,111 @@ impl Record for Answered {
     const WHAT: &'static str = "idempotency key";
 }
 
+/// What is known of the small pictures of a blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preview {
+    /// Somebody is about to draw one.
+    Begun {
+        /// Since when, in milliseconds since 1970.
+        since: u64,
+        /// How many began before and did not end.
+        died: u32,
+    },
+    /// One was drawn.
+    Drawn {
+        /// What to show until it is there: a `ThumbHash` in base64.
+        placeholder: String,
+    },
+    /// None can be drawn, for that reason.
+    None(String),
+}
+
+impl Preview {
+    /// Nobody is about to draw one, nor has anybody died of it.
+    pub const NOBODY: Self = Self::Begun { since: 0, died: 0 };
+}
+
+impl Record for Preview {
+    const KIND: u8 = b'W';
+    const WHAT: &'static str = "preview";
+}
+
+/// What is stored of a small picture; its bytes follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Its media type.
+    pub media_type: String,
+    /// Its size in pixels.
+    pub size: (u32, u32),
+}
+
+impl Record for Picture {
+    const KIND: u8 = b'V';
+    const WHAT: &'static str = "thumbnail";
+}
+
+/// Puts a record and the bytes that belong to it into one envelope: the JSON, a zero byte, which JSON never holds, and
+/// the bytes.
+pub fn encode_with<R: Record>(key: &Key, record: &R, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut value = json_of(key, record)?;
+    value.push(0);
+    value.extend_from_slice(bytes);
+    Ok(sealed(key, R::KIND, value))
+}
+
+/// Takes a record and its bytes out of their envelope.
+pub fn decode_with<R: Record>(key: &Key, value: &[u8]) -> Result<(R, Vec<u8>), Error> {
+    let content = opened::<R>(key, value)?;
+    let end = content.iter().position(|&byte| byte == 0).ok_or_else(|| corrupt::<R>(key, "it has no bytes"))?;
+    let (json, bytes) = content.split_at(end);
+    let record = serde_json::from_slice(json).map_err(|error| corrupt::<R>(key, error))?;
+    Ok((record, bytes.get(1..).unwrap_or_default().to_vec()))
+}
+
 /// Puts a record into its envelope, for storing under `key`.
 pub fn encode<R: Record>(key: &Key, record: &R) -> Result<Vec<u8>, Error> {
-    let mut value = vec![0; HEADER];
-    serde_json::to_writer(&mut value, record)
-        .map_err(|error| Error::Corrupt(format!("{} {key} cannot be written: {error}", R::WHAT)))?;
-    let sum = checksum(key, value.get(HEADER..).unwrap_or_default());
-    value.splice(..HEADER, [R::KIND, VERSION].into_iter().chain(sum.to_le_bytes()));
-    Ok(value)
+    Ok(sealed(key, R::KIND, json_of(key, record)?))
 }
 
 /// Takes a record out of its envelope. Every damage is [`Error::Corrupt`] and names the key.
 pub fn decode<R: Record>(key: &Key, value: &[u8]) -> Result<R, Error> {
-    let corrupt = |why: String| Error::Corrupt(format!("{} {key}: {why}", R::WHAT));
-    let Some((&[kind, version, ref sum @ ..], json)) = value.split_first_chunk::<HEADER>() else {
-        return Err(corrupt(format!("only {} bytes long", value.len())));
+    serde_json::from_slice(opened::<R>(key, value)?).map_err(|error| corrupt::<R>(key, error))
+}
+
+/// JSON, with room for the envelope's header.
+fn json_of<R: Record>(key: &Key, record: &R) -> Result<Vec<u8>, Error> {
+    let mut value = vec![0; HEADER];
+    serde_json::to_writer(&mut value, record)
+        .map_err(|error| Error::Corrupt(format!("{} {key} cannot be written: {error}", R::WHAT)))?;
+    Ok(value)
+}
+
+/// Writes the header.
+fn sealed(key: &Key, kind: u8, mut value: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(key, value.get(HEADER..).unwrap_or_default());
+    value.splice(..HEADER, [kind, VERSION].into_iter().chain(sum.to_le_bytes()));
+    value
+}
+
+/// Checks the header, and returns what follows it.
+fn opened<'a, R: Record>(key: &Key, value: &'a [u8]) -> Result<&'a [u8], Error> {
+    let Some((&[kind, version, ref sum @ ..], content)) = value.split_first_chunk::<HEADER>() else {
+        return Err(corrupt::<R>(key, format_args!("only {} bytes long", value.len())));
     };
     if kind != R::KIND {
-        return Err(corrupt(format!("kind byte {kind:#04x}, expected {:#04x}", R::KIND)));
+        return Err(corrupt::<R>(key, format_args!("kind byte {kind:#04x}, expected {:#04x}", R::KIND)));
     }
     // Before all else: another version may have another checksum.
     if version != VERSION {
         return Err(Error::Newer(format!("{} {key} has version {version}, and only {VERSION} is known here", R::WHAT)));
     }
     let stored = sum.iter().rev().fold(0, |sum, &byte| (sum << 8) | u64::from(byte));
-    if stored != checksum(key, json) {
-        return Err(corrupt("checksum does not match".into()));
-    }
-    serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))
+    if stored == checksum(key, content) { Ok(content) } else { Err(corrupt::<R>(key, "checksum does not match")) }
+}
+
+fn corrupt<R: Record>(key: &Key, why: impl fmt::Display) -> Error {
+    Error::Corrupt(format!("{} {key}: {why}", R::WHAT))
 }
 
 fn checksum(key: &Key, json: &[u8]) -> u64 {

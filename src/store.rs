@@ -6,6 +6,7 @@ mod claims;
 mod names;
 mod sharing;
 mod sources;
+mod thumbnails;
 mod trash;
 pub mod verify;
 

@@ -14,7 +14,7 @@ use futures::task::{ArcWake, waker};
 use crate::codec::gzip::Pack;
 use crate::download::FetchError;
 use crate::error::{Error, KvError};
-use crate::key::Key;
+use crate::key::{ImageId, Key};
 use crate::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
 use crate::vault::{Settings, Vault};
 
@@ -43,6 +43,8 @@ struct Shared {
     asked: RefCell<Vec<u64>>,
     /// Blocks that others were asked to pack.
     helped: Cell<u64>,
+    /// What comes of it when others are asked to draw.
+    draws_elsewhere: Cell<Option<bool>>,
 }
 
 impl World {
@@ -69,6 +71,11 @@ impl World {
     /// How many blocks others were asked to pack.
     pub(crate) fn helped(&self) -> u64 {
         self.0.helped.get()
+    }
+
+    /// What comes of it when others are asked to draw.
+    pub(crate) fn draws_elsewhere(&self, what: Option<bool>) {
+        self.0.draws_elsewhere.set(what);
     }
 
     /// Changes what is stored, or damages it.
@@ -195,6 +202,10 @@ impl Packers for World {
             rest = pack.push(rest).unwrap();
         }
         pack.finish().ok().filter(|_| number % 5 != 4)
+    }
+
+    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<bool> {
+        self.0.draws_elsewhere.get()
     }
 }
 

@@ -56,8 +56,14 @@ pub struct Thumbnail {
 
 /// Why there is no small picture: one sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Undrawable(pub String);
+pub enum Undrawable {
+    /// For good.
+    #[error("{0}")]
+    Never(String),
+    /// Where others would have to wait for it.
+    #[error("{0}")]
+    Here(String),
+}
 
 /// Draws an original at one of [`WIDTHS`]. `is_apart`: nobody else waits for this instance.
 pub async fn draw(
@@ -135,7 +141,7 @@ fn resize(pixels: &Pixels, (width, height): (u32, u32)) -> Result<Pixels, Undraw
     if (width, height) == (pixels.width, pixels.height) {
         return Ok(pixels.clone());
     }
-    let failed = |error: &dyn std::fmt::Display| Undrawable(format!("it cannot be resized: {error}"));
+    let failed = |error: &dyn std::fmt::Display| Undrawable::Never(format!("it cannot be resized: {error}"));
     let from = fast_image_resize::images::ImageRef::new(pixels.width, pixels.height, &pixels.rgba, PixelType::U8x4)
         .map_err(|error| failed(&error))?;
     let mut to = Image::new(width, height, PixelType::U8x4);
@@ -172,7 +178,7 @@ impl Pixels {
             }
         }
         RgbaImage::from_raw(self.width, self.height, rgba)
-            .ok_or_else(|| Undrawable("its pixels are not as many as it says".into()))
+            .ok_or_else(|| Undrawable::Never("its pixels are not as many as it says".into()))
     }
 }
 

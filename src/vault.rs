@@ -14,6 +14,7 @@ mod remove;
 mod restore;
 mod resume;
 mod retry;
+mod thumbnail;
 mod verify;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ pub use pack::Packed;
 pub use read::{Filter, MAX_PAGE, Page, Statistics};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
+pub use thumbnail::Shown;
 
 use crate::policy::OriginPolicy;
 use crate::ports::{FetchTimeouts, Ports};

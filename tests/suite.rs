@@ -23,6 +23,7 @@ mod operations;
 mod page;
 mod stores;
 mod support;
+mod thumbnails;
 mod torture;
 mod uploads;
 mod world;
@@ -75,6 +76,8 @@ fn main() -> ExitCode {
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         page: the_page_shows_images_and_adds_one, names_are_shown_as_text, a_form_of_another_site_is_refused;
         stores: the_command_line_goes_on_where_a_server_stopped;
+        thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
+            what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;
         uploads: bytes_are_stored_as_they_are, limits_are_told, several_files_are_stored_at_once,
             several_files_are_stored_all_or_none, digests_are_verified, a_request_sent_again_adds_nothing,
             a_client_may_wait;

@@ -147,7 +147,7 @@ impl Builder {
             self.variables.set("alone_since", &since);
         }
         let blocks = self.jobs.get() * BLOCKS;
-        let instances = self.jobs.saturating_mul(OVERLAP).get() + blocks;
+        let instances = self.jobs.saturating_mul(OVERLAP).get() + blocks + self.jobs.get();
         let packers = Burrow {
             factory: engine::Factory::new(component, kv, self.variables, outbound, self.memory, instances)?,
             pool: Pool::new(self.jobs)?,
@@ -158,7 +158,8 @@ impl Builder {
             job_time: self.job_time,
             alone_since: self.alone_since,
         };
-        let factory = packers.factory.with_outbound(|outbound| outbound.with_packers(packers.clone(), blocks));
+        let factory =
+            packers.factory.with_outbound(|outbound| outbound.with_packers(packers.clone(), blocks, self.jobs.get()));
         Ok(Burrow { factory, ..packers })
     }
 }

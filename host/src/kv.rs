@@ -60,11 +60,11 @@ pub trait KeyValue: Send + Sync + 'static {
 const KEYS_A_BATCH: usize = 1000;
 
 /// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests, names,
-/// sources and the feed entry of an image count once its record (`b1:i:`) does; marks, trash and counters can be rebuilt.
+/// sources and the feed entry of an image count once its record (`b1:i:`) does; marks, trash, counters and small pictures can be made again.
 ///
 /// So a record is waited for, and one wait for the disk covers all that led to it.
 pub fn is_covered(key: &str) -> bool {
-    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:o:", "b1:s:", "b1:t:"]
+    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:o:", "b1:p:", "b1:s:", "b1:t:", "b1:v:"]
         .iter()
         .any(|prefix| key.starts_with(prefix))
 }

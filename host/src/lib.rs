@@ -61,7 +61,9 @@ use std::time::{Duration, SystemTime};
 
 pub use bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
 pub use bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
-pub use bindings::exports::burrow::vault::vault::{Filter, Job, JobsPage, Page, Resumed, Statistics};
+pub use bindings::exports::burrow::vault::vault::{
+    Filter, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
+};
 pub use builder::Builder;
 pub use jobs::Wanted;
 pub use maintenance::{Verification, fault_word};

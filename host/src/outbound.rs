@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::StatusCode;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -51,12 +52,16 @@ pub(crate) struct Outbound {
 #[derive(Clone)]
 struct Packers {
     burrow: Box<Burrow>,
-    turns: Arc<Semaphore>,
+    packing: Arc<Semaphore>,
+    drawing: Arc<Semaphore>,
 }
 
-/// Where the component sends blocks of a large image, for other instances to pack. No name can lead here: `internal` is
+/// Where the component sends work for other instances: blocks of a large image, thumbnails. No name can lead here: `internal` is
 /// kept for private use (ICANN resolution 2024.07.29.06).
 const PACKERS: &str = "packers.burrow.internal";
+
+/// Time to draw a thumbnail: decoders take a second or two at most.
+const DRAWING: Duration = Duration::from_secs(20);
 
 /// The largest block that is packed elsewhere, in bytes.
 const BLOCK: usize = 1024 * 1024;
@@ -82,10 +87,10 @@ impl Outbound {
         Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None }
     }
 
-    /// Lets instances send blocks to others of `burrow` to be packed, so many at once.
-    pub(crate) fn with_packers(self, burrow: Burrow, at_once: usize) -> Self {
-        let packers = Packers { burrow: Box::new(burrow), turns: Arc::new(Semaphore::new(at_once)) };
-        Self { packers: Some(packers), ..self }
+    /// Lets instances of `burrow` send work to others of it: so many blocks to be packed, and thumbnails to be drawn, at once.
+    pub(crate) fn with_packers(self, burrow: Burrow, blocks: usize, thumbnails: usize) -> Self {
+        let [packing, drawing] = [blocks, thumbnails].map(|at_once| Arc::new(Semaphore::new(at_once)));
+        Self { packers: Some(Packers { burrow: Box::new(burrow), packing, drawing }), ..self }
     }
 
     async fn send(
@@ -97,7 +102,7 @@ impl Outbound {
         let host = request.uri().host().unwrap_or_default();
         if host == PACKERS {
             return match self.packers {
-                Some(packers) => pack(&packers, request.into_body()).await,
+                Some(packers) => packers.answer(request).await,
                 None => Err(Error::HttpRequestDenied),
             };
         }
@@ -121,22 +126,55 @@ impl Outbound {
     }
 }
 
-/// Packs a block in another instance: the answer is one gzip stream.
-async fn pack(packers: &Packers, block: WasiBody) -> Result<http::Response<WasiBody>, Error> {
-    // Whoever gets no turn packs it where it is.
-    let _turn = packers.turns.try_acquire().map_err(|_| Error::HttpRequestDenied)?;
-    let failed = |error: String| Error::InternalError(Some(format!("a block could not be packed: {error}")));
-    let block = Limited::new(block, BLOCK).collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
-    let packing = async {
-        let (mut content, mut packed) = (packers.burrow.pack(block).await?, Vec::new());
-        while let Some(piece) = content.next().await? {
-            packed.extend(piece);
+impl Packers {
+    /// Has work done by another instance: `/` is a block to pack, `/thumbnails/{id}/{width}` a thumbnail to draw.
+    async fn answer(&self, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
+        let path = request.uri().path().to_owned();
+        match path.strip_prefix("/thumbnails/").and_then(|rest| rest.split_once('/')) {
+            Some((id, width)) => self.draw(id, width).await,
+            None => self.pack(request.into_body()).await,
         }
-        Ok(packed)
-    };
-    let packed = packing.await.map_err(|error: crate::Error| failed(error.to_string()))?;
-    metrics::block_packed();
-    Ok(http::Response::new(Full::from(packed).map_err(|never| match never {}).boxed_unsync()))
+    }
+
+    /// Packs a block in another instance: the answer is one gzip stream.
+    async fn pack(&self, block: WasiBody) -> Result<http::Response<WasiBody>, Error> {
+        // Whoever gets no turn packs it where it is.
+        let _turn = self.packing.try_acquire().map_err(|_| Error::HttpRequestDenied)?;
+        let failed = |error: String| Error::InternalError(Some(format!("a block could not be packed: {error}")));
+        let block = Limited::new(block, BLOCK).collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
+        let packing = async {
+            let (mut content, mut packed) = (self.burrow.pack(block).await?, Vec::new());
+            while let Some(piece) = content.next().await? {
+                packed.extend(piece);
+            }
+            Ok(packed)
+        };
+        let packed = packing.await.map_err(|error: crate::Error| failed(error.to_string()))?;
+        metrics::block_packed();
+        Ok(answer(StatusCode::OK, packed))
+    }
+
+    /// Draws a thumbnail in another instance, which stores it: 204 if that came to an end, 500 if the instance died.
+    async fn draw(&self, id: &str, width: &str) -> Result<http::Response<WasiBody>, Error> {
+        let width = width.parse().map_err(|_| Error::HttpRequestDenied)?;
+        // It is never closed.
+        let _turn = self.drawing.acquire().await.map_err(|_| Error::HttpRequestDenied)?;
+        let drawn = tokio::time::timeout(DRAWING, self.burrow.thumbnail(id, width)).await;
+        let drawn = drawn.unwrap_or(Err(crate::Error::TooLong(DRAWING)));
+        match drawn {
+            Ok(_) | Err(crate::Error::Vault(_)) => Ok(answer(StatusCode::NO_CONTENT, Vec::new())),
+            Err(error) => {
+                tracing::warn!("the thumbnail of image {id} could not be drawn: {error}");
+                Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, Vec::new()))
+            }
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: Vec<u8>) -> http::Response<WasiBody> {
+    let mut response = http::Response::new(Full::from(body).map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
 }
 
 /// Finds the WASI word for what the client says.

@@ -11,7 +11,7 @@ use wasmtime::Store;
 use wasmtime::component::StreamReader;
 
 use crate::bindings::Burrow as Instance;
-use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Page, Resumed, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Page, Resumed, Shown, Statistics};
 use crate::metrics::{self, Attempt};
 use crate::pool::Running;
 use crate::state::State;
@@ -219,6 +219,13 @@ impl Burrow {
     pub async fn get_by_source(&self, url: &str) -> Result<Image, Error> {
         let url = url.to_owned();
         Ok(call!(self, burrow_vault_vault.call_get_by_source(url)))
+    }
+
+    /// Returns a small picture of a ready image, at most `width` pixels wide (160, 320, 640 or 1280), or what there is
+    /// instead. It is drawn when it is first asked for.
+    pub async fn thumbnail(&self, id: &str, width: u32) -> Result<Shown, Error> {
+        let (burrow, id) = (self.clone(), id.to_owned());
+        self.compute(async move { Ok(call!(burrow, burrow_vault_vault.call_thumbnail(id, width))) }).await
     }
 
     /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000). A page may hold fewer, even none,

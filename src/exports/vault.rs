@@ -4,7 +4,9 @@ use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
 use crate::bindings::burrow::vault::types as wit;
-use crate::bindings::exports::burrow::vault::vault::{Filter, Guest, Job, JobsPage, Page, Resumed, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{
+    Filter, Guest, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
+};
 use crate::bindings::{wit_future, wit_stream};
 use crate::codec::Codec;
 use crate::error::Error;
@@ -89,6 +91,18 @@ impl Guest for Component {
             let _ = result.write(outcome).await;
         });
         Ok((record.into(), content, completion))
+    }
+
+    async fn thumbnail(id: String, width: u32) -> Result<Shown, wit::Error> {
+        let vault = vault().await?;
+        let record = vault.get(parse(&id)?).await?;
+        Ok(match vault.thumbnail(&record, width).await? {
+            vault::Shown::Picture { media_type, size: (width, height), bytes } => {
+                Shown::Picture(SmallPicture { media_type, width, height, bytes })
+            }
+            vault::Shown::Original => Shown::Original,
+            vault::Shown::Nothing { why, .. } => Shown::Nothing(why),
+        })
     }
 
     async fn list_images(filter: Filter, cursor: Option<String>, limit: u32) -> Result<Page, wit::Error> {

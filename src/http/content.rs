@@ -17,7 +17,8 @@ use crate::record::{Content, ImageRecord};
 use crate::store::blob::{Blob, Form};
 
 /// Scripts inside an SVG must not run as if they were ours.
-const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
+pub(super) const SANDBOX: HeaderValue =
+    HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
@@ -44,8 +45,7 @@ impl<P: Ports> Service<P> {
     pub(super) async fn content(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
         let cache = match head.link {
             Some(seconds) => format!("private, max-age={seconds}, immutable"),
-            None if self.settings.read_tokens.is_empty() => "public, max-age=31536000, immutable".into(),
-            None => "private, max-age=31536000, immutable".into(),
+            None => self.immutable().into(),
         };
         self.send(head, image, &cache, Some(image.created / 1000)).await
     }

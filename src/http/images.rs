@@ -22,7 +22,8 @@ impl<P: Ports> Service<P> {
     pub(super) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         head.query.check(&["cursor", "limit", "status", "q"], &["tag"])?;
         let Page { images, next } = self.page(head.query).await?;
-        let mut response = response(StatusCode::OK, &List::new(&images, next));
+        let placeholders = self.vault.placeholders(&images).await?;
+        let mut response = response(StatusCode::OK, &List::new(&images, &placeholders, next));
         if let Some(next) = next {
             let link = format!("<{}>; rel=\"next\"", next_page(head.query, next));
             set(response.headers_mut(), header::LINK, link);

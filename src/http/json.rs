@@ -113,6 +113,9 @@ pub(super) struct Image<'a> {
     updated: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     content: Option<Content<'a>>,
+    /// In lists only: it may come and go without a change of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placeholder: Option<&'a str>,
 }
 
 /// A page of images.
@@ -123,9 +126,13 @@ pub(super) struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Shows a page.
-    pub(super) fn new(images: &'a [ImageRecord], next: Option<u64>) -> Self {
-        Self { images: images.iter().map(Image::from).collect(), next: next.map(|next| next.to_string()) }
+    /// Shows a page, with the placeholders of its images.
+    pub(super) fn new(images: &'a [ImageRecord], placeholders: &'a [Option<String>], next: Option<u64>) -> Self {
+        let image = |(record, placeholder): (&'a ImageRecord, &'a Option<String>)| Image {
+            placeholder: placeholder.as_deref(),
+            ..Image::from(record)
+        };
+        Self { images: images.iter().zip(placeholders).map(image).collect(), next: next.map(|next| next.to_string()) }
     }
 }
 
@@ -171,6 +178,7 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
             created: timestamp(record.created),
             updated: timestamp(record.updated),
             content,
+            placeholder: None,
         }
     }
 }

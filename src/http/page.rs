@@ -97,7 +97,9 @@ impl<P: Ports> Service<P> {
         let statistics = self.vault.statistics().await?;
         let page = self.page(query).await?;
         if wants_json(headers) {
-            let body = Overview { stats: Stats::from(statistics), page: List::new(&page.images, page.next) };
+            let placeholders = self.vault.placeholders(&page.images).await?;
+            let page = List::new(&page.images, &placeholders, page.next);
+            let body = Overview { stats: Stats::from(statistics), page };
             let mut response = response(StatusCode::OK, &body);
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
             return Ok(response.into());

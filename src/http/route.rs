@@ -20,6 +20,7 @@ pub(super) enum Route {
     Images,
     Image(ImageId),
     Content(ImageId),
+    Thumbnail(ImageId),
     Retry(ImageId),
     Links(ImageId),
     ByName(String),
@@ -34,13 +35,14 @@ pub(super) enum Route {
 /// Every route: its path, what it means, and its methods, beside `HEAD` wherever `GET` is, and `OPTIONS`. The part in
 /// braces is one segment, percent-decoded; with a star all that follows.
 #[rustfmt::skip]
-pub(super) const ROUTES: [(&str, Make, &[Method]); 18] = [
+pub(super) const ROUTES: [(&str, Make, &[Method]); 19] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
     ("/images/by-name/{name}/content", |name| Some(Route::ContentByName(name)), &[Method::GET]),
     ("/images/{id}", |id| ImageId::parse(&id).map(Route::Image), &[Method::GET, Method::PATCH, Method::DELETE]),
     ("/images/{id}/content", |id| ImageId::parse(&id).map(Route::Content), &[Method::GET]),
+    ("/images/{id}/thumbnail", |id| ImageId::parse(&id).map(Route::Thumbnail), &[Method::GET]),
     ("/images/{id}/retry", |id| ImageId::parse(&id).map(Route::Retry), &[Method::POST]),
     ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
     ("/stats", |_| Some(Route::Stats), &[Method::GET]),

@@ -27,6 +27,10 @@ pub enum Kind {
     Feed(u64),
     /// A hint to the image that came from a URL.
     Source(Sha256Hex),
+    /// What is known of a blob's small pictures.
+    Preview(BlobId),
+    /// A small picture of a blob.
+    Thumbnail(BlobId, u32),
     /// A claim on a job: image, time, window.
     Takeover(ImageId, u64, u64),
     /// What an idempotency key made.
@@ -61,6 +65,8 @@ impl Kind {
             ("n", (Some(n), None, _)) => Self::Namesake(Sha256Hex::parse(first)?, number(n)?),
             ("f", (None, ..)) => Self::Feed(number(first)?),
             ("o", (None, ..)) => Self::Source(Sha256Hex::parse(first)?),
+            ("p", (None, ..)) => Self::Preview(blob(first)?),
+            ("v", (Some(width), None, _)) => Self::Thumbnail(blob(first)?, number(width)?.try_into().ok()?),
             ("a", (Some(updated), Some(window), None)) => {
                 Self::Takeover(image(first)?, number(updated)?, number(window)?)
             }
@@ -109,6 +115,8 @@ mod tests {
             (Key::namesake(&sum, 9), Kind::Namesake(sum.clone(), 9)),
             (Key::feed(7), Kind::Feed(7)),
             (Key::source(&sum), Kind::Source(sum.clone())),
+            (Key::preview(other), Kind::Preview(other)),
+            (Key::thumbnail(other, 320), Kind::Thumbnail(other, 320)),
             (Key::takeover(id, 1, 2), Kind::Takeover(id, 1, 2)),
             (Key::answered(&sum), Kind::Answered(sum.clone())),
             (Key::answering(&sum, 4), Kind::Answering(sum, 4)),

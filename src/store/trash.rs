@@ -88,6 +88,7 @@ impl<P: Ports> Store<P> {
         // The manifest goes last, for it says how many chunks there are.
         if let Some(manifest) = passing_over(self.manifest(blob).await)? {
             self.delete_chunks(blob, u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX)).await?;
+            self.delete_thumbnails(blob).await?;
             self.delete_manifest(blob).await?;
         }
         self.forget_sharing(blob).await

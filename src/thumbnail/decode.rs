@@ -34,7 +34,9 @@ pub(super) async fn decode(
             let decoder = WebPDecoder::new(from).map_err(damaged)?;
             let pixels = pixels(decoder.dimensions());
             if !is_apart && pixels > MAX_WEBP_AMONG_OTHERS {
-                return Err(too_many(pixels, MAX_WEBP_AMONG_OTHERS));
+                let why =
+                    format!("it has {pixels} pixels, and of WebP at most {MAX_WEBP_AMONG_OTHERS} are decoded here");
+                return Err(Undrawable::Here(why));
             }
             // Its own planes of one and a half bytes a pixel, too.
             whole(decoder, 3 * pixels / 2, false, width, clock).await
@@ -44,16 +46,16 @@ pub(super) async fn decode(
         "image/tiff" => whole(TiffDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
         "image/vnd.microsoft.icon" => whole(IcoDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
         "image/x-qoi" => whole(QoiDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
-        other => Err(Undrawable(format!("{other} is not decoded here"))),
+        other => Err(Undrawable::Never(format!("{other} is not decoded here"))),
     }
 }
 
 fn damaged(error: impl std::fmt::Display) -> Undrawable {
-    Undrawable(format!("it cannot be decoded: {error}"))
+    Undrawable::Never(format!("it cannot be decoded: {error}"))
 }
 
 fn too_many(pixels: u64, allowed: u64) -> Undrawable {
-    Undrawable(format!("it has {pixels} pixels, and of such an image at most {allowed} are decoded"))
+    Undrawable::Never(format!("it has {pixels} pixels, and of such an image at most {allowed} are decoded"))
 }
 
 fn pixels((width, height): (u32, u32)) -> u64 {
@@ -65,7 +67,7 @@ fn check_memory(bytes: u64) -> Result<(), Undrawable> {
     if bytes <= MAX_DECODED {
         return Ok(());
     }
-    Err(Undrawable(format!("decoding it would take {bytes} bytes of memory, and may take {MAX_DECODED}")))
+    Err(Undrawable::Never(format!("decoding it would take {bytes} bytes of memory, and may take {MAX_DECODED}")))
 }
 
 /// Decodes the first frame as a whole; `more`: bytes that this takes beside it.

@@ -27,13 +27,13 @@ pub(super) fn encode(
         None => ("image/jpeg", jpeg(picture, profile)?),
     };
     if bytes.len() > MAX_THUMBNAIL {
-        return Err(Undrawable(format!("its small picture would have {} bytes", bytes.len())));
+        return Err(Undrawable::Never(format!("its small picture would have {} bytes", bytes.len())));
     }
     Ok(Thumbnail { media_type, width: picture.width(), height: picture.height(), bytes, placeholder })
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Undrawable {
-    Undrawable(format!("its small picture cannot be written: {error}"))
+    Undrawable::Never(format!("its small picture cannot be written: {error}"))
 }
 
 fn webp(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawable> {
@@ -57,7 +57,7 @@ fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawab
             [red, green, blue].map(|colour| on_white(colour, alpha))
         })
         .collect();
-    let too_large = |_| Undrawable("its small picture would be larger than JPEG can be".into());
+    let too_large = |_| Undrawable::Never("its small picture would be larger than JPEG can be".into());
     let width = u16::try_from(picture.width()).map_err(too_large)?;
     let height = u16::try_from(picture.height()).map_err(too_large)?;
     let mut bytes = Vec::new();

@@ -268,11 +268,12 @@ fn what_would_take_too_much_is_refused_before_it_does() {
         });
         let at = image.windows(2).position(|marker| marker == [0xff, 0xc2]).unwrap();
         image[at + 5..at + 9].copy_from_slice(&[0x11, 0x94, 0x0f, 0xa0]);
-        drawn(&image, "image/jpeg", 160).unwrap_err().to_string()
+        drawn(&image, "image/jpeg", 160)
     };
     // 4,500 by 4,000 pixels, of which all have three coefficients, or half as many.
-    assert!(progressive(SamplingFactor::F_1_1).contains("would take 109"), "{}", progressive(SamplingFactor::F_1_1));
-    assert!(progressive(SamplingFactor::F_2_2).contains("cannot be decoded"), "{}", progressive(SamplingFactor::F_2_2));
+    let error = progressive(SamplingFactor::F_1_1).unwrap_err().to_string();
+    assert!(error.contains("would take 109"), "{error}");
+    assert!(progressive(SamplingFactor::F_2_2).is_ok());
     let world = World::default();
     let mut webp = Vec::new();
     let large = vec![0; 4 * 2000 * 1600];

@@ -6,6 +6,8 @@ use crate::key::{ImageId, Key, Sha256Hex};
 use crate::record::{ImageRecord, Pointer, State, Status, encode};
 use crate::testing::{Answer, IMAGE, Whole, World};
 
+mod thumbnails;
+
 const MINUTE: u64 = 60_000;
 
 impl World {

@@ -10,6 +10,7 @@ use super::Wasi;
 use super::streams::{Completion, HttpBody, Message, write};
 use crate::download::FetchError;
 use crate::error::Error;
+use crate::key::ImageId;
 use crate::ports::{ByteSource as _, Fetch, FetchTimeouts, Fetched, Packers};
 
 impl Message for Response {
@@ -65,24 +66,12 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
     Ok(request)
 }
 
-/// Where the native host has blocks packed by other instances.
+/// Where the native host has blocks packed and thumbnails drawn by other instances.
 const PACKERS: &str = "packers.burrow.internal";
 
 impl Packers for Wasi {
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
-        let (mut body, reader) = wit_stream::new();
-        let (_, no_trailers) = wit_future::new(|| Ok(None));
-        let (request, _) = Request::new(Fields::new(), Some(reader), no_trailers, None);
-        request.set_method(&Method::Post).ok()?;
-        request.set_scheme(Some(&Scheme::Http)).ok()?;
-        request.set_authority(Some(PACKERS)).ok()?;
-        request.set_path_with_query(Some("/")).ok()?;
-        let block = block.to_vec();
-        spawn(async move {
-            // If nobody reads it, there is no answer either.
-            write(&mut body, block).await;
-        });
-        let response = client::send(request).await.ok()?;
+        let response = ask_packers("/", block.to_vec()).await?;
         let mut body = HttpBody::new(response, |code| Error::Fetch(unreachable(code)));
         let mut packed = Vec::new();
         while let Some(piece) = body.next().await.ok()? {
@@ -90,6 +79,27 @@ impl Packers for Wasi {
         }
         Some(packed)
     }
+
+    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<bool> {
+        let response = ask_packers(&format!("/thumbnails/{image}/{width}"), Vec::new()).await?;
+        Some(response.get_status_code() == 204)
+    }
+}
+
+/// Sends something to other instances of this host; none if it has none, or they have too much to do.
+async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
+    let (mut body, reader) = wit_stream::new();
+    let (_, no_trailers) = wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), Some(reader), no_trailers, None);
+    request.set_method(&Method::Post).ok()?;
+    request.set_scheme(Some(&Scheme::Http)).ok()?;
+    request.set_authority(Some(PACKERS)).ok()?;
+    request.set_path_with_query(Some(path)).ok()?;
+    spawn(async move {
+        // If nobody reads it, there is no answer either.
+        write(&mut body, content).await;
+    });
+    client::send(request).await.ok()
 }
 
 /// What went wrong, for people.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use burrow::download::FetchError;
 use burrow::error::{Error, KvError};
-use burrow::key::Key;
+use burrow::key::{ImageId, Key};
 use burrow::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -356,6 +356,10 @@ impl ByteSource for Body {
 
 impl Packers for World {
     async fn pack_elsewhere(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<bool> {
         None
     }
 }

@@ -10,7 +10,8 @@ use super::{Discovery, FaultKind, Verifier};
 use crate::error::{Error, passing_over};
 use crate::key::{BlobId, ImageId, Key, Sha256Hex};
 use crate::ports::Ports;
-use crate::record::{Manifest, Pointer, Rubbish};
+use crate::record::{Manifest, Picture, Pointer, Preview, Rubbish, decode_with};
+use crate::thumbnail::WIDTHS;
 
 /// Manifests that are in memory at once.
 const WINDOW: usize = 128;
@@ -94,7 +95,26 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let detail = format!("blob {id} is in the trash, and {} use it", images.len());
             self.mend(FaultKind::Condemned, &Key::trash(seq), None, detail, how).await?;
         }
+        self.pictures(id, keys).await?;
         self.sharing(id, keys, images.len()).await
+    }
+
+    /// What was made from a blob can be made again, if it is damaged.
+    async fn pictures(&mut self, id: BlobId, keys: BlobKeys) -> Result<(), Error> {
+        let store = self.store;
+        if keys.preview
+            && let Err(error) = store.load::<Preview>(&Key::preview(id)).await
+        {
+            self.forget(&Key::preview(id), error).await?;
+        }
+        for key in WIDTHS.map(|width| Key::thumbnail(id, width)).iter().filter(|_| keys.thumbnails) {
+            if let Some(value) = store.ports.get(key).await?
+                && let Err(error) = decode_with::<Picture>(key, &value)
+            {
+                self.forget(key, error).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The counter is 0 for the first image, and sharing has not ended.
@@ -220,6 +240,7 @@ impl<P: Ports> Store<P> {
     /// Deletes what is left of a blob that has no manifest to be read.
     async fn delete_remains(&self, blob: BlobId, end: u32) -> Result<(), Error> {
         self.delete_chunks(blob, end).await?;
+        self.delete_thumbnails(blob).await?;
         self.delete_manifest(blob).await?;
         self.forget_sharing(blob).await
     }

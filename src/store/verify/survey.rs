@@ -40,6 +40,9 @@ pub(super) struct BlobKeys {
     /// Whether it has counters.
     pub(super) sharers: bool,
     pub(super) ended: bool,
+    /// Whether something was made from it.
+    pub(super) preview: bool,
+    pub(super) thumbnails: bool,
 }
 
 impl<P: Ports> Store<P> {
@@ -91,6 +94,8 @@ impl Survey {
             }
             Kind::Sharers(blob) => self.blob(blob).sharers = true,
             Kind::SharingEnded(blob) => self.blob(blob).ended = true,
+            Kind::Preview(blob) => self.blob(blob).preview = true,
+            Kind::Thumbnail(blob, _) => self.blob(blob).thumbnails = true,
             Kind::Digest(sha256) => self.digests.push(sha256),
             Kind::Name(name) => self.names.push(name),
             Kind::Namesake(name, n) => self.namesakes.push((name, n)),

@@ -1,0 +1,88 @@
+//! `GET /images/{id}/thumbnail`: a small picture, or what there is instead.
+
+use askama::Template;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::content::SANDBOX;
+use super::problem::Problem;
+use super::{Answer, Head, Service, respond, set};
+use crate::ports::Ports;
+use crate::record::{Content, ImageRecord};
+use crate::thumbnail::WIDTHS;
+use crate::vault::Shown;
+
+/// The width unless asked otherwise, in pixels.
+const WIDTH: u32 = 320;
+
+/// The largest original that is sent in place of a small picture that cannot be drawn, in bytes.
+const MAX_INSTEAD: u64 = 2 * 1024 * 1024;
+
+/// Seconds for which an answer is good that may soon be another.
+const FOR_NOW: &str = "no-cache";
+
+/// What is drawn where nothing can be: the format's name.
+#[derive(Template)]
+#[template(path = "no-picture.svg")]
+struct NoPicture<'a> {
+    format: &'a str,
+    why: &'a str,
+}
+
+impl<P: Ports> Service<P> {
+    /// Answers with a small picture. What it is drawn from never changes, and so neither does it.
+    pub(super) async fn thumbnail(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
+        head.query.check(&["w"], &[])?;
+        let width = head.query.get("w").map_or(Ok(WIDTH), str::parse);
+        let width = width.map_err(|_| Problem::invalid("w", format!("thumbnails are {WIDTHS:?} pixels wide")))?;
+        let content = image.content()?;
+        let (why, for_now) = match self.vault.thumbnail(image, width).await? {
+            Shown::Picture { media_type, bytes, .. } => {
+                let mut response: Response<_> = respond(StatusCode::OK, "image/jpeg", bytes);
+                set(response.headers_mut(), header::CONTENT_TYPE, media_type);
+                set(response.headers_mut(), header::CACHE_CONTROL, self.immutable());
+                return Ok(response.into());
+            }
+            Shown::Original => return self.whole(head, image).await,
+            Shown::Nothing { why, for_now } => (why, for_now),
+        };
+        if content.size <= MAX_INSTEAD && browsers_show(content, head.headers) {
+            return self.whole(head, image).await;
+        }
+        let format = content.media_type.trim_start_matches("image/").trim_start_matches("x-");
+        let picture = NoPicture { format: &format.to_uppercase(), why: &why };
+        let bytes = picture.render().map_err(|_| Problem::internal())?.into_bytes();
+        let mut response = respond(StatusCode::OK, "image/svg+xml", bytes);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
+        set(response.headers_mut(), header::CACHE_CONTROL, if for_now { FOR_NOW } else { "max-age=3600" });
+        set(response.headers_mut(), header::VARY, "accept");
+        Ok(response.into())
+    }
+
+    /// The original in place of a small picture.
+    async fn whole(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
+        let mut headers = head.headers.clone();
+        // No small picture is sent in parts.
+        headers.remove(header::RANGE);
+        let mut answer = self.content(Head { headers: &headers, ..head }, image).await?;
+        set(answer.response.headers_mut(), header::VARY, "accept, accept-encoding");
+        Ok(answer)
+    }
+
+    /// How long caches may keep what never changes.
+    pub(super) fn immutable(&self) -> &'static str {
+        if self.settings.read_tokens.is_empty() {
+            "public, max-age=31536000, immutable"
+        } else {
+            "private, max-age=31536000, immutable"
+        }
+    }
+}
+
+/// Whether a browser shows an original that is not decoded here. Of new formats it says so.
+fn browsers_show(content: &Content, headers: &http::HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
+    match content.media_type.as_str() {
+        "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/bmp" | "image/vnd.microsoft.icon" => true,
+        new => accepted.flat_map(|value| value.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case(new)),
+    }
+}
