@@ -5,6 +5,7 @@
 
 pub mod deflate;
 pub mod gzip;
+pub mod zip;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,11 +2,14 @@
 //! contract, rule by rule.
 
 mod add;
+mod archive;
+mod assets;
 mod conditional;
 mod content;
 pub mod cors;
 mod digest;
 mod first_design;
+mod gallery;
 mod images;
 mod json;
 pub mod links;
@@ -17,6 +20,7 @@ mod prefer;
 pub mod problem;
 mod range;
 mod route;
+mod session;
 mod thumbnail;
 pub mod token;
 
@@ -98,6 +102,16 @@ enum Piece<P> {
 impl<P> From<Vec<u8>> for Body<P> {
     fn from(bytes: Vec<u8>) -> Self {
         Self(VecDeque::from([Piece::Bytes(bytes)]))
+    }
+}
+
+impl<P> Body<P> {
+    /// All of it, if it is in memory in one piece.
+    fn text(&self) -> Option<&[u8]> {
+        match self.0.front() {
+            Some(Piece::Bytes(bytes)) if self.0.len() == 1 => Some(bytes),
+            _ => None,
+        }
     }
 }
 
@@ -197,12 +211,18 @@ impl<P: Ports> Service<P> {
             Ok(answer) => answer,
             Err(mut problem) => {
                 let log = problem.take_cause();
-                Answer { log, ..problem.into_response().into() }
+                let response = if negotiation::wants_html(&headers) {
+                    page::failed(problem, self.access(&headers), &path_and_query)
+                } else {
+                    problem.into_response()
+                };
+                Answer { log, ..response.into() }
             }
         };
         let response = &mut answer.response;
         self.settings.cors_origins.share(&headers, response.headers_mut());
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        negotiation::compress(&headers, response);
         if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             let length = response.body().remaining();
             response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
@@ -237,19 +257,29 @@ impl<P: Ports> Service<P> {
         let reading = matches!(*method, Method::GET | Method::HEAD);
         let answer = match (route, method) {
             (Route::Home, _) => self.home(head).await,
-            (Route::Style, _) => Ok(page::style().into()),
+            (Route::Asset(name), _) => Ok(assets::asset(&name)?.into()),
+            (Route::Form, _) => self.act(head, body).await,
+            (Route::Session, _) => self.session(head, body).await,
+            (Route::Archive, _) => return self.archive(head).await,
             (Route::Health, _) => Ok(json::response(StatusCode::OK, &serde_json::json!({"status": "ok"})).into()),
             (Route::Interface, _) => Ok(json::interface().into()),
-            (Route::Problem(kind), _) => Ok(problem::about(&kind)?.into()),
+            (Route::Problem(kind), _) => self.explain(head, &kind),
             (Route::Images, &Method::POST) => self.add(head, body).await,
             (Route::Images, _) => self.list(head).await,
             (Route::Image(id), &Method::DELETE) => self.remove(head, id).await,
             (Route::Image(id), &Method::PATCH) => self.edit(head, id, body).await,
-            (Route::Image(id), _) => Ok(json::image(&self.vault.get(id).await?).into()),
+            (Route::Image(id), _) => {
+                let record = self.vault.get(id).await?;
+                if negotiation::wants_html(headers) {
+                    self.detail(head, &record).await
+                } else {
+                    Ok(varying(json::image(&record)).into())
+                }
+            }
             (Route::Content(id), _) => return self.content(head, &self.vault.get(id).await?).await,
             (Route::Thumbnail(id), _) => self.thumbnail(head, &self.vault.get(id).await?).await,
             (Route::Retry(id), _) => self.retry(head, id).await,
-            (Route::Links(id), _) => self.link(id, body).await,
+            (Route::Links(id), _) => self.link(head, id, body).await,
             (Route::ByName(name), _) => Ok(json::image(&self.vault.get_by_name(&name).await?).into()),
             (Route::ContentByName(name), _) => {
                 return self.content_by_name(head, &self.vault.get_by_name(&name).await?).await;
@@ -263,9 +293,10 @@ impl<P: Ports> Service<P> {
                     set(answer.response.headers_mut(), header::VARY, "accept, accept-encoding");
                     return Ok(answer);
                 }
-                page::image(&record)
+                self.detail(head, &record).await
             }
-            (Route::Stats, _) => Ok(json::stats(self.vault.statistics().await?).into()),
+            (Route::Stats, _) if negotiation::wants_html(headers) => self.overview(head).await,
+            (Route::Stats, _) => Ok(varying(json::stats(self.vault.statistics().await?)).into()),
             (Route::Resume, _) => self.resume().await,
         }?;
         if reading { revalidated(answer, headers) } else { Ok(answer) }
@@ -274,12 +305,12 @@ impl<P: Ports> Service<P> {
     /// Whether a request may do what it asks for; the seconds for which a signed link that it uses is still good.
     fn admit(&self, target: &Target, method: &Method, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         let Settings { write_tokens, read_tokens, link_keys, cors_origins, .. } = &self.settings;
-        let token = bearer(headers);
-        let holds = |tokens: &Tokens| token.is_some_and(|token| tokens.hold(token));
+        let has_token = bearer(headers).is_some() || session::token(headers).is_some();
+        let holds = |tokens: &Tokens| self.holds(headers, tokens);
         if !matches!(*method, Method::GET | Method::HEAD) {
             cors_origins.check(headers)?;
-            let admitted = write_tokens.is_empty() || holds(write_tokens);
-            return if admitted { Ok(None) } else { Err(Problem::unauthorized(token.is_some())) };
+            let admitted = write_tokens.is_empty() || holds(write_tokens) || target.route == Route::Session;
+            return if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) };
         }
         if let Route::Content(id) = target.route {
             let link = link_keys.judge(id, &target.query, self.vault.now() / 1000)?;
@@ -287,9 +318,9 @@ impl<P: Ports> Service<P> {
                 return Ok(link);
             }
         }
-        let public = matches!(target.route, Route::Health | Route::Style | Route::Interface | Route::Problem(_));
+        let public = matches!(target.route, Route::Health | Route::Asset(_) | Route::Interface | Route::Problem(_));
         let admitted = public || read_tokens.is_empty() || holds(read_tokens) || holds(write_tokens);
-        if admitted { Ok(None) } else { Err(Problem::unauthorized(token.is_some())) }
+        if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) }
     }
 
     fn options(&self, target: &Target, headers: &HeaderMap) -> Response<Body<P>> {
@@ -304,6 +335,8 @@ impl<P: Ports> Service<P> {
 fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
     let response = &mut answer.response;
     let etag = match response.body().0.front() {
+        // It may go out compressed.
+        Some(Piece::Bytes(bytes)) if negotiation::is_text(response.headers()) => format!("W/{}", etag(bytes)),
         Some(Piece::Bytes(bytes)) => etag(bytes),
         _ => return Ok(answer),
     };
@@ -336,6 +369,23 @@ async fn read_body(mut body: impl ByteSource, limit: usize) -> Result<Vec<u8>, P
         }
     }
     Ok(bytes)
+}
+
+/// Reads a body as a form.
+async fn read_form(headers: &HeaderMap, body: impl ByteSource, limit: usize) -> Result<Query, Problem> {
+    let media_type = json::media_type(headers)?;
+    if !matches!(media_type.as_str(), "application/x-www-form-urlencoded" | "") {
+        let detail = format!("Content-Type {media_type:?} is not taken here, only application/x-www-form-urlencoded");
+        return Err(Problem::unsupported(detail));
+    }
+    let form = String::from_utf8(read_body(body, limit).await?);
+    Query::parse(&form.map_err(|_| Problem::malformed("the form is not UTF-8"))?)
+}
+
+/// Says that browsers are answered otherwise.
+fn varying<P>(mut response: Response<Body<P>>) -> Response<Body<P>> {
+    set(response.headers_mut(), header::VARY, "accept");
+    response
 }
 
 /// Builds a response from parts that are known to be valid. Caches must ask before they use it again.

@@ -28,7 +28,7 @@ pub use jobs::{Jobs, Worker};
 pub use label::Label;
 pub use once::{Answering, Once};
 pub use pack::Packed;
-pub use read::{Filter, MAX_PAGE, Page, Statistics};
+pub use read::{Filter, MAX_PAGE, Order, Page, Statistics};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
 pub use thumbnail::Shown;

@@ -77,7 +77,7 @@ pub async fn reading_may_need_a_token_too(host: Host) {
             assert_eq!(client.send(Method::GET, path, &[("authorization", token)], "").await.status, 200, "{path}");
         }
     }
-    for path in ["/healthz", "/openapi.json", "/style.css", "/problems/unauthorized"] {
+    for path in ["/healthz", "/openapi.json", "/assets/style.css", "/problems/unauthorized"] {
         assert_eq!(client.get(path).await.status, 200, "{path}");
     }
     let reply = client.send(Method::GET, content, &[("authorization", &read)], "").await;

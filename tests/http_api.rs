@@ -168,12 +168,14 @@ pub async fn what_is_polled_costs_a_304(host: Host) {
     let url = origin.image("/photo.png", fixture("photo.png"));
     let record = burrow.client.add_ready(&json!({ "url": url })).await;
     let image = format!("/images/{}", record["id"].as_str().unwrap());
-    for path in ["/", "/stats", "/images", &image, "/images/by-name/photo.png", "/openapi.json", "/style.css"] {
+    for path in ["/", "/stats", "/images", &image, "/images/by-name/photo.png", "/openapi.json", "/assets/style.css"] {
         let reply = burrow.client.get(path).await;
         let etag = reply.header("etag").to_owned();
-        assert!(etag.starts_with('"'), "{path}: {etag}");
-        assert!(reply.header("cache-control") == "no-cache" || path == "/style.css", "{path}");
-        for condition in [etag.as_str(), &format!("W/{etag}"), &format!("\"x\", {etag}"), "*"] {
+        // Text of pages may go out compressed, so its tag is a weak one.
+        let strong = etag.trim_start_matches("W/");
+        assert_eq!(strong == etag, !matches!(path, "/" | "/assets/style.css"), "{path}: {etag}");
+        assert!(reply.header("cache-control") == "no-cache" || path == "/assets/style.css", "{path}");
+        for condition in [etag.as_str(), &format!("W/{strong}"), &format!("\"x\", {etag}"), "*"] {
             let again = burrow.client.send(Method::GET, path, &[("if-none-match", condition)], "").await;
             assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path} {condition}");
             assert_eq!(again.header("etag"), etag);

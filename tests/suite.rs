@@ -12,6 +12,7 @@ mod cli;
 mod content;
 mod damage;
 mod first_design;
+mod gallery;
 mod hostile;
 mod http_api;
 mod images;
@@ -20,7 +21,6 @@ mod joined;
 mod lists;
 mod lossless;
 mod operations;
-mod page;
 mod stores;
 mod support;
 mod thumbnails;
@@ -62,6 +62,10 @@ fn main() -> ExitCode {
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
             several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
+        gallery: the_page_shows_images_and_adds_some, names_are_shown_as_text, a_form_of_another_site_is_refused,
+            forms_do_what_they_say, lists_are_searched_and_ordered, an_image_has_a_page,
+            one_signs_in_to_change_something, numbers_are_drawn, several_images_are_one_file,
+            failures_are_pages_for_browsers, pages_are_sent_compressed;
         hostile: hostile_requests_change_nothing, forged_links_and_tokens_open_nothing;
         http_api: unknown_routes_and_methods, malformed_json_names_the_place, invalid_input_names_the_field,
             images_are_listed_newest_first, removing_is_idempotent_and_spares_twins, head_has_no_body,
@@ -74,7 +78,6 @@ fn main() -> ExitCode {
             removing_an_image_that_is_being_stored, jobs_may_be_left_to_others;
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
-        page: the_page_shows_images_and_adds_one, names_are_shown_as_text, a_form_of_another_site_is_refused;
         stores: the_command_line_goes_on_where_a_server_stopped;
         thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
             what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;

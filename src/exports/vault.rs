@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::key::ImageId;
 use crate::record::{ImageRecord, State, Status};
 use crate::store::blob::Form;
-use crate::vault::{self, Edit, Jobs, Label, Vault, Worker};
+use crate::vault::{self, Edit, Jobs, Label, Order, Vault, Worker};
 use crate::wasi::streams::{Bytes, write};
 use crate::wasi::{Wasi, vault};
 
@@ -113,7 +113,7 @@ impl Guest for Component {
                 reason: format!("{cursor:?} is not one that a page gave"),
             })?),
         };
-        let page = vault().await?.list(&filter.try_into()?, cursor, limit as usize).await?;
+        let page = vault().await?.list(&filter.try_into()?, Order::Newest, cursor, limit as usize).await?;
         Ok(Page {
             images: page.images.into_iter().map(Into::into).collect(),
             next: page.next.map(|next| next.to_string()),

@@ -1,6 +1,6 @@
 //! Adding images: `POST /images`, `POST /upload`.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use serde_json::json;
 
 use super::digest::Digested;
@@ -10,7 +10,7 @@ use super::negotiation::wants_html;
 use super::prefer::{PREFERENCE_APPLIED, Wait};
 use super::problem::Problem;
 use super::route::Query;
-use super::{Answer, Body, Head, Job, Service, json, no_content, read_body, set};
+use super::{Answer, Body, Head, Job, Service, json, page, read_body, set};
 use crate::error::Error;
 use crate::key::Sha256Hex;
 use crate::ports::{ByteSource, Ports};
@@ -237,9 +237,7 @@ pub(super) fn located<P>(status: StatusCode, record: &ImageRecord) -> Response<B
 /// A browser that sent a form goes back to the page.
 fn back_to_page<P>(head: Head<'_>, mut answer: Answer<P>) -> Answer<P> {
     if wants_html(head.headers) {
-        answer.response = no_content();
-        *answer.response.status_mut() = StatusCode::SEE_OTHER;
-        answer.response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
+        answer.response = page::see_other("/");
     }
     answer
 }
@@ -252,7 +250,7 @@ fn length(headers: &HeaderMap) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
+    use http::{HeaderValue, Method};
     use serde_json::Value;
 
     use super::*;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, header};
 /// What a representation can be known by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Validators<'a> {
-    /// A strong entity tag, with its quotes.
+    /// An entity tag with its quotes, `W/` before them if it is weak.
     pub(super) etag: &'a str,
     /// Seconds since 1970; none if time says nothing of the content.
     pub(super) last_modified: Option<u64>,
@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 /// Evaluates the conditions in their order (section 13.2.2); `reading` for `GET` and `HEAD`.
 pub(super) fn evaluate(headers: &HeaderMap, reading: bool, now: Validators<'_>) -> Verdict {
     if headers.contains_key(header::IF_MATCH) {
-        if !tags(headers, &header::IF_MATCH).any(|tag| tag == "*" || tag == now.etag) {
+        if !tags(headers, &header::IF_MATCH).any(|tag| tag == "*" || same(tag, now.etag)) {
             return Verdict::Failed;
         }
     } else if let (Some(since), Some(modified)) = (date(headers, &header::IF_UNMODIFIED_SINCE), now.last_modified)
@@ -34,7 +34,7 @@ pub(super) fn evaluate(headers: &HeaderMap, reading: bool, now: Validators<'_>) 
         return Verdict::Failed;
     }
     if headers.contains_key(header::IF_NONE_MATCH) {
-        let matches = |tag: &str| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == now.etag;
+        let matches = |tag: &str| tag == "*" || opaque(tag) == opaque(now.etag);
         if tags(headers, &header::IF_NONE_MATCH).any(matches) {
             return if reading { Verdict::NotModified } else { Verdict::Failed };
         }
@@ -47,10 +47,20 @@ pub(super) fn evaluate(headers: &HeaderMap, reading: bool, now: Validators<'_>) 
     Verdict::Proceed
 }
 
+/// The strong comparison (section 8.8.3.2): weak tags are like none.
+fn same(one: &str, other: &str) -> bool {
+    one == other && !one.starts_with("W/")
+}
+
+/// What the weak comparison compares.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
 /// Whether `If-Range` lets a range be sent (section 13.1.5).
 pub(super) fn range_holds(headers: &HeaderMap, now: Validators<'_>) -> bool {
     let Some(condition) = headers.get(header::IF_RANGE) else { return true };
-    condition.as_bytes() == now.etag.as_bytes()
+    condition.to_str().is_ok_and(|tag| same(tag, now.etag))
         || date(headers, &header::IF_RANGE).is_some_and(|date| Some(date) == now.last_modified)
 }
 
@@ -126,6 +136,23 @@ mod tests {
             assert_eq!(evaluate(&headers(pairs), true, NOW), reading, "{pairs:?}");
             assert_eq!(evaluate(&headers(pairs), false, NOW), writing, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn a_weak_tag_is_good_for_not_sending_it_again_and_for_nothing_else() {
+        use Verdict::{Failed, NotModified, Proceed};
+        let now = Validators { etag: "W/\"a\"", last_modified: None };
+        for (pair, reading) in [
+            (("if-none-match", "W/\"a\""), NotModified),
+            (("if-none-match", "\"a\""), NotModified),
+            (("if-none-match", "W/\"b\""), Proceed),
+            (("if-match", "W/\"a\""), Failed),
+            (("if-match", "\"a\""), Failed),
+            (("if-match", "*"), Proceed),
+        ] {
+            assert_eq!(evaluate(&headers(&[pair]), true, now), reading, "{pair:?}");
+        }
+        assert!(!range_holds(&headers(&[("if-range", "W/\"a\"")]), now));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::{Answer, Service};
 use crate::ports::Ports;
 use crate::record::Status;
-use crate::vault::Filter;
+use crate::vault::{Filter, Order};
 
 /// Images listed in `/basic_stats`.
 const LISTED: usize = 100;
@@ -18,7 +18,7 @@ impl<P: Ports> Service<P> {
     pub(super) async fn basic_stats(&self) -> Result<Answer<P>, Problem> {
         let statistics = self.vault.statistics().await?;
         let ready = Filter { status: Some(Status::Ready), ..Filter::default() };
-        let page = self.vault.list(&ready, None, LISTED).await?;
+        let page = self.vault.list(&ready, Order::Newest, None, LISTED).await?;
         let body = json!({
             "num_images": statistics.images,
             "last_uploaded": statistics.last_uploaded.map(timestamp),

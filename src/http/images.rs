@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::conditional::{self, Validators, Verdict};
 use super::json::{Change, Image, Link, List, Patch, media_type, read, response};
+use super::negotiation::wants_html;
 use super::problem::Problem;
 use super::route::Query;
 use super::{Answer, Head, Job, Service, etag, no_content, set};
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::key::ImageId;
 use crate::ports::{ByteSource, Ports};
 use crate::record::{ImageRecord, Status};
-use crate::vault::{Edit, Filter, Label, Page};
+use crate::vault::{Edit, Filter, Label, Order, Page};
 
 /// Seconds for which a signed link is good unless asked otherwise.
 const LINK_SECONDS: u64 = 3600;
@@ -20,7 +21,7 @@ const LINK_SECONDS: u64 = 3600;
 impl<P: Ports> Service<P> {
     /// `GET /images`.
     pub(super) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
-        head.query.check(&["cursor", "limit", "status", "q"], &["tag"])?;
+        head.query.check(&["cursor", "limit", "status", "q", "order"], &["tag"])?;
         let Page { images, next } = self.page(head.query).await?;
         let placeholders = self.vault.placeholders(&images).await?;
         let mut response = response(StatusCode::OK, &List::new(&images, &placeholders, next));
@@ -42,7 +43,12 @@ impl<P: Ports> Service<P> {
             limit.parse().map_err(|_| Error::Invalid { field: "limit", reason })
         });
         let limit = limit.transpose()?.unwrap_or(self.settings.page_size);
-        Ok(self.vault.list(&filter(query)?, cursor.transpose()?, limit).await?)
+        let order = match query.get("order") {
+            None | Some("newest") => Order::Newest,
+            Some("oldest") => Order::Oldest,
+            Some(_) => return Err(Problem::invalid("order", "only newest and oldest are known")),
+        };
+        Ok(self.vault.list(&filter(query)?, order, cursor.transpose()?, limit).await?)
     }
 
     /// `PATCH /images/{id}`.
@@ -111,19 +117,29 @@ impl<P: Ports> Service<P> {
     }
 
     /// `POST /images/{id}/links`.
-    pub(super) async fn link(&self, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+    pub(super) async fn link(&self, head: Head<'_>, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let bytes = super::read_body(body, self.settings.max_request_bytes).await?;
         let link = if bytes.is_empty() { Link::default() } else { super::json::parse(&bytes)? };
+        let (path, expires) = self.signed_link(id, link.seconds).await?;
+        if wants_html(head.headers) {
+            let record = self.vault.get(id).await?;
+            return self.detail_with(head, &record, Some((path, expires.into()))).await;
+        }
+        let body = json!({ "path": path, "expires": super::json::timestamp(expires) });
+        Ok(response(StatusCode::CREATED, &body).into())
+    }
+
+    /// Signs a link: its path, and until when it is good, in milliseconds since 1970.
+    async fn signed_link(&self, id: ImageId, seconds: Option<u64>) -> Result<(String, u64), Problem> {
         let max = self.settings.max_link_seconds;
-        let seconds = link.seconds.unwrap_or(LINK_SECONDS.min(max));
+        let seconds = seconds.unwrap_or(LINK_SECONDS.min(max));
         if !(1..=max).contains(&seconds) {
             return Err(Problem::invalid("seconds", format!("1 to max_link_seconds = {max} are taken, not {seconds}")));
         }
         self.vault.get(id).await?.content()?;
         let expires = self.vault.now() / 1000 + seconds;
         let path = self.settings.link_keys.sign(id, expires).ok_or_else(Problem::no_links)?;
-        let body = json!({ "path": path, "expires": super::json::timestamp(expires * 1000) });
-        Ok(response(StatusCode::CREATED, &body).into())
+        Ok((path, expires * 1000))
     }
 
     /// `POST /jobs/resume`: does what is to be done before it answers, for it is called by cron; if that takes long, it

@@ -207,6 +207,12 @@ pub(super) fn timestamp(millis: u64) -> String {
     timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default()
 }
 
+/// The same for people, to the minute.
+pub(super) fn readable(millis: u64) -> String {
+    let timestamp = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    timestamp.map(|timestamp| timestamp.strftime("%-d %b %Y, %H:%M UTC").to_string()).unwrap_or_default()
+}
+
 /// A JSON response.
 pub(super) fn response<P>(status: StatusCode, body: &impl Serialize) -> Response<Body<P>> {
     super::respond(status, "application/json", serde_json::to_vec(body).unwrap_or_default())

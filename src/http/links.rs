@@ -22,6 +22,11 @@ impl LinkKeys {
     pub const RULE: &str = "ID:SECRET, separated by spaces or commas, each ID once, of up to 32 letters, digits, - or _, \
                             a SECRET of at least 16 bytes";
 
+    /// Whether there is a key to sign with.
+    pub(super) fn can_sign(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// The path of an image's content, good until `expires`, in seconds since 1970; none without keys.
     pub(super) fn sign(&self, image: ImageId, expires: u64) -> Option<String> {
         let (key, mac) = self.0.first()?;
@@ -83,7 +88,7 @@ mod tests {
     fn judge(keys: &str, image: ImageId, path: &str, now: u64) -> Result<Option<u64>, u16> {
         let (_, query) = path.split_once('?').unwrap();
         let keys: LinkKeys = if keys.is_empty() { LinkKeys::default() } else { keys.parse().unwrap() };
-        keys.judge(image, &Query::parse(query).unwrap(), now).map_err(|problem| problem.status())
+        keys.judge(image, &Query::parse(query).unwrap(), now).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]

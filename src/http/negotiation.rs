@@ -1,7 +1,12 @@
 //! What the client would rather have (RFC 9110 section 12).
 
-use http::{HeaderMap, HeaderName, header};
+use std::io::Write as _;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderMap, HeaderName, Response, header};
+
+use super::Body;
 use crate::store::blob::Form;
 
 /// The weights of a header's elements, in thousandths, by their names in lower case; parameters but `q` are left out.
@@ -48,6 +53,36 @@ pub(super) fn form(headers: &HeaderMap, packed: bool, for_range: bool) -> Option
         return Some(Form::Gzip);
     }
     (original > 0).then_some(Form::Original)
+}
+
+/// The least that is compressed, in bytes: less saves nothing.
+const MIN_COMPRESSED: usize = 1024;
+
+/// Whether a response is text that is made for pages, and may be sent compressed.
+pub(super) fn is_text(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|media_type| media_type.starts_with("text/"))
+}
+
+/// Compresses the text of a page, if the client takes that.
+pub(super) fn compress<P>(request: &HeaderMap, response: &mut Response<Body<P>>) {
+    if !is_text(response.headers()) || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return;
+    }
+    let vary = response.headers().get(header::VARY).and_then(|vary| vary.to_str().ok());
+    let vary = vary.map_or_else(|| "accept-encoding".into(), |vary| format!("{vary}, accept-encoding"));
+    super::set(response.headers_mut(), header::VARY, vary);
+    let weights = weights(request, &header::ACCEPT_ENCODING);
+    let gzip = weight(&weights, &["gzip", "x-gzip"]).or(weight(&weights, &["*"])).unwrap_or(0);
+    if gzip == 0 || gzip < weight(&weights, &["identity"]).unwrap_or(0) {
+        return;
+    }
+    let Some(text) = response.body().text().filter(|text| text.len() >= MIN_COMPRESSED) else { return };
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to a Vec cannot fail.
+    let Ok(packed) = packer.write_all(text).and_then(|()| packer.finish()) else { return };
+    super::set(response.headers_mut(), header::CONTENT_ENCODING, "gzip");
+    *response.body_mut() = packed.into();
 }
 
 /// Whether the client asks for pages: browsers name `text/html`, programs do not.

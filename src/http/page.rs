@@ -1,138 +1,123 @@
-//! The pages for people.
+//! What all pages for people have in common.
 
 use askama::Template;
-use bytesize::ByteSize;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
 
-use super::json::{List, Stats, response, timestamp};
-use super::negotiation::wants_json;
-use super::problem::Problem;
-use super::{Answer, Body, Head, Service, respond};
+use serde_json::json;
+
+use super::json::{readable, response, timestamp};
+use super::negotiation::wants_html;
+use super::problem::{self, Problem};
+use super::session::Access;
+use super::{Answer, Body, Head, Service, respond, set};
 use crate::ports::Ports;
-use crate::record::{ImageRecord, State};
-use crate::vault::Statistics;
 
 /// Everything comes from us, nothing is inline, nobody may frame us.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// Seconds until a page with unfinished jobs is loaded again.
-const REFRESH: u32 = 2;
-
-#[derive(Template)]
-#[template(path = "home.html")]
-struct Home {
-    statistics: Statistics,
-    last_uploaded: Option<String>,
-    images: Vec<Card>,
-    next: Option<u64>,
-    refresh: Option<u32>,
+/// What every page knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    /// Whether whoever looks at it may change something.
+    pub(super) access: Access,
 }
 
-#[derive(Template)]
-#[template(path = "image.html")]
-struct One {
-    image: Card,
-}
+impl Frame {
+    /// Whether changes are offered.
+    pub(super) fn may(&self) -> bool {
+        self.access != Access::SignedOut
+    }
 
-/// One image as a page shows it.
-struct Card {
-    id: String,
-    name: String,
-    tags: Vec<String>,
-    source: Option<String>,
-    created: String,
-    status: &'static str,
-    error: Option<String>,
-    content: Option<CardContent>,
-}
-
-struct CardContent {
-    media_type: String,
-    dimensions: Option<(u32, u32)>,
-    size: String,
-    stored: String,
-    sha256: String,
-}
-
-impl From<&ImageRecord> for Card {
-    fn from(record: &ImageRecord) -> Self {
-        let error = match &record.state {
-            State::Failed { error } => Some(error.clone()),
-            _ => None,
-        };
-        let content = record.content().ok().map(|content| CardContent {
-            media_type: content.media_type.clone(),
-            dimensions: content.dimensions,
-            size: ByteSize(content.size).display().si().to_string(),
-            stored: ByteSize(content.stored_size).display().si().to_string(),
-            sha256: content.sha256.to_string(),
-        });
-        Self {
-            id: record.id.to_string(),
-            name: record.name.clone(),
-            tags: record.tags.clone(),
-            source: record.source.clone(),
-            created: timestamp(record.created),
-            status: record.status().as_str(),
-            error,
-            content,
-        }
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.access == Access::SignedIn
     }
 }
 
-/// The gallery for programs.
-#[derive(Serialize)]
-struct Overview<'a> {
-    stats: Stats,
-    #[serde(flatten)]
-    page: List<'a>,
+/// A moment, for programs and for people.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    pub(super) stamp: String,
+    pub(super) text: String,
+}
+
+impl From<u64> for Moment {
+    /// Milliseconds since 1970.
+    fn from(millis: u64) -> Self {
+        Self { stamp: timestamp(millis), text: readable(millis) }
+    }
+}
+
+/// A page that says what went wrong.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Failed<'a> {
+    frame: Frame,
+    title: &'a str,
+    detail: &'a str,
+    kind: &'a str,
+    /// Whether a token helps.
+    is_unauthorized: bool,
+    /// Where to go on once signed in.
+    back: &'a str,
+}
+
+/// A page about a kind of failure.
+#[derive(Template)]
+#[template(path = "about.html")]
+struct About {
+    frame: Frame,
+    title: &'static str,
+    about: &'static str,
 }
 
 impl<P: Ports> Service<P> {
-    /// `GET /`: the gallery, or for programs the same as JSON.
-    pub(super) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
-        let statistics = self.vault.statistics().await?;
-        let page = self.page(query).await?;
-        if wants_json(headers) {
-            let placeholders = self.vault.placeholders(&page.images).await?;
-            let page = List::new(&page.images, &placeholders, page.next);
-            let body = Overview { stats: Stats::from(statistics), page };
-            let mut response = response(StatusCode::OK, &body);
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-            return Ok(response.into());
+    /// `GET /problems/{kind}`.
+    pub(super) fn explain(&self, head: Head<'_>, kind: &str) -> Result<Answer<P>, Problem> {
+        let (title, about) = problem::about(kind)?;
+        if wants_html(head.headers) {
+            let frame = Frame { access: self.access(head.headers) };
+            return Ok(html(StatusCode::OK, &About { frame, title, about })?.into());
         }
-        let images: Vec<Card> = page.images.iter().map(Card::from).collect();
-        let unfinished = images.iter().any(|card| matches!(card.status, "pending" | "storing"));
-        html(&Home {
-            statistics,
-            last_uploaded: statistics.last_uploaded.map(timestamp),
-            images,
-            next: page.next,
-            refresh: unfinished.then_some(REFRESH),
-        })
+        let about = json!({ "type": format!("/problems/{kind}"), "title": title, "about": about });
+        Ok(super::varying(response(StatusCode::OK, &about)).into())
     }
 }
 
-/// The page of one image.
-pub(super) fn image<P>(record: &ImageRecord) -> Result<Answer<P>, Problem> {
-    html(&One { image: Card::from(record) })
+/// An HTML response.
+pub(super) fn html<P>(status: StatusCode, page: &impl Template) -> Result<Response<Body<P>>, Problem> {
+    let body = page.render().map_err(|_| Problem::internal())?;
+    let mut response = respond(status, "text/html; charset=utf-8", body.into_bytes());
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    set(response.headers_mut(), header::REFERRER_POLICY, "same-origin");
+    // Who is signed in sees more.
+    set(response.headers_mut(), header::VARY, "accept, cookie");
+    Ok(response)
 }
 
-/// `GET /style.css`.
-pub(super) fn style<P>() -> Response<Body<P>> {
-    let style = include_bytes!("pages/style.css");
-    let mut response = respond(StatusCode::OK, "text/css; charset=utf-8", style.to_vec());
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+/// A failure as a page; `target` is the path and query that failed.
+pub(super) fn failed<P>(problem: Problem, access: Access, target: &str) -> Response<Body<P>> {
+    let status = problem.status();
+    let page = Failed {
+        frame: Frame { access },
+        title: problem.title(),
+        detail: problem.detail(),
+        kind: problem.kind(),
+        is_unauthorized: status == StatusCode::UNAUTHORIZED,
+        back: if target.starts_with("/session") { "/" } else { target },
+    };
+    let Ok(mut response) = html(status, &page) else { return problem.into_response() };
+    set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
+    response.headers_mut().extend(problem.into_headers());
     response
 }
 
-fn html<P>(page: &impl Template) -> Result<Answer<P>, Problem> {
-    let body = page.render().map_err(|_| Problem::internal())?;
-    let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", body.into_bytes());
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-    Ok(response.into())
+/// Sends a browser on to another page of ours.
+pub(super) fn see_other<P>(to: &str) -> Response<Body<P>> {
+    let mut response = super::no_content();
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    set(response.headers_mut(), header::LOCATION, to);
+    response
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Body, respond};
 use crate::error::Error;
@@ -129,9 +129,28 @@ impl Problem {
     }
 
     /// The status of the answer.
-    #[cfg(test)]
-    pub(super) fn status(&self) -> u16 {
-        self.status
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What kind of failure it is, for people.
+    pub(super) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What happened, in a sentence.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The path of the page about its kind.
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Headers that the answer needs, in whatever form it is sent.
+    pub(super) fn into_headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        self.headers.into_iter()
     }
 
     /// No resource has that path.
@@ -251,7 +270,7 @@ impl Problem {
 
     /// The answer to send.
     pub fn into_response<P>(self) -> Response<Body<P>> {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -262,11 +281,10 @@ impl Problem {
     }
 }
 
-/// `GET /problems/{kind}`: what a kind of failure means.
-pub(super) fn about<P>(slug: &str) -> Result<Response<Body<P>>, Problem> {
+/// `GET /problems/{kind}`: title and explanation of a kind of failure.
+pub(super) fn about(slug: &str) -> Result<(&'static str, &'static str), Problem> {
     let kind = KINDS.iter().find(|kind| kind.slug == slug).ok_or_else(Problem::nothing_there)?;
-    let about = json!({ "type": format!("/problems/{slug}"), "title": kind.title, "about": kind.about });
-    Ok(super::json::response(StatusCode::OK, &about))
+    Ok((kind.title, kind.about))
 }
 
 impl From<Error> for Problem {

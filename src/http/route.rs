@@ -13,7 +13,10 @@ const MAX_TARGET: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Home,
-    Style,
+    Asset(String),
+    Form,
+    Session,
+    Archive,
     Health,
     Interface,
     Problem(String),
@@ -35,7 +38,7 @@ pub(super) enum Route {
 /// Every route: its path, what it means, and its methods, beside `HEAD` wherever `GET` is, and `OPTIONS`. The part in
 /// braces is one segment, percent-decoded; with a star all that follows.
 #[rustfmt::skip]
-pub(super) const ROUTES: [(&str, Make, &[Method]); 19] = [
+pub(super) const ROUTES: [(&str, Make, &[Method]); 22] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -50,7 +53,10 @@ pub(super) const ROUTES: [(&str, Make, &[Method]); 19] = [
     ("/healthz", |_| Some(Route::Health), &[Method::GET]),
     ("/openapi.json", |_| Some(Route::Interface), &[Method::GET]),
     ("/problems/{kind}", |kind| Some(Route::Problem(kind)), &[Method::GET]),
-    ("/style.css", |_| Some(Route::Style), &[Method::GET]),
+    ("/archive", |_| Some(Route::Archive), &[Method::GET]),
+    ("/assets/{name}", |name| Some(Route::Asset(name)), &[Method::GET]),
+    ("/gallery", |_| Some(Route::Form), &[Method::POST]),
+    ("/session", |_| Some(Route::Session), &[Method::POST]),
     ("/upload", |_| Some(Route::Upload), &[Method::POST]),
     ("/process_image", |_| Some(Route::Upload), &[Method::POST]),
     ("/basic_stats", |_| Some(Route::BasicStats), &[Method::GET]),
@@ -174,6 +180,11 @@ impl Query {
         Ok(())
     }
 
+    /// The same without what is empty: forms send what was not filled in, too.
+    pub(super) fn without_empty(&self) -> Self {
+        Self(self.0.iter().filter(|(_, value)| !value.is_empty()).cloned().collect())
+    }
+
     /// Names and values in their order.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -221,7 +232,7 @@ mod tests {
     #[test]
     fn percent_signs_are_not_guessed() {
         for target in ["/%", "/%1", "/%zz", "/images?q=%", "/images?%=1", "/image/%ff", "/stats?a=%c3%28"] {
-            assert_eq!(Target::parse(target).unwrap_err().status(), 400, "{target}");
+            assert_eq!(Target::parse(target).unwrap_err().status().as_u16(), 400, "{target}");
         }
         let query = Query::parse("a=1+2&b&a=%2B&&c=d=e").unwrap();
         assert_eq!(query.get("a"), Some("+"));

@@ -108,6 +108,11 @@ impl<P: Ports> Blob<P> {
         form == Form::Original || self.manifest.codec == Codec::Deflate
     }
 
+    /// CRC-32 of the original, as in gzip and ZIP.
+    pub fn crc32(&self) -> u32 {
+        self.manifest.crc32
+    }
+
     /// The size of a form in bytes.
     pub fn size(&self, form: Form) -> u64 {
         match form {

@@ -42,7 +42,17 @@ impl Filter {
     }
 }
 
-/// One page of images, newest first.
+/// In which order images are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Those that were accepted last come first.
+    #[default]
+    Newest,
+    /// Those that were accepted first.
+    Oldest,
+}
+
+/// One page of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The images.
@@ -95,15 +105,21 @@ impl<P: Ports> Vault<P> {
         self.store.open_blob(image.id, image.content()?).await
     }
 
-    /// Lists images, newest first, from those accepted as number `before - 1` (or the newest) on.
-    pub async fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, Error> {
+    /// Lists images in an order, those beyond `cursor`: [`Page::next`] of the page before, or none for the first page.
+    pub async fn list(&self, filter: &Filter, order: Order, cursor: Option<u64>, limit: usize) -> Result<Page, Error> {
         check_limit(limit)?;
         let newest = self.store.count(Vaultwide::Feed).await?;
-        let first = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
-        let entries = futures::stream::iter((1..=first).rev().take(MAX_SCAN))
+        let numbers = match order {
+            Order::Newest => 1..=cursor.map_or(newest, |before| before.saturating_sub(1).min(newest)),
+            Order::Oldest => cursor.map_or(1, |after| after.saturating_add(1))..=newest,
+        };
+        let (first, end) = (*numbers.start(), *numbers.end());
+        let nth = |n: u64| if order == Order::Newest { end.saturating_sub(n) } else { first.saturating_add(n) };
+        let count = if first > end { 0 } else { (end - first).saturating_add(1) };
+        let entries = futures::stream::iter((0..count).map(nth).take(MAX_SCAN))
             .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
             .buffered(AT_ONCE);
-        let (mut images, mut text, mut last) = (Vec::new(), 0, first + 1);
+        let (mut images, mut text, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
         let mut entries = std::pin::pin!(entries);
         while images.len() < limit
             && text < MAX_TEXT
@@ -113,9 +129,9 @@ impl<P: Ports> Vault<P> {
                 text += size_of_text(&image);
                 images.push(image);
             }
-            last = seq;
+            (looked_at, last) = (looked_at + 1, Some(seq));
         }
-        Ok(Page { images, next: (last > 1).then_some(last) })
+        Ok(Page { images, next: last.filter(|_| looked_at < count) })
     }
 
     /// Counts.

@@ -72,7 +72,7 @@ def after_load_schema(context, schema):
     there["failed"] = post("/images", {"Prefer": "wait=1"}, json={"url": f"{base}/nothing"})
     links.extend(post(f"/images/{there[image]['id']}/links")["path"] for image in ["raw", "deflate"])
     # Images, what is none, what is not there, what needs a token.
-    here = st.sampled_from([base + path for path in [*links, "/style.css", "/nothing", "/stats"]])
+    here = st.sampled_from([base + path for path in [*links, "/assets/style.css", "/nothing", "/stats"]])
     word = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
     nowhere = st.builds(
         "{}://{}.{}{}/{}{}".format,

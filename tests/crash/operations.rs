@@ -9,7 +9,7 @@ use burrow::error::Error;
 use burrow::key::{ImageId, Sha256Hex};
 use burrow::record::{ImageRecord, Status};
 use burrow::store::blob::Form;
-use burrow::vault::{Discovery, Edit, Filter, Label, Once, Plan, Resumed, Settings, Vault, Worker};
+use burrow::vault::{Discovery, Edit, Filter, Label, Once, Order, Plan, Resumed, Settings, Vault, Worker};
 
 use crate::images::original;
 use crate::journal::{Class, Journal, Request, expected};
@@ -116,7 +116,7 @@ pub async fn resume(vault: &Vault<World>, dead_before: Option<u64>) -> Result<Re
 pub async fn list(vault: &Vault<World>) -> Result<Vec<ImageRecord>, Error> {
     let (mut images, mut before) = (Vec::new(), None);
     loop {
-        let page = vault.list(&Filter::default(), before, 3).await?;
+        let page = vault.list(&Filter::default(), Order::Newest, before, 3).await?;
         images.extend(page.images);
         before = page.next;
         if before.is_none() {

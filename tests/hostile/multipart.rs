@@ -110,7 +110,7 @@ pub(super) fn files(_: &Stored) -> Vec<Case> {
     ] {
         cases.push(post("/images", FORM, whole(&parts)).is(422, NOT_AN_IMAGE));
         let browser = ask("POST", "/images").header("accept", "text/html");
-        cases.push(browser.body(FORM, whole(&parts)).is(422, NOT_AN_IMAGE));
+        cases.push(browser.body(FORM, whole(&parts)).any(&[422]));
     }
     let many: Vec<_> = (0..33).map(|n| n.to_string()).collect();
     for (name, value) in [

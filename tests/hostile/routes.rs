@@ -6,7 +6,7 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// What each resource has, besides `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 17] = [
+const HAVE: [(&str, &str); 21] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),
@@ -19,7 +19,11 @@ const HAVE: [(&str, &str); 17] = [
     ("/healthz", "GET"),
     ("/openapi.json", "GET"),
     ("/problems/malformed", "GET"),
-    ("/style.css", "GET"),
+    ("/archive", "GET"),
+    ("/assets/style.css", "GET"),
+    ("/gallery", "POST"),
+    ("/session", "POST"),
+    ("/images/ID/thumbnail", "GET"),
     ("/upload", "POST"),
     ("/process_image", "POST"),
     ("/basic_stats", "GET"),

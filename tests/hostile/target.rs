@@ -17,7 +17,7 @@ const NOWHERE: &str = "// /// //images //stats /stats/ /stats// /stats/. /stats/
     /%2e%2e/stats /images/..;/stats /stats; /stats;x=1 /stats%3b /stats%2f /%2fstats /stats%20 /stats%00 /stats%0a
     /stats.json /stats%3fx /stats%23x /STATS /Images /images/ /images// /healthz/ /HEALTHZ /images/by-name
     /images/by-name/ /images/by-name//content /images/by-name/a/b /images/by-name/a/b/content /problems /problems/
-    /problems/nothing /problems/../stats /problems/%2e%2e /jobs /jobs/ /jobs/resume/ /style.css/ /style.css%00.png
+    /problems/nothing /problems/../stats /problems/%2e%2e /jobs /jobs/ /jobs/resume/ /assets/style.css/ /assets/style.css%00.png
     /upload/ /openapi.json/ /openapi.yaml /.env /.git/config /etc/passwd /../../../../etc/passwd
     /..%2f..%2f..%2fetc%2fpasswd /..%5c..%5cwindows /cgi-bin/%2e%2e/sh /admin /wp-login.php /metrics /debug/pprof
     /server-status /images/* /images/null /images/0 /images/-1 /images/by-name/%2e%2e
@@ -35,7 +35,7 @@ const PERCENT: &str = "/% /%% /%%1 /%2 /%zz /%2x /%x2 /%-1 /%+1 /%u0041 /stats% 
     /images/%g1 /images/by-name/% /images/by-name/a%2 /images/by-name/%zz/content /image/% /image/a%zzb /image/%2
     /problems/%zz /nothing/%/x /?% /?cursor=% /?x=%zz /images?% /images?q=% /images?q=%z /images?q=a%2 /images?q=%%41
     /images?tag=%zz /images?limit=%3 /images?cursor=% /images?status=% /images?%=1 /images?%zz=1 /images?limit=1&x=%
-    /stats?% /stats?x=%zz /healthz?%2 /basic_stats?% /openapi.json?% /style.css?%g0 /images/ID?% /images/ID/content?%
+    /stats?% /stats?x=%zz /healthz?%2 /basic_stats?% /openapi.json?% /assets/style.css?%g0 /images/ID?% /images/ID/content?%
     /images/ID/content?download=% /images/ID%/content /images/ID/%content";
 
 /// What is decoded is no UTF-8: lone bytes, a cut character, overlong ones, surrogates, beyond the last.

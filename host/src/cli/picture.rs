@@ -2,14 +2,13 @@
 
 mod protocol;
 
-use std::io::{Cursor, IsTerminal as _};
+use std::io::IsTerminal as _;
 
-use burrow_host::{Burrow, Image};
+use burrow_host::{Burrow, Image, Shown};
 use clap::ValueEnum;
 use futures::StreamExt as _;
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
 use protocol::Protocol;
+use tokio::io::AsyncReadExt as _;
 
 use super::output;
 
@@ -20,10 +19,8 @@ const ROWS: u32 = 3;
 /// How far text stands from the left where pictures are beside it.
 pub(super) const INDENT: usize = 8;
 
-/// Larger images have no picture: what is read, what its pixels are, and what the decoder may take.
-const MAX_BYTES: u64 = 32 << 20;
-const MAX_PIXELS: u64 = 64 << 20;
-const MAX_DECODER_BYTES: u64 = 256 << 20;
+/// The width of the thumbnails that are shown, in pixels.
+const WIDTH: u32 = 160;
 
 /// Pictures made at once.
 const AT_ONCE: usize = 2;
@@ -92,42 +89,22 @@ impl Pictures {
     }
 
     async fn draw_one(self, burrow: &Burrow, image: &Image) -> Option<Vec<u8>> {
-        let size = image.content.as_ref()?.size;
-        if size > MAX_BYTES {
-            return None;
-        }
-        let mut content = burrow.open(&image.id, None).await.ok()?;
-        let mut bytes = Vec::with_capacity(usize::try_from(size).ok()?);
-        while let Some(piece) = content.next().await.ok()? {
-            bytes.extend_from_slice(&piece);
-        }
-        let drawn = tokio::task::spawn_blocking(move || {
-            let image = decode(&bytes)?;
-            let small = if image.width() > self.width || image.height() > self.height {
-                image.thumbnail(self.width, self.height)
-            } else {
-                image
-            };
-            self.protocol.encode(&small, COLUMNS, ROWS)
-        });
-        drawn.await.ok()?
+        image.content.as_ref()?;
+        let bytes = match burrow.thumbnail(&image.id, WIDTH).await.ok()? {
+            Shown::Picture(picture) => picture.bytes,
+            // A small JPEG, or a drawing, which is not drawn here.
+            Shown::Original => {
+                let mut bytes = Vec::new();
+                burrow.open(&image.id, None).await.ok()?.into_reader().read_to_end(&mut bytes).await.ok()?;
+                bytes
+            }
+            Shown::Nothing(_) => return None,
+        };
+        let image = image::load_from_memory(&bytes).ok()?;
+        let is_large = image.width() > self.width || image.height() > self.height;
+        let small = if is_large { image.thumbnail(self.width, self.height) } else { image };
+        self.protocol.encode(&small, COLUMNS, ROWS)
     }
-}
-
-fn decode(bytes: &[u8]) -> Option<DynamicImage> {
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().ok()?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODER_BYTES {
-        return None;
-    }
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).ok()?;
-    image.apply_orientation(orientation);
-    Some(image)
 }
 
 /// Prints a picture with a line of text beside its middle.
@@ -156,39 +133,4 @@ fn room() -> Vec<u8> {
 /// A picture, and the cursor back to where it was: each protocol leaves it elsewhere.
 fn kept(picture: &[u8]) -> Vec<u8> {
     [b"\x1b7", picture, b"\x1b8"].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fixture(name: &str) -> Vec<u8> {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/images").join(name);
-        std::fs::read(path).unwrap()
-    }
-
-    #[test]
-    fn what_can_be_decoded() {
-        for name in ["photo.png", "photo.jpg", "photo.webp", "photo.gif", "photo.bmp", "photo.tiff"] {
-            assert!(decode(&fixture(name)).is_some(), "{name}");
-        }
-        // This icon holds a PNG without transparency, which the decoder does not take.
-        for name in ["drawing.svg", "photo.avif", "photo.ico"] {
-            assert!(decode(&fixture(name)).is_none(), "{name}");
-        }
-        assert!(decode(&fixture("photo.png")[..200]).is_none());
-    }
-
-    /// A few bytes that claim to be very many pixels.
-    #[test]
-    fn an_image_of_too_many_pixels_is_left_alone() {
-        let mut bytes = b"BM".to_vec();
-        bytes.extend([0; 8]);
-        bytes.extend([54, 0, 0, 0, 40, 0, 0, 0]);
-        bytes.extend(60_000_u32.to_le_bytes());
-        bytes.extend(60_000_u32.to_le_bytes());
-        bytes.extend([1, 0, 24, 0]);
-        bytes.resize(4096, 0);
-        assert!(decode(&bytes).is_none());
-    }
 }

@@ -1,0 +1,51 @@
+// The page stays as the vault is: asked again soon while something is under way, seldom else, and not while nobody looks.
+
+import { refresh, waits } from "./cards.js";
+import { page } from "./server.js";
+
+const SOON = 1000;
+const LATE = 30_000;
+
+let timer;
+let pause = SOON;
+let etag = null;
+let asking = false;
+
+/** Asks now. */
+export async function look() {
+  clearTimeout(timer);
+  if (asking) return;
+  asking = true;
+  try {
+    const found = await page(location.pathname + location.search, etag);
+    offline(false);
+    etag = found.etag;
+    // What changes is looked at often, what does not ever less.
+    const soon = found.page ? SOON : Math.min(pause * 1.5, 5000);
+    if (found.page) refresh(found.page);
+    pause = waits() ? soon : Math.min(pause * 2, LATE);
+  } catch (error) {
+    offline(error instanceof TypeError);
+    pause = Math.min(pause * 2, LATE);
+  } finally {
+    asking = false;
+    timer = setTimeout(() => !document.hidden && look(), pause);
+  }
+}
+
+/** Says that the server cannot be reached, or not any more. */
+function offline(is) {
+  document.getElementById("offline").hidden = !is;
+}
+
+/** Asks now, and soon again. */
+export function lookSoon() {
+  pause = SOON;
+  return look();
+}
+
+document.addEventListener("visibilitychange", () => !document.hidden && lookSoon());
+addEventListener("online", lookSoon);
+addEventListener("offline", () => offline(true));
+pause = waits() ? SOON : LATE;
+timer = setTimeout(look, pause);

@@ -1,0 +1,80 @@
+// What is told in passing, what is asked, and what can be undone for a while.
+
+const TIME = 6000;
+const TIME_TO_UNDO = 8000;
+
+/** Tells something; with `undo`, a button that takes it back. Resolves to whether it was taken back. */
+export function tell(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
+  return new Promise((resolve) => {
+    const toast = document.createElement("p");
+    toast.className = "toast";
+    toast.append(text);
+    const end = (undone) => {
+      clearTimeout(timer);
+      toast.remove();
+      resolve(undone);
+    };
+    const timer = setTimeout(() => end(false), time);
+    if (undo) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "Undo";
+      button.onclick = () => end(true);
+      toast.append(button);
+    }
+    document.getElementById("toasts").append(toast);
+  });
+}
+
+/** Asks; resolves to whether the answer was yes. */
+export function ask(question, yes) {
+  return new Promise((resolve) => {
+    const dialog = document.createElement("dialog");
+    const text = document.createElement("p");
+    text.textContent = question;
+    text.id = "question";
+    dialog.setAttribute("aria-labelledby", "question");
+    const row = document.createElement("form");
+    row.method = "dialog";
+    row.className = "row";
+    for (const [label, value, style] of [[yes, "yes", "bad"], ["Keep", "no", ""]]) {
+      const button = document.createElement("button");
+      button.textContent = label;
+      button.value = value;
+      button.className = style;
+      row.append(button);
+    }
+    dialog.append(text, row);
+    dialog.onclose = () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    };
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+const pending = new Set();
+
+/** Does something after a while in which it can be undone; at once if the page goes away meanwhile. */
+export async function unlessUndone(text, act) {
+  let begun = false;
+  const once = (options) => {
+    if (begun) return undefined;
+    begun = true;
+    pending.delete(once);
+    return act(options);
+  };
+  pending.add(once);
+  const undone = await tell(text, { undo: true });
+  if (undone && !begun) {
+    begun = true;
+    pending.delete(once);
+    return false;
+  }
+  await once({});
+  return true;
+}
+
+// A request that outlives its page.
+addEventListener("pagehide", () => pending.forEach((act) => act({ keepalive: true })));

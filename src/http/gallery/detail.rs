@@ -1,0 +1,113 @@
+//! The page of one image.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::card::{Cell, bytes, cells, saved};
+use crate::error::Error;
+use crate::http::page::{Frame, Moment, html};
+use crate::http::problem::Problem;
+use crate::http::{Answer, Head, Service};
+use crate::ports::Ports;
+use crate::record::{ImageRecord, State};
+use crate::vault::{Filter, Order};
+
+#[derive(Template)]
+#[template(path = "image.html")]
+struct One {
+    frame: Frame,
+    id: String,
+    name: String,
+    tags: Vec<String>,
+    source: Option<String>,
+    status: &'static str,
+    attempts: u32,
+    error: Option<String>,
+    created: Moment,
+    updated: Moment,
+    facts: Option<Facts>,
+    /// Whether links can be signed.
+    has_links: bool,
+    /// A link that was signed just now, and until when it is good.
+    link: Option<(String, Moment)>,
+    newer: Option<String>,
+    older: Option<String>,
+    told: Option<String>,
+}
+
+/// What is known of the content.
+struct Facts {
+    media_type: String,
+    dimensions: Option<(u32, u32)>,
+    size: String,
+    stored: String,
+    saved: u64,
+    codec: &'static str,
+    sha256: String,
+    cells: Vec<Cell>,
+    /// Whether browsers show the original; if not, its largest thumbnail is shown.
+    is_shown: bool,
+}
+
+/// Originals larger than this are shown by their largest thumbnail, with a link to them.
+const MAX_SHOWN: u64 = 8 * 1024 * 1024;
+
+impl<P: Ports> Service<P> {
+    /// The page of an image.
+    pub(in crate::http) async fn detail(&self, head: Head<'_>, record: &ImageRecord) -> Result<Answer<P>, Problem> {
+        self.detail_with(head, record, None).await
+    }
+
+    /// The same, with a link that was signed just now.
+    pub(in crate::http) async fn detail_with(
+        &self,
+        head: Head<'_>,
+        record: &ImageRecord,
+        link: Option<(String, Moment)>,
+    ) -> Result<Answer<P>, Problem> {
+        let [placeholder] = &self.vault.placeholders(std::slice::from_ref(record)).await?[..] else {
+            return Err(Problem::internal());
+        };
+        let facts = record.content().ok().map(|content| Facts {
+            media_type: content.media_type.clone(),
+            dimensions: content.dimensions,
+            size: bytes(content.size),
+            stored: bytes(content.stored_size),
+            saved: saved(content.size, content.stored_size),
+            codec: content.codec.as_str(),
+            sha256: content.sha256.to_string(),
+            cells: placeholder.as_deref().map(cells).unwrap_or_default(),
+            is_shown: content.size <= MAX_SHOWN
+                && !matches!(content.media_type.as_str(), "image/tiff" | "image/x-qoi" | "image/heif" | "image/jxl"),
+        });
+        let error = match &record.state {
+            State::Failed { error } => Some(error.clone()),
+            _ => None,
+        };
+        let page = One {
+            frame: Frame { access: self.access(head.headers) },
+            id: record.id.to_string(),
+            name: record.name.clone(),
+            tags: record.tags.clone(),
+            source: record.source.clone(),
+            status: record.status().as_str(),
+            attempts: record.attempts,
+            error,
+            created: record.created.into(),
+            updated: record.updated.into(),
+            facts,
+            has_links: self.settings.link_keys.can_sign(),
+            link,
+            newer: self.neighbour(record, Order::Oldest).await?,
+            older: self.neighbour(record, Order::Newest).await?,
+            told: super::form::told(head.query),
+        };
+        Ok(html(StatusCode::OK, &page)?.into())
+    }
+
+    /// The id of the image beside one, in an order.
+    async fn neighbour(&self, record: &ImageRecord, order: Order) -> Result<Option<String>, Error> {
+        let page = self.vault.list(&Filter::default(), order, Some(record.seq), 1).await?;
+        Ok(page.images.first().map(|image| image.id.to_string()))
+    }
+}

@@ -1,0 +1,326 @@
+//! What the pages' forms do: to one image or to several, without a script.
+
+use askama::Template;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::error::Error;
+use crate::http::json::response;
+use crate::http::multipart::split_tags;
+use crate::http::negotiation::wants_html;
+use crate::http::page::{self, Frame, html};
+use crate::http::problem::Problem;
+use crate::http::route::Query;
+use crate::http::{Answer, Head, Job, Service, read_form};
+use crate::key::ImageId;
+use crate::ports::{ByteSource, Ports};
+use crate::vault::{Edit, Label};
+
+/// The most addresses in one form, and the most images.
+const MAX_MANY: usize = 1000;
+
+/// A page that asks before something is lost.
+#[derive(Template)]
+#[template(path = "question.html")]
+struct Question {
+    frame: Frame,
+    ids: Vec<String>,
+    names: Vec<String>,
+    back: String,
+}
+
+/// A page that says what could not be done.
+#[derive(Template)]
+#[template(path = "partly.html")]
+struct Partly {
+    frame: Frame,
+    done: String,
+    failures: Vec<String>,
+    back: String,
+}
+
+/// Jobs that one request makes are done in so many rows, one after the other in each: an instance has so much memory.
+const ROWS: usize = 8;
+
+/// What a form did.
+struct Outcome {
+    what: Told,
+    done: usize,
+    /// Of those that could not be done: what, and why.
+    failures: Vec<String>,
+    jobs: Vec<Job>,
+}
+
+/// What can be told of a form on the page that it leads back to.
+#[derive(Clone, Copy)]
+enum Told {
+    Added,
+    Tagged,
+    Untagged,
+    Renamed,
+    Retried,
+    Deleted,
+}
+
+impl Told {
+    const ALL: [Self; 6] = [Self::Added, Self::Tagged, Self::Untagged, Self::Renamed, Self::Retried, Self::Deleted];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Tagged => "tagged",
+            Self::Untagged => "untagged",
+            Self::Renamed => "renamed",
+            Self::Retried => "retried",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    fn sentence(self, count: usize) -> String {
+        let images = if count == 1 { "1 image".into() } else { format!("{count} images") };
+        match self {
+            Self::Added => format!("{images} on the way"),
+            Self::Tagged => format!("{images} tagged"),
+            Self::Untagged => format!("tags taken off {images}"),
+            Self::Renamed => format!("{images} renamed"),
+            Self::Retried => format!("{images} tried again"),
+            Self::Deleted => format!("{images} deleted"),
+        }
+    }
+}
+
+/// What a page says of the form that led to it, by its query: one of a few sentences.
+pub(super) fn told(query: &Query) -> Option<String> {
+    let word = query.get("told")?;
+    let what = Told::ALL.into_iter().find(|told| told.word() == word)?;
+    Some(what.sentence(query.get("count")?.parse().ok().filter(|count| *count <= MAX_MANY)?))
+}
+
+/// Where a form leads back to: a path of ours, whatever it says.
+pub(in crate::http) fn back(form: &Query) -> &str {
+    let is_ours =
+        |path: &&str| path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n', '\t']);
+    form.get("back").filter(is_ours).unwrap_or("/")
+}
+
+impl<P: Ports> Service<P> {
+    /// `POST /gallery`: does what `action` says. Browsers go back to where they came from; programs are told as JSON.
+    pub(in crate::http) async fn act(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
+        form.check(&["action", "urls", "name", "tags", "back", "sure"], &["id"])?;
+        let frame = Frame { access: self.access(head.headers) };
+        let outcome = match form.get("action") {
+            Some("add") => self.add_many(&form).await?,
+            Some("tag") => self.each(&form, Told::Tagged, async |id| self.tag(id, &form, true).await).await?,
+            Some("untag") => self.each(&form, Told::Untagged, async |id| self.tag(id, &form, false).await).await?,
+            Some("rename") => self.each(&form, Told::Renamed, async |id| self.rename(id, &form).await).await?,
+            Some("retry") => self.each(&form, Told::Retried, async |id| self.retry_one(id).await).await?,
+            Some("delete") if form.get("sure").is_none() && wants_html(head.headers) => {
+                return Ok(html(StatusCode::OK, &self.question(frame, &form).await?)?.into());
+            }
+            Some("delete") => {
+                let delete = async |id| {
+                    self.vault.remove(id).await?;
+                    Ok(None)
+                };
+                self.each(&form, Told::Deleted, delete).await?
+            }
+            _ => {
+                let detail = "only add, tag, untag, rename, retry and delete are known";
+                return Err(Problem::invalid("action", detail));
+            }
+        };
+        let Outcome { what, done, failures, jobs } = outcome;
+        let response = if !wants_html(head.headers) {
+            response(StatusCode::OK, &json!({ "done": done, "failures": failures }))
+        } else if failures.is_empty() {
+            page::see_other(&with_told(back(&form), what, done))
+        } else {
+            let page = Partly { frame, done: what.sentence(done), failures, back: back(&form).into() };
+            html(StatusCode::UNPROCESSABLE_ENTITY, &page)?
+        };
+        Ok(Answer { jobs: in_rows(jobs), ..response.into() })
+    }
+
+    /// Adds every line that holds something; of one that cannot be, the rest is added all the same.
+    async fn add_many(&self, form: &Query) -> Result<Outcome, Problem> {
+        let lines: Vec<&str> = form.get("urls").unwrap_or_default().split_whitespace().collect();
+        if lines.is_empty() {
+            return Err(Problem::invalid("urls", "there is no address; give one or more, a line each"));
+        }
+        check_count("urls", lines.len())?;
+        let tags = split_tags(form.get("tags").unwrap_or_default());
+        let name = form.get("name").filter(|_| lines.len() == 1);
+        let label = Label::new(name, &tags)?;
+        let mut outcome = Outcome { what: Told::Added, done: 0, failures: Vec::new(), jobs: Vec::new() };
+        for line in lines {
+            match self.vault.draft_job(line, label.clone()) {
+                Ok(draft) => {
+                    let record = self.vault.accept(draft, self.worker()).await?;
+                    outcome.jobs.extend(self.job(&record));
+                    outcome.done += 1;
+                }
+                Err(error) => outcome.failures.push(format!("{}: {error}", shortened(line))),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Does something to every image of a form; what one fails by keeps the others from nothing.
+    async fn each(
+        &self,
+        form: &Query,
+        what: Told,
+        act: impl AsyncFn(ImageId) -> Result<Option<Job>, Problem>,
+    ) -> Result<Outcome, Problem> {
+        let ids = ids(form)?;
+        let mut outcome = Outcome { what, done: 0, failures: Vec::new(), jobs: Vec::new() };
+        for id in ids {
+            match act(id).await {
+                Ok(job) => {
+                    outcome.jobs.extend(job);
+                    outcome.done += 1;
+                }
+                // Nothing that all of them would not fail by.
+                Err(problem) if problem.status().is_client_error() => {
+                    outcome.failures.push(format!("{id}: {}", problem.detail()));
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Adds tags to an image, or takes them off.
+    async fn tag(&self, id: ImageId, form: &Query, add: bool) -> Result<Option<Job>, Problem> {
+        let given = split_tags(form.get("tags").unwrap_or_default());
+        if given.is_empty() {
+            return Err(Problem::invalid("tags", "there is no tag; give one or more, separated by commas"));
+        }
+        loop {
+            let before = self.vault.get(id).await?.tags;
+            let kept = before.iter().filter(|tag| !given.contains(tag)).cloned();
+            let tags: Vec<String> = kept.chain(given.iter().filter(|_| add).cloned()).collect();
+            let edit = Edit::new(None, Some(&tags))?;
+            let unchanged =
+                |record: &crate::record::ImageRecord| if record.tags == before { Ok(()) } else { Err(Error::Changed) };
+            match self.vault.edit(id, &edit, unchanged).await {
+                // Somebody else did the same meanwhile.
+                Err(Error::Changed) => {}
+                edited => return edited.map(|_| None).map_err(Into::into),
+            }
+        }
+    }
+
+    async fn rename(&self, id: ImageId, form: &Query) -> Result<Option<Job>, Problem> {
+        let edit = Edit::new(Some(form.get("name").unwrap_or_default()), None)?;
+        self.vault.edit(id, &edit, |_| Ok::<(), Problem>(())).await?;
+        Ok(None)
+    }
+
+    async fn retry_one(&self, id: ImageId) -> Result<Option<Job>, Problem> {
+        let record = self.vault.get(id).await?;
+        Ok(self.vault.retry(record, self.worker()).await?.and_then(|record| self.job(&record)))
+    }
+
+    async fn question(&self, frame: Frame, form: &Query) -> Result<Question, Problem> {
+        let (ids, mut names) = (ids(form)?, Vec::new());
+        for id in &ids {
+            match self.vault.get(*id).await {
+                Ok(record) => names.push(record.name),
+                Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_)) => names.push(id.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Question { frame, ids: ids.iter().map(ToString::to_string).collect(), names, back: back(form).into() })
+    }
+}
+
+/// Jobs one after the other, so many at once.
+fn in_rows(jobs: Vec<Job>) -> Vec<Job> {
+    let mut rows: Vec<Vec<Job>> = Vec::new();
+    rows.resize_with(ROWS.min(jobs.len()), Vec::new);
+    let count = rows.len().max(1);
+    for (n, job) in jobs.into_iter().enumerate() {
+        if let Some(row) = rows.get_mut(n % count) {
+            row.push(job);
+        }
+    }
+    let one_after_the_other = |row: Vec<Job>| -> Job {
+        Box::pin(async move {
+            let mut outcome = Ok(());
+            for job in row {
+                outcome = job.await.and(outcome);
+            }
+            outcome
+        })
+    };
+    rows.into_iter().map(one_after_the_other).collect()
+}
+
+fn ids(form: &Query) -> Result<Vec<ImageId>, Problem> {
+    let ids: Result<Vec<_>, Problem> = form
+        .all("id")
+        .map(|id| ImageId::parse(id).ok_or_else(|| Problem::invalid("id", format!("{:?} is no id", shortened(id)))))
+        .collect();
+    let ids = ids?;
+    if ids.is_empty() {
+        return Err(Problem::invalid("id", "no image is selected; select one or more first"));
+    }
+    check_count("id", ids.len())?;
+    Ok(ids)
+}
+
+fn check_count(field: &'static str, seen: usize) -> Result<(), Error> {
+    if seen <= MAX_MANY {
+        return Ok(());
+    }
+    Err(Error::Invalid { field, reason: format!("at most {MAX_MANY} are taken at once, not {seen}") })
+}
+
+fn shortened(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(200)).unwrap_or_default()
+}
+
+/// A path with what a form did in its query.
+fn with_told(path: &str, what: Told, count: usize) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let before = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "told" && name != "count");
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    pairs.extend_pairs(before);
+    pairs.append_pair("told", what.word()).append_pair("count", &count.to_string());
+    format!("{path}?{}", pairs.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_a_page_of_ours() {
+        let of = |value: &str| {
+            let form = Query::parse(&format!(
+                "back={}",
+                percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
+            ))
+            .unwrap();
+            back(&form).to_owned()
+        };
+        assert_eq!(of("/images/x?y=1"), "/images/x?y=1");
+        for foreign in ["", "https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\nx"]
+        {
+            assert_eq!(of(foreign), "/", "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_one_of_a_few_sentences() {
+        let of = |query: &str| told(&Query::parse(query).unwrap());
+        assert_eq!(of("told=deleted&count=3").as_deref(), Some("3 images deleted"));
+        assert_eq!(of("told=added&count=1").as_deref(), Some("1 image on the way"));
+        for nothing in ["told=<b>&count=1", "told=added", "told=added&count=x", "told=added&count=99999", "count=1"] {
+            assert_eq!(of(nothing), None, "{nothing}");
+        }
+        assert_eq!(with_told("/?q=a+b&told=added&count=1", Told::Deleted, 2), "/?q=a+b&told=deleted&count=2");
+    }
+}

@@ -1,0 +1,427 @@
+//! The gallery, as a browser without JavaScript sees it.
+
+use std::io::Read as _;
+
+use hyper::Method;
+use serde_json::json;
+
+use crate::support::client::{Client, Reply, encode};
+use crate::support::host::Host;
+use crate::support::images::{bitmap, fixture};
+use crate::support::origin::Origin;
+
+const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// A page, as text.
+async fn page(client: &Client, path: &str) -> String {
+    let reply = client.send(Method::GET, path, &[BROWSER], "").await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
+    reply.text()
+}
+
+/// Sends a form as a browser does.
+async fn submit(client: &Client, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let pair = |(name, value): &(&str, &str)| format!("{name}={}", encode(value));
+    let form = fields.iter().map(pair).collect::<Vec<_>>().join("&");
+    client.send(Method::POST, path, &[FORM, BROWSER], form).await
+}
+
+async fn store(client: &Client, name: &str, tags: &str) -> String {
+    let path = format!("/images?name={}&{tags}", encode(name));
+    let reply = client.send(Method::POST, &path, &[("content-type", "image/png")], fixture("photo.png")).await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// The names on a page of the gallery, in their order.
+fn names(page: &str) -> Vec<String> {
+    let names = page.split("<span class=\"name\"><bdi>").skip(1);
+    names.map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
+}
+
+pub async fn the_page_shows_images_and_adds_some(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let empty = page(&burrow.client, "/").await;
+    assert!(empty.contains("Nothing here yet") && empty.contains("<form"), "{empty}");
+    let urls = [origin.image("/photo.png", fixture("photo.png")), origin.image("/b.png", bitmap(9000, 1))];
+    let fields = [("action", "add"), ("urls", &urls.join("\r\n ")), ("tags", "sea, holiday ,"), ("back", "/?q=x")];
+    let reply = submit(&burrow.client, "/gallery", &fields).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("location")),
+        (303, "/?q=x&told=added&count=2"),
+        "{}",
+        reply.text()
+    );
+    let listed = burrow.client.get("/images").await.json();
+    for image in listed["images"].as_array().unwrap() {
+        let record = burrow.client.settled(image["id"].as_str().unwrap()).await;
+        assert_eq!((&record["status"], &record["tags"]), (&json!("ready"), &json!(["sea", "holiday"])));
+    }
+    let told = page(&burrow.client, "/?told=added&count=2").await;
+    assert!(told.contains("2 images on the way."), "{told}");
+    let id = listed["images"][1]["id"].as_str().unwrap();
+    for part in [
+        "<strong>2</strong> images",
+        "photo.png",
+        &format!("src=\"/images/{id}/thumbnail?w=320\""),
+        "/?tag=holiday",
+        "last upload",
+    ] {
+        assert!(told.contains(part), "{part} is missing: {told}");
+    }
+    // Files by a form of their own, as before.
+    let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
+    let body = [form.as_bytes(), &fixture("photo.png"), b"\r\n--x--\r\n"].concat();
+    let headers = [("content-type", "multipart/form-data; boundary=x"), BROWSER];
+    let reply = burrow.client.send(Method::POST, "/images", &headers, body).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/"));
+    let json = burrow.client.send(Method::GET, "/", &[("accept", "application/json")], "").await.json();
+    assert_eq!((&json["stats"]["images"], json["images"].as_array().unwrap().len()), (&json!(3), 3));
+    for (asset, media_type) in
+        [("style.css", "text/css"), ("gallery.js", "text/javascript"), ("icon.svg", "image/svg+xml")]
+    {
+        let reply = burrow.client.get(&format!("/assets/{asset}")).await;
+        assert!(reply.status == 200 && reply.header("content-type").starts_with(media_type), "{asset}");
+    }
+}
+
+pub async fn names_are_shown_as_text(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let url = origin.image("/photo.png", fixture("photo.png"));
+    let markup = "<script>alert(1)</script>\"'&";
+    burrow.client.add_ready(&json!({ "url": url, "name": markup, "tags": ["<b>"] })).await;
+    let browser = [BROWSER];
+    let encoded = encode(markup);
+    for path in ["/", &format!("/image/{encoded}"), "/?q=%3Cb%3E", "/?tag=%3Cb%3E", "/stats"] {
+        let page = burrow.client.send(Method::GET, path, &browser, "").await;
+        assert_eq!(page.status, 200);
+        // The only scripts are files of ours.
+        let scripts = page.text().matches("<script").count();
+        assert_eq!(scripts, page.text().matches("<script type=\"module\" src=\"/assets/").count(), "{}", page.text());
+        assert!(!page.text().contains("<b>") && !page.text().contains("alert(1)\""), "{}", page.text());
+        if path.starts_with("/image/") || path == "/" {
+            assert!(page.text().contains("&#60;script&#62;alert(1)"), "{}", page.text());
+        }
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    }
+}
+
+pub async fn a_form_of_another_site_is_refused(host: Host) {
+    let burrow = host.start().await;
+    for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 202), ("none", 202)] {
+        let headers = [FORM, ("sec-fetch-site", site)];
+        let reply = burrow.client.send(Method::POST, "/images", &headers, "url=http%3A%2F%2Fnobody.invalid%2F").await;
+        assert_eq!(reply.status, status, "{site}");
+        let form = "action=add&urls=http%3A%2F%2Fnobody.invalid%2F";
+        let reply = burrow.client.send(Method::POST, "/gallery", &headers, form).await;
+        assert_eq!(reply.status, if status == 202 { 200 } else { status }, "{site}");
+        let reply = burrow.client.send(Method::POST, "/session", &headers, "token=").await;
+        assert_eq!(reply.status, if status == 202 { 204 } else { status }, "{site}");
+    }
+}
+
+pub async fn forms_do_what_they_say(host: Host) {
+    let (burrow, origin) = (host.start().await, Origin::start().await);
+    let client = &burrow.client;
+    // Of several lines the good ones are added, and the bad ones told.
+    let urls = format!("{} nonsense ftp://x/y", origin.image("/a.png", fixture("photo.png")));
+    let reply = submit(client, "/gallery", &[("action", "add"), ("urls", &urls), ("name", "")]).await;
+    assert_eq!(reply.status, 422);
+    let text = reply.text();
+    assert!(
+        text.contains("1 image on the way") && text.contains("nonsense: ") && text.contains("ftp://x/y: "),
+        "{text}"
+    );
+    let a = client.get("/images").await.json()["images"][0]["id"].as_str().unwrap().to_owned();
+    client.settled(&a).await;
+    let b = store(client, "b.png", "tag=old").await;
+    let both = [("id", a.as_str()), ("id", b.as_str())];
+    let act = async |fields: &[(&str, &str)]| submit(client, "/gallery", &[&both[..], fields].concat()).await;
+    let reply = act(&[("action", "tag"), ("tags", "new, old")]).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/?told=tagged&count=2"), "{}", reply.text());
+    let tags = async |id: &str| client.get(&format!("/images/{id}")).await.json()["tags"].clone();
+    assert_eq!((tags(&a).await, tags(&b).await), (json!(["new", "old"]), json!(["new", "old"])));
+    assert_eq!(act(&[("action", "untag"), ("tags", "new")]).await.status, 303);
+    assert_eq!(tags(&b).await, json!(["old"]));
+    let fields = [("id", b.as_str()), ("action", "rename"), ("name", "c d"), ("back", "/images/x?told=tagged&count=9")];
+    let reply = submit(client, "/gallery", &fields).await;
+    assert_eq!(reply.header("location"), "/images/x?told=renamed&count=1");
+    assert_eq!(client.get("/images/by-name/c%20d").await.status, 200);
+    // What does not fail can not be tried again; each says why.
+    let reply = act(&[("action", "retry")]).await;
+    assert!(reply.status == 422 && reply.text().matches("class=\"error\"").count() == 2, "{}", reply.text());
+    let failed = client.add(&json!({ "url": "http://127.0.0.1:1/" })).await;
+    client.settled(&failed).await;
+    let reply = submit(client, "/gallery", &[("id", &failed), ("action", "retry"), ("back", "//evil.example")]).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/?told=retried&count=1"));
+    client.settled(&failed).await;
+    // Deleting is asked about first.
+    let reply = act(&[("action", "delete"), ("back", "/?q=x")]).await;
+    assert_eq!(reply.status, 200);
+    let question = reply.text();
+    assert!(
+        question.contains("Delete these 2 images?") && question.contains("c d") && question.contains("name=\"sure\""),
+        "{question}"
+    );
+    assert_eq!(client.get(&format!("/images/{a}")).await.status, 200);
+    let reply = act(&[("action", "delete"), ("sure", "yes"), ("back", "/?q=x")]).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/?q=x&told=deleted&count=2"));
+    assert_eq!(client.get(&format!("/images/{a}")).await.status, 404);
+    // What cannot be understood, and nothing selected.
+    for (fields, what) in [
+        (&[("action", "delete")][..], "no image is selected"),
+        (&[("action", "dig"), ("id", &a)], "only add, tag"),
+        (&[("action", "tag"), ("id", "x")], "is no id"),
+        (&[("action", "add"), ("urls", " \n ")], "there is no address"),
+        (&[("action", "add"), ("url", "x")], "not taken here"),
+    ] {
+        let reply = submit(client, "/gallery", fields).await;
+        assert!(reply.status == 422 && reply.text().contains(what), "{fields:?}: {}", reply.text());
+        assert!(reply.header("content-type").starts_with("text/html"));
+    }
+    // Programs are told as JSON.
+    let form = format!("action=tag&tags=t&id={failed}&id={a}");
+    let reply = client.send(Method::POST, "/gallery", &[FORM], form).await;
+    assert_eq!(reply.status, 200);
+    let done = reply.json();
+    assert!(done["done"] == 0 && done["failures"].as_array().unwrap().len() == 2, "{done}");
+    let reply = client.send(Method::POST, "/gallery", &[("content-type", "application/json")], "{}").await;
+    assert_eq!(reply.status, 415);
+}
+
+pub async fn lists_are_searched_and_ordered(host: Host) {
+    let burrow = host.start().await;
+    for (name, tags) in [("otter", "tag=river"), ("beaver", "tag=river&tag=wood"), ("fox", "tag=wood"), ("Fox 2", "")] {
+        store(&burrow.client, name, tags).await;
+    }
+    let shown = async |path: &str| names(&page(&burrow.client, path).await);
+    assert_eq!(shown("/").await, ["Fox 2", "fox", "beaver", "otter"]);
+    assert_eq!(shown("/?order=oldest").await, ["otter", "beaver", "fox", "Fox 2"]);
+    assert_eq!(shown("/?q=FOX&tag=&status=&order=").await, ["Fox 2", "fox"]);
+    assert_eq!(shown("/?tag=wood&tag=river").await, ["beaver"]);
+    assert_eq!(shown("/?status=failed").await, Vec::<String>::new());
+    // Page by page, in both orders.
+    for order in ["newest", "oldest"] {
+        let (mut path, mut all) = (format!("/?limit=3&order={order}&told=added&count=1"), Vec::new());
+        loop {
+            let page = page(&burrow.client, &path).await;
+            all.extend(names(&page));
+            let Some((_, rest)) = page.split_once("id=\"more\" href=\"") else { break };
+            path = rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+            assert!(path.contains("limit=3") && !path.contains("told"), "{path}");
+        }
+        all.sort();
+        assert_eq!(all, ["Fox 2", "beaver", "fox", "otter"], "{order}");
+    }
+    let filtered = page(&burrow.client, "/?tag=wood&tag=river&q=e").await;
+    assert!(filtered.contains("href=\"/?tag=river&#38;q=e\""), "one tag can be taken away: {filtered}");
+    let nothing = page(&burrow.client, "/?q=wolf").await;
+    assert!(nothing.contains("Nothing like that here"), "{nothing}");
+    // The same for programs.
+    let oldest = burrow.client.get("/images?order=oldest&limit=2").await;
+    assert_eq!((&oldest.json()["images"][0]["name"], &oldest.json()["next"]), (&json!("otter"), &json!("2")));
+    assert!(oldest.header("link").contains("order=oldest"), "{}", oldest.header("link"));
+    assert_eq!(burrow.client.get("/images?order=oldest&limit=2&cursor=2").await.json()["images"][0]["name"], "fox");
+    assert_eq!(burrow.client.get("/images?order=size").await.status, 422);
+}
+
+pub async fn an_image_has_a_page(host: Host) {
+    let burrow = host.start_with(&[("link_keys", "new:0123456789abcdef0123")]).await;
+    let (first, id, last) = (
+        store(&burrow.client, "first", "").await,
+        store(&burrow.client, "my photo", "tag=a%26b").await,
+        store(&burrow.client, "last", "").await,
+    );
+    let path = format!("/images/{id}");
+    let record = burrow.client.get(&path).await;
+    assert_eq!(record.json()["id"], id);
+    assert!(record.header("vary").contains("accept"));
+    let shown = page(&burrow.client, &path).await;
+    for part in [
+        "<bdi>my photo</bdi>",
+        record.json()["sha256"].as_str().unwrap(),
+        "image/png",
+        "/?tag=a%26b",
+        &format!("id=\"newer\" href=\"/images/{last}\""),
+        &format!("id=\"older\" href=\"/images/{first}\""),
+        &format!("src=\"/images/{id}/content\""),
+        &format!("action=\"/images/{id}/links\""),
+    ] {
+        assert!(shown.contains(part), "{part} is missing: {shown}");
+    }
+    let reply = submit(&burrow.client, &format!("{path}/links"), &[]).await;
+    let shown = reply.text();
+    assert_eq!(reply.status, 200, "{shown}");
+    let link = shown.split("value=\"").find(|value| value.contains("signature=")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(burrow.client.get(&link).await.body == fixture("photo.png"), "{link}");
+    // One that failed says why, and can be tried again.
+    let failed = burrow.client.add(&json!({ "url": "http://127.0.0.1:1/x.png" })).await;
+    burrow.client.settled(&failed).await;
+    let shown = page(&burrow.client, &format!("/images/{failed}")).await;
+    assert!(shown.contains("refused the connection") && shown.contains("Try again"), "{shown}");
+    assert!(!shown.contains("Rename"), "{shown}");
+    // What browsers do not show is shown as a small picture.
+    let tiff =
+        burrow.client.send(Method::POST, "/images", &[("content-type", "image/tiff")], fixture("photo.tiff")).await;
+    let shown = page(&burrow.client, tiff.header("location")).await;
+    assert!(shown.contains("/thumbnail?w=1280"), "{shown}");
+}
+
+pub async fn one_signs_in_to_change_something(host: Host) {
+    let settings = [("write_token", "the-write-token,other-token"), ("read_token", "the-read-token")];
+    let burrow = host.start_with(&settings).await;
+    let client = &burrow.client;
+    let asked = client.send(Method::GET, "/?q=x", &[BROWSER], "").await;
+    assert_eq!((asked.status.as_u16(), asked.header("content-type")), (401, "text/html; charset=utf-8"));
+    assert!(asked.header("www-authenticate").starts_with("Bearer"));
+    assert!(asked.text().contains("type=\"password\"") && asked.text().contains("value=\"/?q=x\""), "{}", asked.text());
+    let wrong = submit(client, "/session", &[("token", "something else"), ("back", "/stats")]).await;
+    assert!(wrong.status == 401 && wrong.header("set-cookie").is_empty(), "{}", wrong.text());
+    let sign_in = async |token: &str| {
+        let reply = submit(client, "/session", &[("token", token), ("back", "/stats")]).await;
+        assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/stats"));
+        let cookie = reply.header("set-cookie").to_owned();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(token),
+            "{cookie}"
+        );
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let reading = sign_in("the-read-token").await;
+    let with = async |cookie: &str, method: Method, path: &str, body: &str| {
+        client.send(method, path, &[FORM, BROWSER, ("cookie", cookie)], body.to_owned()).await
+    };
+    let page = with(&reading, Method::GET, "/", "").await;
+    assert_eq!(page.status, 200);
+    // Who may read only is asked for a token, and offered nothing else.
+    assert!(
+        page.text().contains("A token is needed to change") && !page.text().contains("id=\"add\""),
+        "{}",
+        page.text()
+    );
+    let form = "action=add&urls=http%3A%2F%2Fnobody.invalid%2F";
+    assert_eq!(with(&reading, Method::POST, "/gallery", form).await.status, 401);
+    let writing = sign_in("other-token").await;
+    let page = with(&writing, Method::GET, "/", "").await;
+    assert!(page.text().contains("id=\"add\"") && page.text().contains("Sign out"), "{}", page.text());
+    assert_eq!(with(&writing, Method::POST, "/gallery", form).await.status, 303);
+    assert_eq!(with(&format!("a=b; {writing}"), Method::GET, "/images", "").await.status, 200);
+    // A page of another site gets nothing done with somebody's cookie.
+    let headers = [FORM, ("cookie", writing.as_str()), ("sec-fetch-site", "cross-site")];
+    assert_eq!(client.send(Method::POST, "/gallery", &headers, form).await.status, 403);
+    for forged in ["burrow_token=", "burrow_token=b3RoZXItdG9rZW4x", "burrow_token=%00", "token=other-token"] {
+        assert_eq!(with(forged, Method::GET, "/images", "").await.status, 401, "{forged}");
+    }
+    let out = submit(client, "/session", &[]).await;
+    assert!(out.status == 303 && out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
+}
+
+pub async fn numbers_are_drawn(host: Host) {
+    let burrow = host.start().await;
+    assert!(page(&burrow.client, "/stats").await.contains("<strong>0</strong> images"));
+    for n in 0..3 {
+        let path = format!("/images?name={n}");
+        let reply = burrow.client.send(Method::POST, &path, &[("content-type", "image/bmp")], bitmap(90_000, n)).await;
+        assert_eq!(reply.status, 201);
+    }
+    store(&burrow.client, "x", "").await;
+    let shown = page(&burrow.client, "/stats").await;
+    for part in [
+        "<strong>4</strong> images",
+        "Original and stored bytes",
+        "Images over time",
+        "<td>4</td>",
+        "<span>bmp</span>",
+        "<span>png</span>",
+        "3 images, ",
+        "All images, by hour",
+    ] {
+        assert!(shown.contains(part), "{part} is missing: {shown}");
+    }
+    assert_eq!(burrow.client.get("/stats").await.json()["images"], 4);
+}
+
+pub async fn several_images_are_one_file(host: Host) {
+    let burrow = host.start().await;
+    let large = bitmap(700_000, 3);
+    let sent =
+        burrow.client.send(Method::POST, "/images?name=a.bmp", &[("content-type", "image/bmp")], large.clone()).await;
+    let ids = [
+        sent.json()["id"].as_str().unwrap().to_owned(),
+        store(&burrow.client, "../photo.png", "").await,
+        store(&burrow.client, "A.bmp", "").await,
+    ];
+    let query = ids.iter().map(|id| format!("id={id}")).collect::<Vec<_>>().join("&");
+    let reply = burrow.client.get(&format!("/archive?action=download&tags=&back=%2F&{query}")).await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "application/zip"));
+    assert_eq!(reply.header("content-length"), reply.body.len().to_string());
+    assert!(reply.body.len() < large.len(), "what is packed goes in as it is");
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("images.zip");
+    std::fs::write(&file, &reply.body).unwrap();
+    let extract = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1]) as z:\n    assert z.testzip() is None\n    z.extractall(sys.argv[2])\n    print(z.namelist())";
+    let out = here.path().join("out");
+    let ran =
+        tokio::process::Command::new("python3").args(["-c", extract]).arg(&file).arg(&out).output().await.unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), "['a.bmp', '_/photo.png', 'A (2).bmp']");
+    assert!(std::fs::read(out.join("a.bmp")).unwrap() == large);
+    assert!(std::fs::read(out.join("_/photo.png")).unwrap() == fixture("photo.png"));
+    for (query, status) in [
+        (String::new(), 422),
+        ("?id=x".into(), 422),
+        (format!("?id={}&x=1", ids[0]), 422),
+        ("?id=01a2046e-6b62-7a16-ac60-792e15ac0352".into(), 404),
+    ] {
+        assert_eq!(burrow.client.get(&format!("/archive{query}")).await.status, status, "{query}");
+    }
+}
+
+pub async fn failures_are_pages_for_browsers(host: Host) {
+    let burrow = host.start().await;
+    for (path, status, what) in [
+        ("/nothing/%3Cb%3E", 404, "there is nothing at this path"),
+        ("/images/01a2046e-6b62-7a16-ac60-792e15ac0352", 404, "no such image"),
+        ("/?limit=x", 422, "not a whole number"),
+        ("/image/nobody", 404, "no such image"),
+    ] {
+        let reply = burrow.client.send(Method::GET, path, &[BROWSER], "").await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("content-type")),
+            (status, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(reply.text().contains(what) && reply.text().contains("href=\"/problems/"), "{}", reply.text());
+        assert_eq!(reply.header("cache-control"), "no-store");
+        let reply = burrow.client.get(path).await;
+        assert!(reply.status == status && reply.header("content-type") == "application/problem+json", "{path}");
+    }
+    assert!(page(&burrow.client, "/problems/not-found").await.contains("There is no such image"));
+    assert_eq!(burrow.client.get("/problems/not-found").await.json()["title"], "Not found");
+}
+
+pub async fn pages_are_sent_compressed(host: Host) {
+    let burrow = host.start().await;
+    for n in 0..20 {
+        store(&burrow.client, &format!("image {n}"), "tag=x").await;
+    }
+    for path in ["/", "/assets/style.css", "/assets/select.js"] {
+        let plain = burrow.client.send(Method::GET, path, &[BROWSER], "").await;
+        let headers = [BROWSER, ("accept-encoding", "br, gzip")];
+        let packed = burrow.client.send(Method::GET, path, &headers, "").await;
+        assert_eq!((packed.header("content-encoding"), plain.header("content-encoding")), ("gzip", ""), "{path}");
+        assert_eq!(packed.header("content-length"), packed.body.len().to_string());
+        assert!(packed.header("vary").contains("accept-encoding") && plain.header("vary").contains("accept-encoding"));
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text, plain.text());
+        // One tag for both, for they say the same.
+        assert!(packed.header("etag").starts_with("W/") && packed.header("etag") == plain.header("etag"));
+        let again = [BROWSER, ("accept-encoding", "gzip"), ("if-none-match", plain.header("etag"))];
+        let again = burrow.client.send(Method::GET, path, &again, "").await;
+        assert!(again.status == 304 && again.body.is_empty() && again.header("content-encoding").is_empty(), "{path}");
+    }
+}
