@@ -192,10 +192,16 @@ impl Case {
             return Some(format!("the answer has {} bytes", reply.body.len()));
         }
         match status {
+            400.. if !reply.body.is_empty() && self.asks_for_a_page() => wrong_page(reply),
             400.. if !reply.body.is_empty() => self.wrong_problem(reply),
             400.. if !self.problem.is_empty() => Some("the answer has no body".into()),
             _ => None,
         }
+    }
+
+    fn asks_for_a_page(&self) -> bool {
+        let Request::Plain { headers, .. } = &self.request else { return false };
+        headers.contains(&("accept", "text/html".into()))
     }
 
     fn wrong_problem(&self, reply: &Reply) -> Option<String> {
@@ -237,6 +243,22 @@ impl Case {
         }
         (!text("field").starts_with(self.field)).then(|| "the field is another".into())
     }
+}
+
+/// A failure that is shown in a browser: a page with its sentence, in which nothing runs that was sent.
+fn wrong_page(reply: &Reply) -> Option<String> {
+    let (media_type, page) = (reply.header("content-type"), reply.text());
+    if media_type != "text/html; charset=utf-8" {
+        return Some(format!("the media type is {media_type}"));
+    }
+    if let Some(inside) = INSIDES.iter().find(|inside| page.contains(**inside)) {
+        return Some(format!("the page shows {inside}"));
+    }
+    let said = page.split_once("<p class=\"error\">").and_then(|(_, rest)| rest.split_once("</p>"));
+    if said.is_none_or(|(said, _)| said.len() < 20) {
+        return Some("the page says nothing of what is wrong".into());
+    }
+    page.contains("<script>").then(|| "the page has a script in it".into())
 }
 
 async fn send(client: &Client, request: &Request) -> Vec<Reply> {
