@@ -306,7 +306,7 @@ impl<P: Ports> Service<P> {
     fn admit(&self, target: &Target, method: &Method, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         let Settings { write_tokens, read_tokens, link_keys, cors_origins, .. } = &self.settings;
         let has_token = bearer(headers).is_some() || session::token(headers).is_some();
-        let holds = |tokens: &Tokens| self.holds(headers, tokens);
+        let holds = |tokens: &Tokens| session::holds_one_of(tokens, headers);
         if !matches!(*method, Method::GET | Method::HEAD) {
             cors_origins.check(headers)?;
             let admitted = write_tokens.is_empty() || holds(write_tokens) || target.route == Route::Session;

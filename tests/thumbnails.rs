@@ -112,7 +112,7 @@ pub async fn drawings_run_nothing(host: Host) {
     // One that is large is not sent where something small is wanted.
     let id = stored(&burrow, "image/svg+xml", drawing(1_200_000, 1)).await;
     let reply = thumbnail(&burrow, &id, "").await;
-    assert!(reply.body.len() < 2000 && reply.text().contains(">SVG+XML<"), "{}", reply.text());
+    assert!(reply.body.len() < 2000 && reply.text().contains(">SVG<"), "{}", reply.text());
 }
 
 pub async fn what_cannot_be_decoded_is_told(host: Host) {
@@ -120,7 +120,7 @@ pub async fn what_cannot_be_decoded_is_told(host: Host) {
     // The first bytes of a PNG say what it is, and how large; the rest is rubbish.
     let mut broken = fixture("photo.png");
     broken.truncate(60);
-    broken.extend([7; 3_000_000]);
+    broken.resize(broken.len() + 3_000_000, 7);
     // A header that promises far too much.
     let mut bomb = bitmap(5_000, 1);
     bomb[18..22].copy_from_slice(&30_000_i32.to_le_bytes());

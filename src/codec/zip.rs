@@ -139,8 +139,8 @@ fn dos_time(millis: u64) -> [u8; 4] {
     if year > 127 {
         return [0, 0, 0x21, 0];
     }
-    let clock = part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) / 2;
-    let date = year << 9 | part(time.month()) << 5 | part(time.day());
+    let clock = (part(time.hour()) << 11) | (part(time.minute()) << 5) | (part(time.second()) / 2);
+    let date = (year << 9) | (part(time.month()) << 5) | part(time.day());
     let ([a, b], [c, d]) = (clock.to_le_bytes(), date.to_le_bytes());
     [a, b, c, d]
 }

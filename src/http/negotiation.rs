@@ -78,9 +78,9 @@ pub(super) fn compress<P>(request: &HeaderMap, response: &mut Response<Body<P>>)
         return;
     }
     let Some(text) = response.body().text().filter(|text| text.len() >= MIN_COMPRESSED) else { return };
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to a Vec cannot fail.
-    let Ok(packed) = packer.write_all(text).and_then(|()| packer.finish()) else { return };
+    let Ok(packed) = encoder.write_all(text).and_then(|()| encoder.finish()) else { return };
     super::set(response.headers_mut(), header::CONTENT_ENCODING, "gzip");
     *response.body_mut() = packed.into();
 }

@@ -27,11 +27,11 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Whether changes are offered.
-    pub(super) fn may(&self) -> bool {
+    pub(super) fn may(self) -> bool {
         self.access != Access::SignedOut
     }
 
-    pub(super) fn is_signed_in(&self) -> bool {
+    pub(super) fn is_signed_in(self) -> bool {
         self.access == Access::SignedIn
     }
 }
@@ -48,6 +48,11 @@ impl From<u64> for Moment {
     fn from(millis: u64) -> Self {
         Self { stamp: timestamp(millis), text: readable(millis) }
     }
+}
+
+/// The format of a media type, by the name people know.
+pub(super) fn format_of(media_type: &str) -> &str {
+    media_type.trim_start_matches("image/").trim_start_matches("x-").trim_end_matches("+xml")
 }
 
 /// A page that says what went wrong.
@@ -70,7 +75,7 @@ struct Failed<'a> {
 struct About {
     frame: Frame,
     title: &'static str,
-    about: &'static str,
+    text: &'static str,
 }
 
 impl<P: Ports> Service<P> {
@@ -79,7 +84,7 @@ impl<P: Ports> Service<P> {
         let (title, about) = problem::about(kind)?;
         if wants_html(head.headers) {
             let frame = Frame { access: self.access(head.headers) };
-            return Ok(html(StatusCode::OK, &About { frame, title, about })?.into());
+            return Ok(html(StatusCode::OK, &About { frame, title, text: about })?.into());
         }
         let about = json!({ "type": format!("/problems/{kind}"), "title": title, "about": about });
         Ok(super::varying(response(StatusCode::OK, &about)).into())

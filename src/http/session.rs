@@ -38,21 +38,21 @@ pub(super) fn token(headers: &HeaderMap) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(value).ok()
 }
 
+/// Whether a request carries one of these tokens, as a bearer or in its cookie.
+pub(super) fn holds_one_of(tokens: &Tokens, headers: &HeaderMap) -> bool {
+    super::bearer(headers)
+        .map_or_else(|| token(headers).is_some_and(|token| tokens.hold(&token)), |token| tokens.hold(token))
+}
+
 impl<P: Ports> Service<P> {
     /// Whether whoever sent these headers may change something.
     pub(super) fn access(&self, headers: &HeaderMap) -> Access {
         let tokens = &self.settings.write_tokens;
-        match self.holds(headers, tokens) {
+        match holds_one_of(tokens, headers) {
             _ if tokens.is_empty() => Access::Open,
             true => Access::SignedIn,
             false => Access::SignedOut,
         }
-    }
-
-    /// Whether a request carries one of these tokens.
-    pub(super) fn holds(&self, headers: &HeaderMap, tokens: &Tokens) -> bool {
-        super::bearer(headers)
-            .map_or_else(|| token(headers).is_some_and(|token| tokens.hold(&token)), |token| tokens.hold(token))
     }
 
     /// `POST /session`: signs in with a `token`, or out without one; back to the page it came from.

@@ -4,6 +4,7 @@ use askama::Template;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::content::SANDBOX;
+use super::page::format_of;
 use super::problem::Problem;
 use super::{Answer, Head, Service, respond, set};
 use crate::ports::Ports;
@@ -48,8 +49,7 @@ impl<P: Ports> Service<P> {
         if content.size <= MAX_INSTEAD && browsers_show(content, head.headers) {
             return self.whole(head, image).await;
         }
-        let format = content.media_type.trim_start_matches("image/").trim_start_matches("x-");
-        let picture = NoPicture { format: &format.to_uppercase(), why: &why };
+        let picture = NoPicture { format: &format_of(&content.media_type).to_uppercase(), why: &why };
         let bytes = picture.render().map_err(|_| Problem::internal())?.into_bytes();
         let mut response = respond(StatusCode::OK, "image/svg+xml", bytes);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, SANDBOX);

@@ -113,28 +113,28 @@ async fn jpeg(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded
     }
     let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
     let target = target(size, orientation, width);
-    let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-    let (wide, high) = decoder.scale(side(target.0), side(target.1)).map_err(damaged)?;
-    let decoded = (u32::from(wide), u32::from(high));
+    let at_most = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
+    let (wide, high) = decoder.scale(at_most(target.0), at_most(target.1)).map_err(damaged)?;
+    let scaled = (u32::from(wide), u32::from(high));
     let coefficients = if info.coding_process == jpeg_decoder::CodingProcess::DctProgressive {
         coefficient_bytes(original, pixels(size))
     } else {
         0
     };
     // Each component, and all of them together.
-    check_memory(coefficients + 2 * pixels(decoded) * info.pixel_format.pixel_bytes() as u64)?;
+    check_memory(coefficients + 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64)?;
     decoder.set_max_decoding_buffer_size(usize::try_from(MAX_DECODED).unwrap_or(usize::MAX));
     let buffer = decoder.decode().map_err(damaged)?;
     clock.yield_now().await;
     let profile = decoder.icc_profile().filter(|_| info.pixel_format != PixelFormat::CMYK32);
-    let mut shrink = Shrink::new(decoded, target);
+    let mut shrink = Shrink::new(scaled, target);
     let layout = match info.pixel_format {
         PixelFormat::L8 => Layout::Colour(ColorType::L8),
         PixelFormat::L16 => Layout::Colour(ColorType::L16),
         PixelFormat::RGB24 => Layout::Colour(ColorType::Rgb8),
         PixelFormat::CMYK32 => Layout::Cmyk,
     };
-    push_rows(&mut shrink, &buffer, decoded.0, layout, clock).await;
+    push_rows(&mut shrink, &buffer, scaled.0, layout, clock).await;
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: false })
 }
 

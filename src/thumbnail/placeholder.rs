@@ -53,9 +53,9 @@ mod tests {
         }
         // Nor does anything else do harm.
         for n in 0..=255_u8 {
-            for length in 5..30 {
-                let _ = colours(&vec![n; length]);
-                let _ = colours(&(0..length).map(|at| n.wrapping_mul(at as u8 + 1)).collect::<Vec<_>>());
+            for length in 5..30_u8 {
+                let _ = colours(&vec![n; usize::from(length)]);
+                let _ = colours(&(0..length).map(|at| n.wrapping_mul(at + 1)).collect::<Vec<_>>());
             }
         }
     }

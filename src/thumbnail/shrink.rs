@@ -121,7 +121,7 @@ mod tests {
             let pixels = shrunk(size, target, |_, _| [1, 2, 3, 255]);
             assert!(pixels.width >= target.0 && pixels.height >= target.1, "{size:?}");
             assert!(pixels.width < 2 * target.0 || pixels.height < 2 * target.1, "{size:?}: {}", pixels.width);
-            assert_eq!(pixels.rgba.len() as u32, pixels.width * pixels.height * 4);
+            assert_eq!(pixels.rgba.len(), pixels.width as usize * pixels.height as usize * 4);
         }
     }
 }

@@ -6,7 +6,9 @@
 mod component;
 mod contract;
 mod host;
+mod python;
 mod run;
+mod server;
 mod torture;
 
 use std::process::ExitCode;

@@ -63,6 +63,11 @@ pub(super) fn bytes(count: u64) -> String {
     ByteSize(count).display().si().to_string()
 }
 
+/// A number of images.
+pub(super) fn images(count: u64) -> String {
+    if count == 1 { "1 image".into() } else { format!("{count} images") }
+}
+
 /// What is saved, in per cent.
 pub(super) fn saved(original: u64, stored: u64) -> u64 {
     100 * original.saturating_sub(stored) / original.max(1)

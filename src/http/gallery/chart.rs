@@ -60,9 +60,9 @@ pub(super) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
     let (Some(first), Some(last)) = (times.first(), times.last()) else { return ("", Vec::new()) };
     let days = first.until((Unit::Day, last)).map_or(0, |span| span.get_days());
     let unit = match days {
-        ..2 => Step::Hour,
-        ..40 => Step::Day,
-        ..1200 => Step::Month,
+        ..=1 => Step::Hour,
+        2..=39 => Step::Day,
+        40..=1199 => Step::Month,
         _ => Step::Year,
     };
     let mut columns: Vec<(DateTime, u64)> = Vec::new();

@@ -4,6 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use serde_json::json;
 
+use super::card::images;
 use crate::error::Error;
 use crate::http::json::response;
 use crate::http::multipart::split_tags;
@@ -51,6 +52,22 @@ struct Outcome {
     jobs: Vec<Job>,
 }
 
+impl Outcome {
+    /// Counts one in, and keeps the job that comes of it. An error of the server is one only while nothing was done: what
+    /// was is to be told, and its jobs are to begin.
+    fn note(&mut self, which: &str, result: Result<Option<Job>, Problem>) -> Result<(), Problem> {
+        match result {
+            Ok(job) => {
+                self.jobs.extend(job);
+                self.done += 1;
+            }
+            Err(problem) if problem.status().is_server_error() && self.done == 0 => return Err(problem),
+            Err(problem) => self.failures.push(format!("{which}: {}", problem.detail())),
+        }
+        Ok(())
+    }
+}
+
 /// What can be told of a form on the page that it leads back to.
 #[derive(Clone, Copy)]
 enum Told {
@@ -77,7 +94,7 @@ impl Told {
     }
 
     fn sentence(self, count: usize) -> String {
-        let images = if count == 1 { "1 image".into() } else { format!("{count} images") };
+        let images = images(count as u64);
         match self {
             Self::Added => format!("{images} on the way"),
             Self::Tagged => format!("{images} tagged"),
@@ -109,11 +126,22 @@ impl<P: Ports> Service<P> {
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
         form.check(&["action", "urls", "name", "tags", "back", "sure"], &["id"])?;
         let frame = Frame { access: self.access(head.headers) };
+        let label = Label::new(form.get("name"), &split_tags(form.get("tags").unwrap_or_default()))?;
         let outcome = match form.get("action") {
-            Some("add") => self.add_many(&form).await?,
-            Some("tag") => self.each(&form, Told::Tagged, async |id| self.tag(id, &form, true).await).await?,
-            Some("untag") => self.each(&form, Told::Untagged, async |id| self.tag(id, &form, false).await).await?,
-            Some("rename") => self.each(&form, Told::Renamed, async |id| self.rename(id, &form).await).await?,
+            Some("add") => self.add_many(&form, label).await?,
+            Some(action @ ("tag" | "untag")) => {
+                if label.tags.is_empty() {
+                    let detail = "there is no tag; give one or more, separated by commas";
+                    return Err(Problem::invalid("tags", detail));
+                }
+                let add = action == "tag";
+                let what = if add { Told::Tagged } else { Told::Untagged };
+                self.each(&form, what, async |id| self.tag(id, &label.tags, add).await).await?
+            }
+            Some("rename") => {
+                let edit = Edit::new(Some(label.name.as_deref().unwrap_or_default()), None)?;
+                self.each(&form, Told::Renamed, async |id| self.rename(id, &edit).await).await?
+            }
             Some("retry") => self.each(&form, Told::Retried, async |id| self.retry_one(id).await).await?,
             Some("delete") if form.get("sure").is_none() && wants_html(head.headers) => {
                 return Ok(html(StatusCode::OK, &self.question(frame, &form).await?)?.into());
@@ -143,27 +171,25 @@ impl<P: Ports> Service<P> {
     }
 
     /// Adds every line that holds something; of one that cannot be, the rest is added all the same.
-    async fn add_many(&self, form: &Query) -> Result<Outcome, Problem> {
+    async fn add_many(&self, form: &Query, label: Label) -> Result<Outcome, Problem> {
         let lines: Vec<&str> = form.get("urls").unwrap_or_default().split_whitespace().collect();
         if lines.is_empty() {
             return Err(Problem::invalid("urls", "there is no address; give one or more, a line each"));
         }
         check_count("urls", lines.len())?;
-        let tags = split_tags(form.get("tags").unwrap_or_default());
-        let name = form.get("name").filter(|_| lines.len() == 1);
-        let label = Label::new(name, &tags)?;
+        // One name for several would tell them apart no more.
+        let name = label.name.filter(|_| lines.len() == 1);
+        let label = Label { name, ..label };
         let mut outcome = Outcome { what: Told::Added, done: 0, failures: Vec::new(), jobs: Vec::new() };
         for line in lines {
-            match self.vault.draft_job(line, label.clone()) {
-                Ok(draft) => {
-                    let record = self.vault.accept(draft, self.worker()).await?;
-                    outcome.jobs.extend(self.job(&record));
-                    outcome.done += 1;
-                }
-                Err(error) => outcome.failures.push(format!("{}: {error}", shortened(line))),
-            }
+            outcome.note(shortened(line), self.add_one(line, label.clone()).await)?;
         }
         Ok(outcome)
+    }
+
+    async fn add_one(&self, url: &str, label: Label) -> Result<Option<Job>, Problem> {
+        let record = self.vault.accept(self.vault.draft_job(url, label)?, self.worker()).await?;
+        Ok(self.job(&record))
     }
 
     /// Does something to every image of a form; what one fails by keeps the others from nothing.
@@ -173,30 +199,15 @@ impl<P: Ports> Service<P> {
         what: Told,
         act: impl AsyncFn(ImageId) -> Result<Option<Job>, Problem>,
     ) -> Result<Outcome, Problem> {
-        let ids = ids(form)?;
         let mut outcome = Outcome { what, done: 0, failures: Vec::new(), jobs: Vec::new() };
-        for id in ids {
-            match act(id).await {
-                Ok(job) => {
-                    outcome.jobs.extend(job);
-                    outcome.done += 1;
-                }
-                // Nothing that all of them would not fail by.
-                Err(problem) if problem.status().is_client_error() => {
-                    outcome.failures.push(format!("{id}: {}", problem.detail()));
-                }
-                Err(problem) => return Err(problem),
-            }
+        for id in ids(form)? {
+            outcome.note(&id.to_string(), act(id).await)?;
         }
         Ok(outcome)
     }
 
     /// Adds tags to an image, or takes them off.
-    async fn tag(&self, id: ImageId, form: &Query, add: bool) -> Result<Option<Job>, Problem> {
-        let given = split_tags(form.get("tags").unwrap_or_default());
-        if given.is_empty() {
-            return Err(Problem::invalid("tags", "there is no tag; give one or more, separated by commas"));
-        }
+    async fn tag(&self, id: ImageId, given: &[String], add: bool) -> Result<Option<Job>, Problem> {
         loop {
             let before = self.vault.get(id).await?.tags;
             let kept = before.iter().filter(|tag| !given.contains(tag)).cloned();
@@ -212,9 +223,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    async fn rename(&self, id: ImageId, form: &Query) -> Result<Option<Job>, Problem> {
-        let edit = Edit::new(Some(form.get("name").unwrap_or_default()), None)?;
-        self.vault.edit(id, &edit, |_| Ok::<(), Problem>(())).await?;
+    async fn rename(&self, id: ImageId, edit: &Edit) -> Result<Option<Job>, Problem> {
+        self.vault.edit(id, edit, |_| Ok::<(), Problem>(())).await?;
         Ok(None)
     }
 

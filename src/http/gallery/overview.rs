@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use askama::Template;
 use http::StatusCode;
 
-use super::card::{bytes, saved};
+use super::card::{bytes, images, saved};
 use super::chart::{self, Bar, Column};
 use crate::error::Error;
-use crate::http::page::{Frame, Moment, html};
+use crate::http::page::{Frame, Moment, format_of, html};
 use crate::http::problem::Problem;
 use crate::http::{Answer, Head, Service};
 use crate::ports::Ports;
@@ -54,7 +54,7 @@ impl<P: Ports> Service<P> {
         let (mut created, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
         let is_all = self.newest(|time, media_type, size, stored_size| {
             created.push(time);
-            let format = formats.entry(media_type.trim_start_matches("image/").to_owned()).or_default();
+            let format = formats.entry(format_of(media_type).to_owned()).or_default();
             format.images += 1;
             format.original += size;
             format.stored += stored_size;
@@ -66,8 +66,8 @@ impl<P: Ports> Service<P> {
         formats.sort_by(|(a, one), (b, other)| other.images.cmp(&one.images).then_with(|| a.cmp(b)));
         let share = |(name, format): (String, Format)| {
             let text = format!(
-                "{} images, {} stored in {}, {} % saved",
-                format.images,
+                "{}, {} stored in {}, {} % saved",
+                images(format.images),
                 bytes(format.original),
                 bytes(format.stored),
                 saved(format.original, format.stored)

@@ -35,6 +35,8 @@ pub(super) struct Blobs {
 struct OneBlob<'a> {
     id: BlobId,
     keys: BlobKeys,
+    /// Whether something was drawn from it.
+    is_drawn: bool,
     /// The images that use it.
     images: &'a [(BlobId, ImageId)],
     manifest: Result<Option<Manifest>, Error>,
@@ -55,7 +57,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 let images = found.uses.get(first..).unwrap_or_default();
                 let images = images.chunk_by(|(a, _), (b, _)| a == b).next().unwrap_or_default();
                 let images = if images.first().is_some_and(|(blob, _)| *blob == id) { images } else { &[] };
-                let one = OneBlob { id, keys: keys.copied().unwrap_or_default(), images, manifest };
+                let is_drawn = survey.drawn.binary_search(&id).is_ok();
+                let one = OneBlob { id, keys: keys.copied().unwrap_or_default(), is_drawn, images, manifest };
                 if one.images.is_empty() {
                     self.unused(one, trash, &mut blobs).await?;
                 } else {
@@ -68,7 +71,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
 
     /// A blob that images use: it must be whole, and nobody may think that it is not used.
     async fn used(&mut self, one: OneBlob<'_>, trash: &Trashed, blobs: &mut Blobs) -> Result<(), Error> {
-        let (store, OneBlob { id, keys, images, manifest }) = (self.store, one);
+        let (store, OneBlob { id, keys, is_drawn, images, manifest }) = (self.store, one);
         self.verified.contents += 1;
         match manifest {
             Ok(Some(manifest)) => {
@@ -95,23 +98,23 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let detail = format!("blob {id} is in the trash, and {} use it", images.len());
             self.mend(FaultKind::Condemned, &Key::trash(seq), None, detail, how).await?;
         }
-        self.pictures(id, keys).await?;
+        if is_drawn {
+            self.pictures(id).await?;
+        }
         self.sharing(id, keys, images.len()).await
     }
 
-    /// What was made from a blob can be made again, if it is damaged.
-    async fn pictures(&mut self, id: BlobId, keys: BlobKeys) -> Result<(), Error> {
+    /// What was drawn from a blob can be drawn again, if it is damaged.
+    async fn pictures(&mut self, id: BlobId) -> Result<(), Error> {
         let store = self.store;
-        if keys.preview
-            && let Err(error) = store.load::<Preview>(&Key::preview(id)).await
-        {
+        if let Err(error) = store.load::<Preview>(&Key::preview(id)).await {
             self.forget(&Key::preview(id), error).await?;
         }
-        for key in WIDTHS.map(|width| Key::thumbnail(id, width)).iter().filter(|_| keys.thumbnails) {
-            if let Some(value) = store.ports.get(key).await?
-                && let Err(error) = decode_with::<Picture>(key, &value)
+        for key in WIDTHS.map(|width| Key::thumbnail(id, width)) {
+            if let Some(value) = store.ports.get(&key).await?
+                && let Err(error) = decode_with::<Picture>(&key, &value)
             {
-                self.forget(key, error).await?;
+                self.forget(&key, error).await?;
             }
         }
         Ok(())

@@ -20,6 +20,8 @@ pub(super) struct Survey {
     /// URLs that lead to images.
     pub(super) sources: Vec<Sha256Hex>,
     pub(super) blobs: BTreeMap<BlobId, BlobKeys>,
+    /// Blobs of which something was drawn.
+    pub(super) drawn: Vec<BlobId>,
     pub(super) digests: Vec<Sha256Hex>,
     pub(super) trash: Vec<u64>,
     /// Claims on removals, and on undoing.
@@ -40,9 +42,6 @@ pub(super) struct BlobKeys {
     /// Whether it has counters.
     pub(super) sharers: bool,
     pub(super) ended: bool,
-    /// Whether something was made from it.
-    pub(super) preview: bool,
-    pub(super) thumbnails: bool,
 }
 
 impl<P: Ports> Store<P> {
@@ -54,6 +53,7 @@ impl<P: Ports> Store<P> {
         tidy(&mut survey.names);
         tidy(&mut survey.namesakes);
         tidy(&mut survey.sources);
+        tidy(&mut survey.drawn);
         tidy(&mut survey.digests);
         tidy(&mut survey.trash);
         tidy(&mut survey.removals);
@@ -94,8 +94,10 @@ impl Survey {
             }
             Kind::Sharers(blob) => self.blob(blob).sharers = true,
             Kind::SharingEnded(blob) => self.blob(blob).ended = true,
-            Kind::Preview(blob) => self.blob(blob).preview = true,
-            Kind::Thumbnail(blob, _) => self.blob(blob).thumbnails = true,
+            Kind::Preview(blob) | Kind::Thumbnail(blob, _) => {
+                self.blob(blob);
+                self.drawn.push(blob);
+            }
             Kind::Digest(sha256) => self.digests.push(sha256),
             Kind::Name(name) => self.names.push(name),
             Kind::Namesake(name, n) => self.namesakes.push((name, n)),
