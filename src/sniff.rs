@@ -70,6 +70,29 @@ fn media_type(kind: ImageType) -> Option<&'static str> {
     })
 }
 
+/// What files of one of these media types end with: what people call the format.
+pub fn extension(media_type: &str) -> &str {
+    match media_type.trim_start_matches("image/").trim_start_matches("x-") {
+        "jpeg" => "jpg",
+        "svg+xml" => "svg",
+        "vnd.microsoft.icon" => "ico",
+        "heif" => "heic",
+        plain => plain,
+    }
+}
+
+/// The name of a file for an image: its own, with the extension of its media type unless it has one.
+pub fn file_name(name: &str, media_type: &str) -> String {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let has_one = file.rsplit_once('.').is_some_and(|(stem, end)| {
+        !stem.is_empty()
+            && (2..=5).contains(&end.len())
+            && end.starts_with(|first: char| first.is_ascii_alphabetic())
+            && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    if has_one { name.to_owned() } else { format!("{name}.{}", extension(media_type)) }
+}
+
 fn dimensions(start: &[u8]) -> Option<(u32, u32)> {
     let size = imagesize::blob_size(start).ok()?;
     Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
@@ -127,6 +150,23 @@ mod tests {
             "<svg:svg xmlns:svg='http://www.w3.org/2000/svg'/>",
         ] {
             assert_eq!(sniff(svg.as_bytes()).map(|s| s.media_type), Some("image/svg+xml"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn files_have_the_endings_that_people_know() {
+        for (name, media_type, file) in [
+            ("cat.png", "image/png", "cat.png"),
+            ("cat.JPG", "image/jpeg", "cat.JPG"),
+            ("photo.php", "image/gif", "photo.php"),
+            ("my cat", "image/jpeg", "my cat.jpg"),
+            ("v1.5", "image/svg+xml", "v1.5.svg"),
+            ("a. b", "image/vnd.microsoft.icon", "a. b.ico"),
+            (".png", "image/png", ".png.png"),
+            ("a.b/c", "image/x-qoi", "a.b/c.qoi"),
+            ("", "image/webp", ".webp"),
+        ] {
+            assert_eq!(file_name(name, media_type), file, "{name:?}");
         }
     }
 

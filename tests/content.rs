@@ -60,7 +60,7 @@ pub async fn content_says_what_it_is(host: Host) {
         ("vary", "accept-encoding".into()),
         ("x-content-type-options", "nosniff".into()),
         ("content-security-policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'".into()),
-        ("content-disposition", "inline; filename=\"caf__png\"; filename*=UTF-8''caf%C3%A9_png".into()),
+        ("content-disposition", "inline; filename=\"caf__png.png\"; filename*=UTF-8''caf%C3%A9_png.png".into()),
     ] {
         assert_eq!(reply.header(name), value, "{name}");
     }

@@ -173,7 +173,9 @@ pub async fn forms_do_what_they_say(host: Host) {
     for (fields, what) in [
         (&[("action", "delete")][..], "no image is selected"),
         (&[("action", "dig"), ("id", &a)], "only add, tag"),
-        (&[("action", "tag"), ("id", "x")], "is no id"),
+        (&[("action", "tag"), ("tags", "t"), ("id", "x")], "is no id"),
+        (&[("action", "tag"), ("id", &a)], "there is no tag"),
+        (&[("action", "rename"), ("name", " "), ("id", &a)], "name"),
         (&[("action", "add"), ("urls", " \n ")], "there is no address"),
         (&[("action", "add"), ("url", "x")], "not taken here"),
     ] {

@@ -12,6 +12,7 @@ use crate::codec::zip::{Entry, Method, Names, directory};
 use crate::key::ImageId;
 use crate::ports::Ports;
 use crate::record::ImageRecord;
+use crate::sniff::file_name;
 use crate::store::blob::{Blob, BlobReader, Form};
 
 /// Images looked up together.
@@ -50,7 +51,8 @@ fn zipped<P: Ports>(images: &[(ImageRecord, Blob<P>)]) -> Body<P> {
     for (record, blob) in images {
         let (method, content) = content(blob);
         let (packed, size) = (content.remaining(), blob.size(Form::Original));
-        let (name, crc32) = (names.path(&record.name), blob.crc32());
+        let media_type = record.content().map_or("", |content| &content.media_type);
+        let (name, crc32) = (names.path(&file_name(&record.name, media_type)), blob.crc32());
         let entry = Entry { name, method, crc32, packed, size, time: record.created };
         pieces.extend([Piece::Bytes(entry.header()), Piece::Content(content)]);
         entries.push(entry);

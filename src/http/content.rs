@@ -14,6 +14,7 @@ use super::{Answer, Body, Head, Piece, Service, digest, negotiation, set};
 use crate::codec::Codec;
 use crate::ports::Ports;
 use crate::record::{Content, ImageRecord};
+use crate::sniff::file_name;
 use crate::store::blob::{Blob, Form};
 
 /// Scripts inside an SVG must not run as if they were ours.
@@ -95,7 +96,12 @@ impl<P: Ports> Service<P> {
             ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
         }
         let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };
-        describe_whole(response.headers_mut(), content, form, disposition_of(disposition, &image.name));
+        describe_whole(
+            response.headers_mut(),
+            content,
+            form,
+            disposition_of(disposition, &file_name(&image.name, &content.media_type)),
+        );
         match ranges.as_deref() {
             Some([range]) => part(&mut response, &blob, form, range.clone(), size),
             // A part of several has no place for the coding, so they are sent of the original only.

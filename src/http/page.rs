@@ -50,11 +50,6 @@ impl From<u64> for Moment {
     }
 }
 
-/// The format of a media type, by the name people know.
-pub(super) fn format_of(media_type: &str) -> &str {
-    media_type.trim_start_matches("image/").trim_start_matches("x-").trim_end_matches("+xml")
-}
-
 /// A page that says what went wrong.
 #[derive(Template)]
 #[template(path = "problem.html")]

@@ -4,11 +4,11 @@ use askama::Template;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::content::SANDBOX;
-use super::page::format_of;
 use super::problem::Problem;
 use super::{Answer, Head, Service, respond, set};
 use crate::ports::Ports;
 use crate::record::{Content, ImageRecord};
+use crate::sniff::extension;
 use crate::thumbnail::WIDTHS;
 use crate::vault::Shown;
 
@@ -49,7 +49,7 @@ impl<P: Ports> Service<P> {
         if content.size <= MAX_INSTEAD && browsers_show(content, head.headers) {
             return self.whole(head, image).await;
         }
-        let picture = NoPicture { format: &format_of(&content.media_type).to_uppercase(), why: &why };
+        let picture = NoPicture { format: &extension(&content.media_type).to_uppercase(), why: &why };
         let bytes = picture.render().map_err(|_| Problem::internal())?.into_bytes();
         let mut response = respond(StatusCode::OK, "image/svg+xml", bytes);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, SANDBOX);

@@ -115,6 +115,8 @@ impl Visitor<'_> {
             }
             // Somebody who died began to answer it; a minute later another may.
             409 if order.key => {}
+            // Somebody else sent it too and was answered first, and what it made was removed since.
+            404 if order.key && !self.run.ledger().open.contains_key(&number) => {}
             _ => self.unexpected(&format!("order {number} ({})", order.kind), &reply),
         }
     }

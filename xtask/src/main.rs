@@ -3,8 +3,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it does")]
 
+mod browser;
 mod component;
 mod contract;
+mod flask;
 mod host;
 mod python;
 mod run;
@@ -19,6 +21,8 @@ cargo xtask <command>
   build              the component, target/burrow.wasm; sets up the toolchain for it if there is none
   serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
   test [-- ARGS]     builds all, then runs every test; ARGS go to `cargo test`, which then runs alone
+  browser [-- FILES] builds all, then tests the pages in Chromium: tests/browser/FILES, or all
+  flask              builds all, then tests examples/flask-frontend
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
   torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
   lint               clippy for the host and for the component, warnings denied
@@ -33,8 +37,15 @@ fn main() -> ExitCode {
         "serve" => component::build().and_then(|component| host::serve(&component, &rest)),
         "test" => component::build().and_then(|component| {
             host::test(&component, &rest)?;
-            if rest.is_empty() { contract::test(&component, &rest) } else { Ok(()) }
+            if !rest.is_empty() {
+                return Ok(());
+            }
+            contract::test(&component, &[])?;
+            flask::test(&component, &[])?;
+            browser::test(&component, &[])
         }),
+        "browser" => component::build().and_then(|component| browser::test(&component, &rest)),
+        "flask" => component::build().and_then(|component| flask::test(&component, &rest)),
         "contract" => component::build().and_then(|component| contract::test(&component, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
         "lint" => component::lint().and_then(|()| host::lint()),

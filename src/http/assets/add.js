@@ -108,15 +108,17 @@ addEventListener("paste", (event) => {
   if (event.clipboardData.files.length > 0) {
     event.preventDefault();
     send(event.clipboardData.files);
-  } else if (!event.target.closest?.("input, textarea")) {
-    addText(event.clipboardData.getData("text"));
+  } else if (!event.target.closest?.("input, textarea") && addText(event.clipboardData.getData("text"))) {
+    event.preventDefault();
   }
 });
 
+/** Puts the addresses of a text into the field; returns whether there were any. */
 function addText(text) {
   const lines = text.split(/\s+/).filter((line) => /^https?:\/\//.test(line));
-  if (lines.length === 0) return;
+  if (lines.length === 0) return false;
   const field = urls.elements.urls;
   field.value = [field.value.trim(), ...lines].filter(Boolean).join("\n");
   field.focus();
+  return true;
 }

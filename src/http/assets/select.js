@@ -6,6 +6,8 @@ import { act } from "./server.js";
 import { ask, tell, unlessUndone } from "./tell.js";
 
 const form = document.getElementById("selection");
+/** What was done by each action. */
+const DONE = { tag: "tagged", untag: "untagged", retry: "tried again", delete: "deleted" };
 let last = null;
 
 const images = (count) => (count === 1 ? "1 image" : `${count} images`);
@@ -36,7 +38,7 @@ addEventListener("keydown", (event) => {
 
 form.addEventListener("submit", async (event) => {
   const action = event.submitter?.value;
-  if (!["tag", "untag", "delete"].includes(action)) return;
+  if (!(action in DONE)) return;
   event.preventDefault();
   const ids = selected();
   if (ids.length === 0) return;
@@ -53,7 +55,7 @@ const fields = (ids) => ids.map((id) => ["id", id]);
 
 async function report({ done, failures }, action) {
   if (done > 0) {
-    tell(`${images(done)} ${action === "tag" ? "tagged" : "untagged"}.`);
+    tell(`${images(done)} ${DONE[action]}.`);
     form.reset();
   }
   if (failures.length > 0) tell(failures.slice(0, 3).join("; "));
@@ -66,7 +68,7 @@ async function remove(ids) {
   cards.forEach((one) => one.classList.add("going"));
   const done = (options) => act([["action", "delete"], ["sure", "yes"], ...fields(ids)], options);
   try {
-    const deleted = await unlessUndone(`${images(ids.length)} deleted.`, done);
+    const deleted = await unlessUndone(`${images(ids.length)} ${DONE.delete}.`, done);
     cards.forEach((one) => (deleted ? one.remove() : one.classList.remove("going")));
   } catch (error) {
     cards.forEach((one) => one.classList.remove("going"));

@@ -42,6 +42,8 @@ export function ask(question, yes) {
       button.textContent = label;
       button.value = value;
       button.className = style;
+      // Enter alone loses nothing.
+      button.autofocus = value === "no";
       row.append(button);
     }
     dialog.append(text, row);

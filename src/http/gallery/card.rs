@@ -56,6 +56,11 @@ impl Card {
     pub(super) fn is_ready(&self) -> bool {
         self.status == "ready"
     }
+
+    /// Whether nothing is under way with it, so that it can be selected.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_ready() || self.error.is_some()
+    }
 }
 
 /// A number of bytes for people.

@@ -8,11 +8,12 @@ use http::StatusCode;
 use super::card::{bytes, images, saved};
 use super::chart::{self, Bar, Column};
 use crate::error::Error;
-use crate::http::page::{Frame, Moment, format_of, html};
+use crate::http::page::{Frame, Moment, html};
 use crate::http::problem::Problem;
 use crate::http::{Answer, Head, Service};
 use crate::ports::Ports;
 use crate::record::Status;
+use crate::sniff::extension;
 use crate::vault::{Filter, MAX_PAGE, Order, Statistics};
 
 /// Images that are looked at for the charts of times and formats: the newest, so that a page costs the same whatever is in
@@ -54,7 +55,7 @@ impl<P: Ports> Service<P> {
         let (mut created, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
         let is_all = self.newest(|time, media_type, size, stored_size| {
             created.push(time);
-            let format = formats.entry(format_of(media_type).to_owned()).or_default();
+            let format = formats.entry(extension(media_type).to_owned()).or_default();
             format.images += 1;
             format.original += size;
             format.stored += stored_size;

@@ -1,0 +1,68 @@
+// Who may do what: pages ask for the token where one is needed, and keep it in a cookie that scripts cannot read.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { pictures, world } from "./browser.js";
+import { bitmap, fixture } from "./origin.js";
+
+const field = (page) => page.getByLabel(/token/i);
+
+async function signIn(page, token) {
+  await field(page).fill(token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+describe("where changes need a token", () => {
+  const here = world({ write_token: "let-me-write" });
+
+  test("everybody may look; who signs in may change, until signing out", async (t) => {
+    await here.burrow.store(await fixture("photo.png"), "open");
+    const context = await here.context(t);
+    const page = await context.newPage();
+    await page.goto("/");
+    await pictures(page);
+    assert.equal(await page.locator("#add").count(), 0);
+    await signIn(page, "wrong");
+    await page.getByText("token").first().waitFor();
+    assert.equal((await context.cookies()).length, 0);
+    await signIn(page, "let-me-write");
+    await page.waitForURL(here.burrow.url + "/");
+    await page.getByLabel("Addresses of images").fill(here.origin.serve("/in.bmp", bitmap(1)));
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.locator("#grid > li").nth(1).waitFor();
+    const [cookie] = await context.cookies();
+    assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
+    assert.equal(await page.evaluate(() => document.cookie), "");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await field(page).waitFor();
+    assert.equal((await context.cookies()).length, 0);
+    assert.equal(await page.getByRole("checkbox").count() > 0, true);
+  });
+
+  test("who was signed out meanwhile is told what to do", async (t) => {
+    const context = await here.context(t);
+    const page = await context.newPage();
+    await page.goto("/");
+    await signIn(page, "let-me-write");
+    await page.getByLabel("Addresses of images").fill("https://pictures.example/x.png");
+    await context.clearCookies();
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByText("load the page again and sign in").waitFor();
+  });
+});
+
+describe("where looking needs a token", () => {
+  const here = world({ read_token: "let-me-read", write_token: "let-me-write" });
+
+  test("nothing is shown before; pictures come by the cookie after", async (t) => {
+    const image = await here.burrow.store(await fixture("photo.png"), "secret");
+    const page = await here.open(t, `/images/${image.id}`);
+    assert.ok(!(await page.content()).includes("secret"));
+    await signIn(page, "let-me-read");
+    // Back to where one wanted to go.
+    await page.getByRole("heading", { name: "secret" }).waitFor();
+    await pictures(page);
+    assert.equal(await page.getByRole("button", { name: "Delete…" }).count(), 0);
+  });
+});

@@ -1,0 +1,98 @@
+// A browser that looks at a Burrow, and at what no page may do.
+
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+import { Burrow } from "./burrow.js";
+import { Origin } from "./origin.js";
+
+const SCREENSHOTS = fileURLToPath(new URL("../../target/browser/screenshots/", import.meta.url));
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** A Burrow, an origin and a browser, there for all tests of a file; `prepare` fills the vault. */
+export function world(settings, prepare = async () => {}) {
+  const here = {};
+  before(async () => {
+    here.burrow = await Burrow.start(settings);
+    here.origin = await Origin.start();
+    here.browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+    await prepare(here);
+  });
+  after(async () => {
+    await here.browser?.close();
+    await here.origin?.end();
+    await here.burrow?.end();
+  });
+  /** A new window, with cookies of its own; closed after the test. */
+  here.context = async (test, options = {}) => {
+    const context = await here.browser.newContext({ baseURL: here.burrow.url, ...options });
+    context.setDefaultTimeout(15_000);
+    const wrong = [];
+    context.on("page", (page) => watch(page, here.burrow.url, wrong));
+    test.after(async () => {
+      await context.close();
+      assert.deepEqual(wrong, []);
+    });
+    return context;
+  };
+  /** A page in a new window. */
+  here.open = async (test, path = "/", options) => {
+    const page = await (await here.context(test, options)).newPage();
+    await page.goto(path);
+    return page;
+  };
+  return here;
+}
+
+/** Notes errors of scripts, what the policy refused, and whatever is asked of anybody but Burrow. */
+function watch(page, url, wrong) {
+  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => {
+    if (dialog.type() !== "beforeunload") wrong.push(`a script ran: ${dialog.message()}`);
+    dialog.accept();
+  });
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrong.push(message.text());
+  });
+  page.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (origin !== url && protocol.startsWith("http")) wrong.push(`asked elsewhere: ${request.url()}`);
+  });
+}
+
+/** Keeps a picture of what is seen, for people to look at. */
+export async function screenshot(page, name, options = {}) {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: `${SCREENSHOTS}${name}.png`, ...options });
+}
+
+/** Waits until something holds. */
+export async function until(holds, what) {
+  for (const end = Date.now() + 20_000; Date.now() < end; ) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`it does not come to this: ${what}`);
+}
+
+/** Waits until all pictures that are in view are there. */
+export function pictures(page) {
+  const all = () =>
+    page.evaluate(() => {
+      const seen = [...document.querySelectorAll("img")].filter((one) => one.getBoundingClientRect().top < innerHeight);
+      return seen.every((one) => one.complete && one.naturalWidth > 0);
+    });
+  return until(all, "every picture is shown");
+}

@@ -1,0 +1,109 @@
+// A running Burrow over an empty store: the native host that BURROW names, or Spin where BURROW_SPIN names one.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const MANIFEST = fileURLToPath(new URL("../../spin.toml", import.meta.url));
+
+export class Burrow {
+  /** Starts it; private addresses are allowed, for the origin of a test has one. */
+  static async start(settings = {}) {
+    const burrow = new Burrow();
+    burrow.settings = { allow_private_network: "true", ...settings };
+    burrow.directory = await mkdtemp(join(tmpdir(), "burrow-"));
+    burrow.port = await freePort();
+    burrow.url = `http://127.0.0.1:${burrow.port}`;
+    await burrow.startAgain();
+    return burrow;
+  }
+
+  /** Starts it over the same store and at the same address, after it stopped. */
+  async startAgain() {
+    const listen = `127.0.0.1:${this.port}`;
+    const settings = Object.entries(this.settings);
+    const spin = process.env.BURROW_SPIN;
+    const [program, args, env] = spin
+      ? [
+          spin,
+          ["up", "--from", MANIFEST, "--listen", listen, "--state-dir", this.directory].concat(
+            settings.flatMap(([name, value]) => ["--variable", `${name}=${value}`]),
+          ),
+          {},
+        ]
+      : [
+          process.env.BURROW,
+          ["--store", this.directory, "serve", "--listen", listen],
+          Object.fromEntries(settings.map(([name, value]) => [`BURROW_${name.toUpperCase()}`, value])),
+        ];
+    const stdio = ["ignore", "pipe", process.env.BURROW_LOUD ? "inherit" : "ignore"];
+    this.process = spawn(program, args, { env: { ...process.env, ...env }, stdio });
+    this.ended = new Promise((resolve) => this.process.once("exit", resolve));
+    const serves = new Promise((resolve, reject) => {
+      createInterface(this.process.stdout).on("line", (line) => line.startsWith("Serving ") && resolve());
+      this.ended.then((code) => reject(new Error(`Burrow stopped before it was ready (${code})`)));
+      this.process.once("error", reject);
+    });
+    await serves;
+  }
+
+  /** Stops it. */
+  async stop() {
+    this.process.kill("SIGINT");
+    await this.ended;
+  }
+
+  /** Stops it, and throws its store away. */
+  async end() {
+    await this.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Asks its API; fails unless it answers well. */
+  async ask(path, { headers, ...options } = {}) {
+    const token = this.settings.write_token;
+    const authorization = token ? { authorization: `Bearer ${token}` } : {};
+    const response = await fetch(this.url + path, { ...options, headers: { ...authorization, ...headers } });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+
+  /** Stores bytes; returns the image. */
+  async store(bytes, name, tags = []) {
+    const query = new URLSearchParams([["name", name], ...tags.map((tag) => ["tag", tag])]);
+    const headers = { "content-type": "application/octet-stream" };
+    return (await this.ask(`/images?${query}`, { method: "POST", headers, body: bytes })).json();
+  }
+
+  /** Gives it a job. */
+  async add(url, name, tags = []) {
+    const body = JSON.stringify({ url, name, tags });
+    return (await this.ask("/images", { method: "POST", headers: { "content-type": "application/json" }, body })).json();
+  }
+
+  /** The image, or nothing if it is not there. */
+  async image(id) {
+    const list = await this.images();
+    return list.find((image) => image.id === id);
+  }
+
+  /** The newest images. */
+  async images() {
+    return (await (await this.ask("/images?limit=1000")).json()).images;
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,81 @@
+// The page stays true: in two tabs, while Burrow cannot be reached, and after.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { until, world } from "./browser.js";
+import { bitmap } from "./origin.js";
+
+const here = world();
+
+const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
+const offline = (page) => page.getByText("Burrow cannot be reached.");
+
+test("what one tab does the other shows", async (t) => {
+  const context = await here.context(t);
+  const [one, other] = [await context.newPage(), await context.newPage()];
+  await Promise.all([one.goto("/"), other.goto("/")]);
+  await other.getByText("Nothing here yet.").waitFor();
+  const { url, open } = here.origin.gated("/tabs.bmp", bitmap(1));
+  await one.getByLabel("Addresses of images").fill(url);
+  await one.getByRole("button", { name: "Add" }).click();
+  await card(one, "tabs.bmp").waitFor();
+  // Tabs ask when they are looked at.
+  const look = () => other.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await look();
+  await card(other, "tabs.bmp").getByText(/Waiting|Being fetched/).waitFor();
+  open();
+  await card(other, "tabs.bmp").locator("img").waitFor();
+  await card(other, "tabs.bmp").getByRole("link").first().click();
+  await other.getByLabel("Name").fill("renamed");
+  await other.getByRole("button", { name: "Rename" }).click();
+  await other.getByRole("heading", { name: "renamed" }).waitFor();
+  await one.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await card(one, "renamed").waitFor();
+  assert.equal(await one.locator("#grid > li").count(), 1);
+});
+
+test("an image that was deleted elsewhere vanishes, and its page says that it is gone", async (t) => {
+  const image = await here.burrow.store(bitmap(2), "short-lived");
+  const page = await here.open(t);
+  await card(page, "short-lived").waitFor();
+  await here.burrow.ask(`/images/${image.id}`, { method: "DELETE" });
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await until(async () => (await card(page, "short-lived").count()) === 0, "the card is gone");
+  await page.goto(`/images/${image.id}`);
+  await page.getByText("no such image").or(page.getByText("There is no")).first().waitFor();
+});
+
+test("a browser that goes offline says so, and comes back by itself", async (t) => {
+  const context = await here.context(t);
+  const page = await context.newPage();
+  await page.goto("/");
+  await context.setOffline(true);
+  await offline(page).waitFor();
+  await page.getByLabel("Addresses of images").fill("https://pictures.example/x.png");
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByText("That could not be added").waitFor();
+  // What was typed is not lost.
+  assert.equal(await page.getByLabel("Addresses of images").inputValue(), "https://pictures.example/x.png");
+  await here.burrow.store(bitmap(3), "while offline");
+  await context.setOffline(false);
+  await card(page, "while offline").waitFor();
+  await offline(page).waitFor({ state: "hidden" });
+});
+
+test("Burrow stops and starts again: the page goes on, and so do jobs", async (t) => {
+  const { url, open } = here.origin.gated("/held.bmp", bitmap(4));
+  const page = await here.open(t);
+  await page.getByLabel("Addresses of images").fill(url);
+  await page.getByRole("button", { name: "Add" }).click();
+  await card(page, "held.bmp").waitFor();
+  here.burrow.process.kill("SIGKILL");
+  await here.burrow.stop();
+  await offline(page).waitFor();
+  open();
+  await here.burrow.startAgain();
+  await here.burrow.ask("/jobs/resume", { method: "POST" });
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await offline(page).waitFor({ state: "hidden" });
+  await card(page, "held.bmp").locator("img").waitFor();
+});

@@ -1,0 +1,65 @@
+//! Whether people can use the pages: tests/browser drives a real browser.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::component::install;
+use crate::host;
+use crate::run::{output, root, run, say};
+
+/// Programs, and the Debian packages they are in.
+const NEEDED: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("/usr/bin/chromium", "chromium")];
+
+/// Letters for what tests type, and for names that hold no letters.
+const FONTS: [&str; 2] = ["fonts-dejavu-core", "fonts-noto-color-emoji"];
+
+/// Builds `burrow`, and runs the tests of the pages, or those in the files that `args` name; on Spin too where
+/// `BURROW_SPIN` names one.
+pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
+    let burrow = host::build_for_tests(component)?;
+    let missing = NEEDED.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
+    let packages: Vec<&str> = missing.map(|(_, package)| *package).chain(FONTS).collect();
+    install(&packages)?;
+    set_up()?;
+    let files = if args.is_empty() { all()? } else { args.to_vec() };
+    let tests = || {
+        let mut node = Command::new("node");
+        node.args(["--test", "--test-concurrency=1", "--test-timeout=300000"])
+            .args(&files)
+            .env("BURROW", &burrow)
+            .current_dir(folder());
+        node
+    };
+    say("testing the pages in a browser");
+    run(tests().env_remove("BURROW_SPIN"))?;
+    if std::env::var_os("BURROW_SPIN").is_some() {
+        say("testing the pages of Spin in a browser");
+        run(&mut tests())?;
+    }
+    Ok(())
+}
+
+fn folder() -> PathBuf {
+    root().join("tests/browser")
+}
+
+fn all() -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(folder()).map_err(|error| format!("cannot read {}: {error}", folder().display()))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut files: Vec<String> = names.filter(|name| name.ends_with(".test.js")).collect();
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Installs what package-lock.json says, unless that is there.
+fn set_up() -> Result<(), String> {
+    let (lock, stamp) = (folder().join("package-lock.json"), folder().join("node_modules/installed"));
+    let wanted = fs::read(&lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
+    if fs::read(&stamp).ok() == Some(wanted) {
+        return Ok(());
+    }
+    say("setting up what drives the browser");
+    run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder()))?;
+    fs::copy(&lock, &stamp).map(|_| ()).map_err(|error| format!("cannot write {}: {error}", stamp.display()))
+}
