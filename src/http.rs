@@ -37,8 +37,9 @@ use crate::ports::{ByteSource, Ports};
 use crate::store::blob::BlobReader;
 use crate::vault::Vault;
 use conditional::{Validators, Verdict};
-use cors::Origins;
+use cors::{Origins, Site};
 use links::LinkKeys;
+use page::Asked;
 use problem::Problem;
 use route::{Query, Route, Target};
 use token::{Tokens, bearer};
@@ -212,7 +213,11 @@ impl<P: Ports> Service<P> {
             Err(mut problem) => {
                 let log = problem.take_cause();
                 let response = if negotiation::wants_html(&headers) {
-                    page::failed(problem, self.access(&headers), &path_and_query)
+                    page::failed(
+                        problem,
+                        self.frame(&headers),
+                        &Asked { method: &method, target: &path_and_query, headers: &headers },
+                    )
                 } else {
                     problem.into_response()
                 };
@@ -308,8 +313,12 @@ impl<P: Ports> Service<P> {
         let has_token = bearer(headers).is_some() || session::token(headers).is_some();
         let holds = |tokens: &Tokens| session::holds_one_of(tokens, headers);
         if !matches!(*method, Method::GET | Method::HEAD) {
-            cors_origins.check(headers)?;
-            let admitted = write_tokens.is_empty() || holds(write_tokens) || target.route == Route::Session;
+            let site = cors_origins.check(headers)?;
+            let admitted = write_tokens.is_empty()
+                || match site {
+                    Site::Ours => holds(write_tokens) || target.route == Route::Session,
+                    Site::Allowed => bearer(headers).is_some_and(|token| write_tokens.hold(token)),
+                };
             return if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) };
         }
         if let Route::Content(id) = target.route {

@@ -54,7 +54,12 @@ pub fn parse(text: &str) -> Result<Url, Error> {
     if text.len() > MAX_URL_BYTES {
         return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
     }
-    Url::parse(text.trim()).map_err(|error| invalid(format!("not a URL: {error}")))
+    Url::parse(text.trim()).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => {
+            invalid("not a URL: it begins with neither http:// nor https://".into())
+        }
+        error => invalid(format!("not a URL: {error}")),
+    })
 }
 
 fn invalid(reason: String) -> Error {

@@ -89,9 +89,19 @@ pub trait Random {
 pub trait Packers {
     /// Packs a block into one gzip stream, as `codec.pack` does; none if that could not be done.
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>>;
-    /// Has the small picture of an image drawn by another instance. True: it has come to an end, and has stored what came of
-    /// it; false: it died; none if there is no other.
-    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<bool>;
+    /// Has the small picture of an image drawn by another instance; none if there is no other.
+    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<Elsewhere>;
+}
+
+/// What came of work that another instance was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It came to an end, and has stored what came of it.
+    Ended,
+    /// The instance died of it, or took too long.
+    Died,
+    /// All others have too much to do.
+    Busy,
 }
 
 /// All of them, behind one cheap handle.

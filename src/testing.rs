@@ -15,7 +15,7 @@ use crate::codec::gzip::Pack;
 use crate::download::FetchError;
 use crate::error::{Error, KvError};
 use crate::key::{ImageId, Key};
-use crate::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
+use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
 use crate::vault::{Settings, Vault};
 
 /// When tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
@@ -44,7 +44,7 @@ struct Shared {
     /// Blocks that others were asked to pack.
     helped: Cell<u64>,
     /// What comes of it when others are asked to draw.
-    draws_elsewhere: Cell<Option<bool>>,
+    draws_elsewhere: Cell<Option<Elsewhere>>,
 }
 
 impl World {
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// What comes of it when others are asked to draw.
-    pub(crate) fn draws_elsewhere(&self, what: Option<bool>) {
+    pub(crate) fn draws_elsewhere(&self, what: Option<Elsewhere>) {
         self.0.draws_elsewhere.set(what);
     }
 
@@ -204,7 +204,7 @@ impl Packers for World {
         pack.finish().ok().filter(|_| number % 5 != 4)
     }
 
-    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<bool> {
+    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<Elsewhere> {
         self.0.draws_elsewhere.get()
     }
 }

@@ -5,10 +5,12 @@
 //!          -> JPEG, or WebP without loss where something is transparent (encode), and a placeholder
 //! ```
 //! No more of the pixels is held than the decoder needs: rows of PNG one by one, of JPEG an eighth of each side where that
-//! is enough; other formats whole, up to [`MAX_DECODED`]. Others run between the steps.
+//! is enough; other formats whole, up to [`MAX_MEMORY`]. Others run between the steps.
 
 mod decode;
+pub mod drawing;
 mod encode;
+mod jpeg;
 pub mod placeholder;
 mod shrink;
 
@@ -26,8 +28,13 @@ pub const WIDTHS: [u32; 4] = [160, 320, 640, 1280];
 /// The largest original that is decoded, in bytes: it is in memory whole.
 pub const MAX_ORIGINAL: u64 = 32 * 1024 * 1024;
 
-/// The most memory that a decoder may take for pixels, in bytes: an instance has 128 MiB on some hosts.
-const MAX_DECODED: u64 = 64 * 1024 * 1024;
+/// The most memory for an original and all that its decoder takes, in bytes, of the 128 MiB that an instance has on some
+/// hosts: in an instance of its own, and where others have to have room.
+const MAX_MEMORY: u64 = 100 * 1024 * 1024;
+const MAX_MEMORY_AMONG_OTHERS: u64 = 80 * 1024 * 1024;
+
+/// The most scans of a JPEG: each takes as long as the whole of another. Encoders make a dozen.
+const MAX_SCANS: u32 = 64;
 
 /// The most pixels of an image that is decoded row by row.
 const MAX_PIXELS: u64 = 100_000_000;
@@ -38,6 +45,11 @@ const MAX_WEBP_AMONG_OTHERS: u64 = 3_000_000;
 
 /// The largest thumbnail, in bytes: one value of the store.
 pub const MAX_THUMBNAIL: usize = 240 * 1024;
+
+/// Whether a format is one that is decoded here.
+pub fn is_decoded(media_type: &str) -> bool {
+    decode::DECODED.contains(&media_type)
+}
 
 /// A small picture.
 #[derive(Clone, Debug, PartialEq, Eq)]

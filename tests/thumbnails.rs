@@ -109,10 +109,15 @@ pub async fn drawings_run_nothing(host: Host) {
         policy.contains("sandbox") && !policy.contains("allow-scripts") && policy.contains("default-src 'none'"),
         "{policy}"
     );
-    // One that is large is not sent where something small is wanted.
-    let id = stored(&burrow, "image/svg+xml", drawing(1_200_000, 1)).await;
-    let reply = thumbnail(&burrow, &id, "").await;
-    assert!(reply.body.len() < 2000 && reply.text().contains(">SVG<"), "{}", reply.text());
+    // One that is large is not sent where something small is wanted, nor one that would keep the browser busy.
+    let each = |n: u32| format!("<g id='a{n}'>{}</g>", format!("<use href='#a{}'/>", n - 1).repeat(10));
+    let bomb: String = (1..10).map(each).collect();
+    let bomb = format!("<svg xmlns='http://www.w3.org/2000/svg'><circle id='a0' r='9'/>{bomb}</svg>");
+    for svg in [drawing(1_200_000, 1), bomb.into_bytes()] {
+        let id = stored(&burrow, "image/svg+xml", svg).await;
+        let reply = thumbnail(&burrow, &id, "").await;
+        assert!(reply.body.len() < 2000 && reply.text().contains(">SVG<"), "{}", reply.text());
+    }
 }
 
 pub async fn what_cannot_be_decoded_is_told(host: Host) {
@@ -120,7 +125,6 @@ pub async fn what_cannot_be_decoded_is_told(host: Host) {
     // The first bytes of a PNG say what it is, and how large; the rest is rubbish.
     let mut broken = fixture("photo.png");
     broken.truncate(60);
-    broken.resize(broken.len() + 3_000_000, 7);
     // A header that promises far too much.
     let mut bomb = bitmap(5_000, 1);
     bomb[18..22].copy_from_slice(&30_000_i32.to_le_bytes());

@@ -141,7 +141,7 @@ pub async fn several_files_are_stored_at_once(host: Host) {
         assert!(client.content(image["id"].as_str().unwrap()).await == bytes, "{name}");
     }
     let reply = post(client, "/images", &[MULTIPART, ("accept", "text/html")], body).await;
-    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/"));
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/?told=stored&count=3"));
 }
 
 pub async fn several_files_are_stored_all_or_none(host: Host) {

@@ -61,7 +61,10 @@ struct Packers {
 const PACKERS: &str = "packers.burrow.internal";
 
 /// Time to draw a thumbnail: decoders take a second or two at most.
-const DRAWING: Duration = Duration::from_secs(20);
+const DRAWING: Duration = Duration::from_secs(10);
+
+/// Time that a thumbnail waits for its turn to be drawn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// The largest block that is packed elsewhere, in bytes.
 const BLOCK: usize = 1024 * 1024;
@@ -154,11 +157,15 @@ impl Packers {
         Ok(answer(StatusCode::OK, packed))
     }
 
-    /// Draws a thumbnail in another instance, which stores it: 204 if that came to an end, 500 if the instance died.
+    /// Draws a thumbnail in another instance, which stores it: 204 if that came to an end, 500 if the instance died, 503 if
+    /// there was no turn for it.
     async fn draw(&self, id: &str, width: &str) -> Result<http::Response<WasiBody>, Error> {
         let width = width.parse().map_err(|_| Error::HttpRequestDenied)?;
+        let Ok(turn) = tokio::time::timeout(TURN, self.drawing.acquire()).await else {
+            return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
+        };
         // It is never closed.
-        let _turn = self.drawing.acquire().await.map_err(|_| Error::HttpRequestDenied)?;
+        let _turn = turn.map_err(|_| Error::HttpRequestDenied)?;
         let drawn = tokio::time::timeout(DRAWING, self.burrow.thumbnail(id, width)).await;
         let drawn = drawn.unwrap_or(Err(crate::Error::TooLong(DRAWING)));
         match drawn {

@@ -150,23 +150,35 @@ fn dos_time(millis: u64) -> [u8; 4] {
 pub struct Names(std::collections::HashSet<String>);
 
 impl Names {
-    /// The path of the next file, which is called that.
+    /// The path of the next file, which is called that: one that every system takes, in no folder.
     pub fn path(&mut self, name: &str) -> String {
-        let part =
-            |part: &str| if matches!(part, "." | "..") { "_".to_owned() } else { part.replace(['\\', ':'], "_") };
-        let parts: Vec<String> = name.split('/').filter(|part| !part.is_empty()).map(part).collect();
-        let path = if parts.is_empty() { "image".into() } else { parts.join("/") };
+        let name = name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_");
+        // Windows takes no notice of these.
+        let name = name.trim_start().trim_end_matches([' ', '.']);
+        let stem = name.split('.').next().unwrap_or_default().trim_end();
+        let path = if name.is_empty() {
+            "image".into()
+        } else if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(stem)) {
+            format!("_{name}")
+        } else {
+            name.to_owned()
+        };
         // Some systems take names for the same that differ in case alone.
         if self.0.insert(path.to_lowercase()) {
             return path;
         }
-        let file = path.rfind('/').map_or(0, |slash| slash + 1);
-        let dot = path.rfind('.').filter(|dot| *dot > file).unwrap_or(path.len());
+        let dot = path.rfind('.').filter(|dot| *dot > 0).unwrap_or(path.len());
         let (stem, extension) = path.split_at(dot);
         let mut paths = (2..).map(|n| format!("{stem} ({n}){extension}"));
         paths.find(|path| self.0.insert(path.to_lowercase())).unwrap_or(path)
     }
 }
+
+/// Names of devices, on Windows.
+const RESERVED: [&str; 22] = [
+    "aux", "con", "nul", "prn", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
+    "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
 
 #[cfg(test)]
 mod tests {
@@ -179,12 +191,16 @@ mod tests {
         assert_eq!(path("a.png"), "a.png");
         assert_eq!(path("A.PNG"), "A (2).PNG");
         assert_eq!(path("a.png"), "a (3).png");
-        assert_eq!(path("../../etc/passwd"), "_/_/etc/passwd");
-        assert_eq!(path("/x//y"), "x/y");
+        assert_eq!(path("../../etc/passwd"), ".._.._etc_passwd");
+        assert_eq!(path("/x//y"), "_x__y");
         assert_eq!(path("c:\\x"), "c__x");
-        assert_eq!(path("/"), "image");
-        assert_eq!(path("d.e/f"), "d.e/f");
-        assert_eq!(path("d.e/f"), "d.e/f (2)");
+        assert_eq!(path(" .. "), "image");
+        assert_eq!(path("d. ."), "d");
+        assert_eq!(path("CON.png"), "_CON.png");
+        assert_eq!(path("con sole"), "con sole");
+        assert_eq!(path("a\nb?.gif"), "a_b_.gif");
+        assert_eq!(path("A"), "A");
+        assert_eq!(path("a/b.jpg"), "a_b.jpg");
     }
 
     #[test]

@@ -101,7 +101,8 @@ impl Guest for Component {
                 Shown::Picture(SmallPicture { media_type, width, height, bytes })
             }
             vault::Shown::Original => Shown::Original,
-            vault::Shown::Nothing { why, .. } => Shown::Nothing(why),
+            vault::Shown::Nothing(why) | vault::Shown::NotHere(why) => Shown::Nothing(why),
+            vault::Shown::NotYet => Shown::Nothing("it is being drawn".into()),
         })
     }
 

@@ -10,7 +10,7 @@ use super::negotiation::wants_html;
 use super::prefer::{PREFERENCE_APPLIED, Wait};
 use super::problem::Problem;
 use super::route::Query;
-use super::{Answer, Body, Head, Job, Service, json, page, read_body, set};
+use super::{Answer, Body, Head, Job, Service, gallery, json, page, read_body, set};
 use crate::error::Error;
 use crate::key::Sha256Hex;
 use crate::ports::{ByteSource, Ports};
@@ -58,8 +58,10 @@ impl<P: Ports> Service<P> {
                 let files = self.read_files(body, head.headers).await?;
                 let records = self.keep(key, files).await?;
                 let images: Vec<_> = records.iter().map(Image::from).collect();
-                let stored = response(StatusCode::CREATED, &json!({ "images": images }));
-                Ok(back_to_page(head, stored.into()))
+                if wants_html(head.headers) {
+                    return Ok(page::see_other(&gallery::stored(images.len())).into());
+                }
+                Ok(response(StatusCode::CREATED, &json!({ "images": images })).into())
             }
             _ if given => {
                 self.vault.check_size(length(head.headers))?;

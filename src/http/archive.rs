@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use http::{Response, StatusCode, header};
 
 use super::problem::Problem;
 use super::{Answer, Body, Head, Piece, Service, respond, set};
 use crate::codec::gzip::HEADER;
 use crate::codec::zip::{Entry, Method, Names, directory};
+use crate::error::Error;
 use crate::key::ImageId;
 use crate::ports::Ports;
 use crate::record::ImageRecord;
@@ -18,11 +19,14 @@ use crate::store::blob::{Blob, BlobReader, Form};
 /// Images looked up together.
 const AT_ONCE: usize = 8;
 
+/// What the file is called that says which images are not in an archive, and why.
+const LEFT_OUT: &str = "left out.txt";
+
 /// What a gzip stream has behind its deflate stream: CRC-32 and length.
 const TRAILER: u64 = 8;
 
 impl<P: Ports> Service<P> {
-    /// Answers with the images of the query, in its order.
+    /// Answers with the images of the query, in its order. Those that are not ready, or not there any more, are left out.
     pub(super) async fn archive(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         // What else the gallery's form sends is for its other buttons.
         head.query.check(&["action", "tags", "back"], &["id"])?;
@@ -32,21 +36,42 @@ impl<P: Ports> Service<P> {
         if ids.is_empty() {
             return Err(Problem::invalid("id", "no image is selected; select one or more first"));
         }
-        let open = async |id| {
-            let record = self.vault.get(id).await?;
-            let blob = self.vault.open(&record).await?;
-            Ok::<_, Problem>((record, blob))
+        let open = async |id| match self.vault.get(id).await {
+            Ok(record) => match self.vault.open(&record).await {
+                Ok(blob) => Ok((record, blob)),
+                Err(error) => Err((record.name, error)),
+            },
+            Err(error) => Err((id.to_string(), error)),
         };
-        let images: Vec<_> = futures::stream::iter(ids).map(open).buffered(AT_ONCE).try_collect().await?;
+        let (mut images, mut left_out) = (Vec::new(), Vec::new());
+        let mut opened = futures::stream::iter(ids).map(open).buffered(AT_ONCE);
+        while let Some(opened) = opened.next().await {
+            match opened {
+                Ok(image) => images.push(image),
+                // What the store fails by would be missed by nobody.
+                Err((_, error @ Error::Store(_))) => return Err(error.into()),
+                Err(missing) => left_out.push(missing),
+            }
+        }
+        if images.is_empty()
+            && let Some((_, error)) = left_out.pop()
+        {
+            return Err(error.into());
+        }
+        let lines = left_out.into_iter().map(|(name, error)| {
+            [&name.replace(char::is_control, " "), ": ", Problem::from(error).detail(), "\n"].concat()
+        });
+        let left_out = lines.collect::<String>();
         let mut response: Response<Body<P>> = respond(StatusCode::OK, "application/zip", Vec::new());
         set(response.headers_mut(), header::CONTENT_DISPOSITION, "attachment; filename=\"images.zip\"");
-        *response.body_mut() = zipped(&images);
+        *response.body_mut() = zipped(&images, left_out, self.vault.now());
         response.body_mut().read_ahead().await?;
         Ok(response.into())
     }
 }
 
-fn zipped<P: Ports>(images: &[(ImageRecord, Blob<P>)]) -> Body<P> {
+/// An archive of images, and a file that says what was left out.
+fn zipped<P: Ports>(images: &[(ImageRecord, Blob<P>)], left_out: String, now: u64) -> Body<P> {
     let (mut names, mut entries, mut pieces) = (Names::default(), Vec::new(), VecDeque::new());
     for (record, blob) in images {
         let (method, content) = content(blob);
@@ -55,6 +80,12 @@ fn zipped<P: Ports>(images: &[(ImageRecord, Blob<P>)]) -> Body<P> {
         let (name, crc32) = (names.path(&file_name(&record.name, media_type)), blob.crc32());
         let entry = Entry { name, method, crc32, packed, size, time: record.created };
         pieces.extend([Piece::Bytes(entry.header()), Piece::Content(content)]);
+        entries.push(entry);
+    }
+    if !left_out.is_empty() {
+        let (name, crc32, size) = (names.path(LEFT_OUT), crc32fast::hash(left_out.as_bytes()), left_out.len() as u64);
+        let entry = Entry { name, method: Method::Stored, crc32, packed: size, size, time: now };
+        pieces.extend([Piece::Bytes(entry.header()), Piece::Bytes(left_out.into_bytes())]);
         entries.push(entry);
     }
     pieces.push_back(Piece::Bytes(directory(&entries)));

@@ -35,6 +35,15 @@ pub enum Origins {
     These(Vec<String>),
 }
 
+/// Whose page makes a request that would change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Site {
+    /// One of ours, or no page but a program.
+    Ours,
+    /// One of a site that is allowed. Browsers add a cookie to what it sends, which it does not know and cannot speak for.
+    Allowed,
+}
+
 impl Origins {
     /// What a list of origins must be.
     pub const RULE: &str = "* or origins such as https://example.com, separated by spaces or commas";
@@ -51,12 +60,9 @@ impl Origins {
     ///
     /// Browsers say where a request comes from, and pages cannot say otherwise: by `Sec-Fetch-Site`, older ones by
     /// `Origin`. Programs say neither.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<Site, Problem> {
         let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("unreadable"));
         let origin = text(header::ORIGIN.as_str());
-        if origin.is_some_and(|origin| self.allow(origin)) {
-            return Ok(());
-        }
         let ours = match (text("sec-fetch-site"), origin) {
             (Some(site), _) => matches!(site, "same-origin" | "none"),
             (None, Some(origin)) => {
@@ -65,8 +71,14 @@ impl Origins {
             }
             (None, None) => true,
         };
+        if ours {
+            return Ok(Site::Ours);
+        }
+        if origin.is_some_and(|origin| self.allow(origin)) {
+            return Ok(Site::Allowed);
+        }
         let host = text(header::HOST.as_str()).unwrap_or("this host");
-        if ours { Ok(()) } else { Err(Problem::cross_site(origin.unwrap_or("another site"), host)) }
+        Err(Problem::cross_site(origin.unwrap_or("another site"), host))
     }
 
     /// Adds what lets the pages of other sites read an answer.

@@ -25,10 +25,7 @@ use crate::ports::Ports;
 use crate::vault::Statistics;
 use card::Card;
 
-pub(super) use form::back;
-
-/// Seconds until a page with unfinished jobs is loaded again, where there are no scripts.
-const REFRESH: u32 = 2;
+pub(super) use form::{back, stored};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -42,7 +39,8 @@ struct Home<'a> {
     next: Option<String>,
     /// What a form did before.
     told: Option<String>,
-    refresh: Option<u32>,
+    /// Whether something on it is not finished.
+    waits: bool,
 }
 
 /// What is looked for.
@@ -76,6 +74,16 @@ impl<'a> Search<'a> {
     /// The path of the same page, on which images need not have this tag.
     fn without_tag(&self, tag: &str) -> String {
         self.path(|name, value| name != "tag" || value != tag, None)
+    }
+
+    /// The path of the same page, of images that have this tag too.
+    fn with_tag(&self, tag: &str) -> String {
+        if self.tags.contains(&tag) {
+            return self.here();
+        }
+        let here = self.here();
+        let tag = url::form_urlencoded::Serializer::new(String::new()).append_pair("tag", tag).finish();
+        format!("{here}{}{tag}", if here.contains('?') { '&' } else { '?' })
     }
 
     /// The path of the page after this one.
@@ -123,17 +131,17 @@ impl<P: Ports> Service<P> {
         }
         let cards: Vec<Card> =
             page.images.iter().zip(&placeholders).map(|(record, hash)| Card::new(record, hash.as_deref())).collect();
-        let unfinished = cards.iter().any(|card| matches!(card.status, "pending" | "storing"));
+        let waits = cards.iter().any(|card| matches!(card.status, "pending" | "storing"));
         let search = Search::new(query);
         let home = Home {
-            frame: Frame { access: self.access(headers) },
+            frame: self.frame(headers),
             statistics,
             last_uploaded: statistics.last_uploaded.map(Moment::from),
             cards,
             next: page.next.map(|next| search.at(next)),
             search,
             told: form::told(query),
-            refresh: unfinished.then_some(REFRESH),
+            waits,
         };
         Ok(html(StatusCode::OK, &home)?.into())
     }

@@ -1,14 +1,14 @@
 //! What all pages for people have in common.
 
 use askama::Template;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use serde_json::json;
 
 use super::json::{readable, response, timestamp};
 use super::negotiation::wants_html;
 use super::problem::{self, Problem};
-use super::session::Access;
+use super::route::Target;
 use super::{Answer, Body, Head, Service, respond, set};
 use crate::ports::Ports;
 
@@ -18,22 +18,21 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// What every page knows.
+/// What every page offers to whoever looks at it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    /// Whether whoever looks at it may change something.
-    pub(super) access: Access,
+    /// To change something.
+    pub(super) may_change: bool,
+    /// To sign out.
+    pub(super) is_signed_in: bool,
 }
 
-impl Frame {
-    /// Whether changes are offered.
-    pub(super) fn may(self) -> bool {
-        self.access != Access::SignedOut
-    }
-
-    pub(super) fn is_signed_in(self) -> bool {
-        self.access == Access::SignedIn
-    }
+/// What was asked, of which a page is to say that it failed.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    /// Path and query.
+    pub(super) target: &'a str,
+    pub(super) headers: &'a HeaderMap,
 }
 
 /// A moment, for programs and for people.
@@ -62,6 +61,8 @@ struct Failed<'a> {
     is_unauthorized: bool,
     /// Where to go on once signed in.
     back: &'a str,
+    /// Whether it is of use to go there, signed in or not.
+    leads_back: bool,
 }
 
 /// A page about a kind of failure.
@@ -78,7 +79,7 @@ impl<P: Ports> Service<P> {
     pub(super) fn explain(&self, head: Head<'_>, kind: &str) -> Result<Answer<P>, Problem> {
         let (title, about) = problem::about(kind)?;
         if wants_html(head.headers) {
-            let frame = Frame { access: self.access(head.headers) };
+            let frame = self.frame(head.headers);
             return Ok(html(StatusCode::OK, &About { frame, title, text: about })?.into());
         }
         let about = json!({ "type": format!("/problems/{kind}"), "title": title, "about": about });
@@ -97,21 +98,35 @@ pub(super) fn html<P>(status: StatusCode, page: &impl Template) -> Result<Respon
     Ok(response)
 }
 
-/// A failure as a page; `target` is the path and query that failed.
-pub(super) fn failed<P>(problem: Problem, access: Access, target: &str) -> Response<Body<P>> {
-    let status = problem.status();
+/// A failure as a page.
+pub(super) fn failed<P>(mut problem: Problem, frame: Frame, asked: &Asked<'_>) -> Response<Body<P>> {
+    let (status, is_read) = (problem.status(), matches!(*asked.method, Method::GET | Method::HEAD));
+    let back = problem.take_back().unwrap_or_else(|| {
+        let page = if is_read { Some(asked.target) } else { came_from(asked.headers) };
+        page.unwrap_or("/").to_owned()
+    });
     let page = Failed {
-        frame: Frame { access },
+        frame,
         title: problem.title(),
         detail: problem.detail(),
         kind: problem.kind(),
         is_unauthorized: status == StatusCode::UNAUTHORIZED,
-        back: if target.starts_with("/session") { "/" } else { target },
+        back: &back,
+        leads_back: !is_read && status != StatusCode::UNAUTHORIZED,
     };
     let Ok(mut response) = html(status, &page) else { return problem.into_response() };
     set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
     response.headers_mut().extend(problem.into_headers());
     response
+}
+
+/// The page of ours that a browser comes from: its path and query.
+pub(super) fn came_from(headers: &HeaderMap) -> Option<&str> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let (_, place) = text(header::REFERER)?.split_once("://")?;
+    let (host, target) = place.split_at(place.find('/')?);
+    let is_page = Target::parse(target).is_ok_and(|target| target.check_method(&Method::GET).is_ok());
+    (is_page && host.eq_ignore_ascii_case(text(header::HOST)?)).then_some(target)
 }
 
 /// Sends a browser on to another page of ours.

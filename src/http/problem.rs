@@ -41,7 +41,7 @@ kinds! {
     NOT_READY: "not-ready", "Wrong status",
         "The image is not in the status that this needs: ready to read or change it, failed to try it again. Look at its record, wait, or retry it.";
     BUSY: "busy", "Busy",
-        "Somebody is changing the same image, or answering a request with the same Idempotency-Key. Send it again after `Retry-After` seconds.";
+        "Somebody is changing the same image, or answering a request with the same Idempotency-Key; or a small picture is still being drawn. Send it again after `Retry-After` seconds.";
     PRECONDITION: "precondition", "Precondition failed",
         "If-Match, If-None-Match or If-Unmodified-Since does not hold. Read the resource again.";
     LIMIT: "limit", "Over a limit",
@@ -84,6 +84,9 @@ pub struct Problem {
     /// What is the operator's to know, and nobody else's.
     #[serde(skip)]
     cause: Option<String>,
+    /// Where a page about it leads back to.
+    #[serde(skip)]
+    back: Option<String>,
 }
 
 impl Problem {
@@ -101,6 +104,7 @@ impl Problem {
             members: Map::new(),
             headers: Vec::new(),
             cause: None,
+            back: None,
         }
     }
 
@@ -113,6 +117,16 @@ impl Problem {
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    /// Lets a page about it lead back to a path of ours.
+    pub(super) fn leading_to(self, back: String) -> Self {
+        Self { back: Some(back), ..self }
+    }
+
+    /// Where a page about it leads back to, if that is known.
+    pub(super) fn take_back(&mut self) -> Option<String> {
+        self.back.take()
     }
 
     fn with_text(self, name: HeaderName, value: &str) -> Self {
@@ -255,6 +269,12 @@ impl Problem {
     pub(super) fn range(detail: impl Into<String>, size: u64) -> Self {
         let problem = Self::new(StatusCode::RANGE_NOT_SATISFIABLE, &RANGE, detail);
         problem.with_text(header::CONTENT_RANGE, &format!("bytes */{size}"))
+    }
+
+    /// A small picture is not there yet.
+    pub(super) fn drawing() -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, &BUSY, "the small picture is still being drawn");
+        problem.with(header::RETRY_AFTER, HeaderValue::from_static("2"))
     }
 
     /// Something that cannot happen did.

@@ -9,7 +9,7 @@ use super::{Answer, Head, Service, respond, set};
 use crate::ports::Ports;
 use crate::record::{Content, ImageRecord};
 use crate::sniff::extension;
-use crate::thumbnail::WIDTHS;
+use crate::thumbnail::{WIDTHS, is_decoded};
 use crate::vault::Shown;
 
 /// The width unless asked otherwise, in pixels.
@@ -18,7 +18,14 @@ const WIDTH: u32 = 320;
 /// The largest original that is sent in place of a small picture that cannot be drawn, in bytes.
 const MAX_INSTEAD: u64 = 2 * 1024 * 1024;
 
-/// Seconds for which an answer is good that may soon be another.
+/// The media type of icons, which hold other images: some that are not decoded here.
+const ICON: &str = "image/vnd.microsoft.icon";
+
+/// The most pixels of such an original: browsers have each of them in memory.
+const MAX_PIXELS_INSTEAD: u64 = 25_000_000;
+
+/// How long a browser keeps what is drawn in place of a picture, which may be drawn some day, or by another host soon.
+const FOR_AN_HOUR: &str = "private, max-age=3600";
 const FOR_NOW: &str = "no-cache";
 
 /// What is drawn where nothing can be: the format's name.
@@ -36,7 +43,8 @@ impl<P: Ports> Service<P> {
         let width = head.query.get("w").map_or(Ok(WIDTH), str::parse);
         let width = width.map_err(|_| Problem::invalid("w", format!("thumbnails are {WIDTHS:?} pixels wide")))?;
         let content = image.content()?;
-        let (why, for_now) = match self.vault.thumbnail(image, width).await? {
+        let is_shown = browsers_show(content, head.headers);
+        let (why, cache) = match self.vault.thumbnail(image, width).await? {
             Shown::Picture { media_type, bytes, .. } => {
                 let mut response: Response<_> = respond(StatusCode::OK, "image/jpeg", bytes);
                 set(response.headers_mut(), header::CONTENT_TYPE, media_type);
@@ -44,16 +52,20 @@ impl<P: Ports> Service<P> {
                 return Ok(response.into());
             }
             Shown::Original => return self.whole(head, image).await,
-            Shown::Nothing { why, for_now } => (why, for_now),
+            // What should have been decoded here and could not be would only keep the browser busy. Icons are small.
+            Shown::Nothing(_) if is_shown && (!is_decoded(&content.media_type) || content.media_type == ICON) => {
+                return self.whole(head, image).await;
+            }
+            Shown::NotHere(_) if is_shown => return self.whole(head, image).await,
+            Shown::Nothing(why) => (why, FOR_AN_HOUR),
+            Shown::NotHere(why) => (why, FOR_NOW),
+            Shown::NotYet => return Err(Problem::drawing()),
         };
-        if content.size <= MAX_INSTEAD && browsers_show(content, head.headers) {
-            return self.whole(head, image).await;
-        }
         let picture = NoPicture { format: &extension(&content.media_type).to_uppercase(), why: &why };
         let bytes = picture.render().map_err(|_| Problem::internal())?.into_bytes();
         let mut response = respond(StatusCode::OK, "image/svg+xml", bytes);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
-        set(response.headers_mut(), header::CACHE_CONTROL, if for_now { FOR_NOW } else { "max-age=3600" });
+        set(response.headers_mut(), header::CACHE_CONTROL, cache);
         set(response.headers_mut(), header::VARY, "accept");
         Ok(response.into())
     }
@@ -78,11 +90,15 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Whether a browser shows an original that is not decoded here. Of new formats it says so.
+/// Whether a browser shows an original in place of its small picture. Of new formats it says so.
 fn browsers_show(content: &Content, headers: &http::HeaderMap) -> bool {
+    let pixels = content.dimensions.map(|(width, height)| u64::from(width) * u64::from(height));
+    if content.size > MAX_INSTEAD || pixels.is_none_or(|pixels| pixels > MAX_PIXELS_INSTEAD) {
+        return false;
+    }
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
     match content.media_type.as_str() {
-        "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/bmp" | "image/vnd.microsoft.icon" => true,
+        "image/webp" | ICON => true,
         new => accepted.flat_map(|value| value.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case(new)),
     }
 }

@@ -8,8 +8,11 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, Limits};
 use jpeg_decoder::PixelFormat;
 
+use super::jpeg::Structure;
 use super::shrink::{Shrink, multiplied};
-use super::{Decoded, MAX_DECODED, MAX_PIXELS, MAX_WEBP_AMONG_OTHERS, Undrawable, target};
+use super::{
+    Decoded, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, MAX_PIXELS, MAX_SCANS, MAX_WEBP_AMONG_OTHERS, Undrawable, target,
+};
 use crate::ports::Clock;
 
 /// Pixels between two moments in which others run: about a millisecond's work.
@@ -17,6 +20,18 @@ const STEP: usize = 128 * 1024;
 
 /// The longest ICC profile that is kept, in bytes: those of cameras and screens are shorter.
 const MAX_PROFILE: usize = 4096;
+
+/// The formats that are decoded.
+pub(super) const DECODED: [&str; 8] = [
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "image/bmp",
+    "image/tiff",
+    "image/vnd.microsoft.icon",
+    "image/x-qoi",
+];
 
 /// Decodes an original and shrinks it on the way.
 pub(super) async fn decode(
@@ -27,9 +42,10 @@ pub(super) async fn decode(
     clock: &impl Clock,
 ) -> Result<Decoded, Undrawable> {
     let from = Cursor::new(original);
+    let memory = Memory { original: original.len() as u64, allowed: Memory::allowed(is_apart) };
     match media_type {
-        "image/jpeg" => jpeg(original, width, clock).await,
-        "image/png" => png(original, width, clock).await,
+        "image/jpeg" => jpeg(original, memory, width, clock).await,
+        "image/png" => png(original, memory, width, clock).await,
         "image/webp" => {
             let decoder = WebPDecoder::new(from).map_err(damaged)?;
             let pixels = pixels(decoder.dimensions());
@@ -39,13 +55,18 @@ pub(super) async fn decode(
                 return Err(Undrawable::Here(why));
             }
             // Its own planes of one and a half bytes a pixel, too.
-            whole(decoder, 3 * pixels / 2, false, width, clock).await
+            whole(decoder, memory.and(3 * pixels / 2), false, width, clock).await
         }
-        "image/gif" => whole(GifDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
-        "image/bmp" => whole(BmpDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
-        "image/tiff" => whole(TiffDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
-        "image/vnd.microsoft.icon" => whole(IcoDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
-        "image/x-qoi" => whole(QoiDecoder::new(from).map_err(damaged)?, 0, true, width, clock).await,
+        "image/gif" => whole(GifDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        "image/bmp" => whole(BmpDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        "image/tiff" => {
+            let decoder = TiffDecoder::new(from).map_err(damaged)?;
+            // A strip, which may be all of it, is unpacked beside the pixels.
+            let strip = decoder.total_bytes();
+            whole(decoder, memory.and(strip), true, width, clock).await
+        }
+        "image/vnd.microsoft.icon" => whole(IcoDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        "image/x-qoi" => whole(QoiDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
         other => Err(Undrawable::Never(format!("{other} is not decoded here"))),
     }
 }
@@ -62,26 +83,47 @@ fn pixels((width, height): (u32, u32)) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// Refuses what would take more memory for pixels than is allowed.
-fn check_memory(bytes: u64) -> Result<(), Undrawable> {
-    if bytes <= MAX_DECODED {
-        return Ok(());
-    }
-    Err(Undrawable::Never(format!("decoding it would take {bytes} bytes of memory, and may take {MAX_DECODED}")))
+/// Bytes of memory that a decoder may take.
+#[derive(Clone, Copy)]
+struct Memory {
+    /// Those of the original, and of what else is there beside the pixels.
+    original: u64,
+    /// Those of everything.
+    allowed: u64,
 }
 
-/// Decodes the first frame as a whole; `more`: bytes that this takes beside it.
+impl Memory {
+    fn allowed(is_apart: bool) -> u64 {
+        if is_apart { MAX_MEMORY } else { MAX_MEMORY_AMONG_OTHERS }
+    }
+
+    /// With more beside the pixels.
+    fn and(self, more: u64) -> Self {
+        Self { original: self.original.saturating_add(more), ..self }
+    }
+
+    /// Refuses pixels for which there is no room.
+    fn check(self, pixels: u64) -> Result<(), Undrawable> {
+        let (bytes, allowed) = (self.original.saturating_add(pixels), self.allowed);
+        if bytes <= allowed {
+            return Ok(());
+        }
+        Err(Undrawable::Never(format!("decoding it would take {bytes} bytes of memory, and may take {allowed}")))
+    }
+}
+
+/// Decodes the first frame as a whole.
 async fn whole(
     mut decoder: impl ImageDecoder,
-    more: u64,
+    memory: Memory,
     is_drawn: bool,
     width: u32,
     clock: &impl Clock,
 ) -> Result<Decoded, Undrawable> {
     let (size, colour) = (decoder.dimensions(), decoder.color_type());
-    check_memory(decoder.total_bytes().saturating_add(more))?;
+    memory.check(decoder.total_bytes())?;
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(2 * MAX_DECODED);
+    limits.max_alloc = Some(memory.allowed);
     decoder.set_limits(limits).map_err(damaged)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
@@ -103,7 +145,12 @@ async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: Layou
 }
 
 /// JPEG, at the size of an eighth, a quarter or a half where that is enough: the pixels between are never made.
-async fn jpeg(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
+async fn jpeg(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
+    let structure = Structure::read(original);
+    if structure.scans > MAX_SCANS {
+        let why = format!("it has {} scans, and at most {MAX_SCANS} are decoded", structure.scans);
+        return Err(Undrawable::Never(why));
+    }
     let mut decoder = jpeg_decoder::Decoder::new(original);
     decoder.read_info().map_err(damaged)?;
     let info = decoder.info().ok_or_else(|| damaged("it has no size"))?;
@@ -116,14 +163,10 @@ async fn jpeg(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded
     let at_most = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
     let (wide, high) = decoder.scale(at_most(target.0), at_most(target.1)).map_err(damaged)?;
     let scaled = (u32::from(wide), u32::from(high));
-    let coefficients = if info.coding_process == jpeg_decoder::CodingProcess::DctProgressive {
-        coefficient_bytes(original, pixels(size))
-    } else {
-        0
-    };
     // Each component, and all of them together.
-    check_memory(coefficients + 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64)?;
-    decoder.set_max_decoding_buffer_size(usize::try_from(MAX_DECODED).unwrap_or(usize::MAX));
+    let components = 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64;
+    memory.and(structure.coefficient_bytes(pixels(size))).check(components)?;
+    decoder.set_max_decoding_buffer_size(usize::try_from(memory.allowed).unwrap_or(usize::MAX));
     let buffer = decoder.decode().map_err(damaged)?;
     clock.yield_now().await;
     let profile = decoder.icc_profile().filter(|_| info.pixel_format != PixelFormat::CMYK32);
@@ -138,19 +181,8 @@ async fn jpeg(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: false })
 }
 
-/// What the coefficients of a progressive JPEG take: two bytes for each sample of each component (ITU-T T.81, B.2.2).
-fn coefficient_bytes(original: &[u8], pixels: u64) -> u64 {
-    // SOF2, its length, precision and size, then the number of components and three bytes for each.
-    let frame = original.windows(2).position(|marker| marker == [0xff, 0xc2]).and_then(|at| original.get(at + 9..));
-    let Some((&count, components)) = frame.and_then(<[u8]>::split_first) else { return 6 * pixels };
-    let factors = components.chunks_exact(3).take(count.into()).filter_map(|component| component.get(1));
-    let factors: Vec<u64> = factors.map(|factor| u64::from(factor >> 4) * u64::from(factor & 15)).collect();
-    let most = factors.iter().copied().max().unwrap_or(1).max(1);
-    2 * pixels * factors.iter().sum::<u64>() / most
-}
-
 /// PNG, row by row; interlaced ones whole. Of animated ones the image that others show.
-async fn png(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
+async fn png(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(original), png::Limits { bytes: 32 << 20 });
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(damaged)?;
@@ -173,7 +205,7 @@ async fn png(original: &[u8], width: u32, clock: &impl Clock) -> Result<Decoded,
     let mut shrink = Shrink::new(size, target(size, orientation, width));
     if is_interlaced {
         let bytes_in_all = reader.output_buffer_size().unwrap_or(usize::MAX);
-        check_memory(bytes_in_all as u64)?;
+        memory.check(bytes_in_all as u64)?;
         let mut buffer = vec![0; bytes_in_all];
         reader.next_frame(&mut buffer).map_err(damaged)?;
         push_rows(&mut shrink, &buffer, size.0, layout, clock).await;

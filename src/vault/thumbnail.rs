@@ -11,7 +11,7 @@ use super::Vault;
 use super::read::AT_ONCE;
 use crate::error::Error;
 use crate::key::BlobId;
-use crate::ports::Ports;
+use crate::ports::{Elsewhere, Ports};
 use crate::record::{Content, ImageRecord, Preview};
 use crate::store::blob::Form;
 use crate::thumbnail::{self, MAX_ORIGINAL, Thumbnail, Undrawable, WIDTHS};
@@ -19,7 +19,10 @@ use crate::thumbnail::{self, MAX_ORIGINAL, Thumbnail, Undrawable, WIDTHS};
 /// A JPEG up to this many bytes, and no larger than the thumbnail would be, is its own thumbnail.
 const SMALL: u64 = 32 * 1024;
 
-/// The largest drawing (SVG) that is its own thumbnail, in bytes.
+/// The media type of drawings.
+const DRAWING_TYPE: &str = "image/svg+xml";
+
+/// The largest drawing that is its own thumbnail, in bytes.
 const MAX_DRAWING: u64 = 1024 * 1024;
 
 /// After this time whoever began to draw has died, in milliseconds. Decoders take a second or two at most.
@@ -27,6 +30,12 @@ const DRAWING: u64 = 30_000;
 
 /// How often it is tried to draw what kills those who try.
 const TRIES: u32 = 2;
+
+/// Why there is no picture of what killed them.
+const FATAL: &str = "its decoder failed";
+
+/// A time at which nobody can be drawing any more, in milliseconds since 1970.
+const LONG_SINCE: u64 = 1;
 
 /// How long somebody waits for another who draws the same, or for the turn of an instance that draws something else.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,13 +57,12 @@ pub enum Shown {
     },
     /// The original is small enough.
     Original,
-    /// There is none, for that reason, now or for good.
-    Nothing {
-        /// One sentence for people.
-        why: String,
-        /// Whether it is of use to ask again soon.
-        for_now: bool,
-    },
+    /// There is none: one sentence for people.
+    Nothing(String),
+    /// There is none here, though another host may draw it: one sentence for people.
+    NotHere(String),
+    /// It is being drawn, or many others are: it is of use to ask again soon.
+    NotYet,
 }
 
 thread_local! {
@@ -82,15 +90,18 @@ impl<P: Ports> Vault<P> {
         if let Some(shown) = self.known_thumbnail(content, width).await? {
             return Ok(shown);
         }
+        if content.media_type == DRAWING_TYPE {
+            return self.drawing(image).await;
+        }
         if self.settings.packers > 0 {
             match self.ports.draw_elsewhere(image.id, width).await {
-                Some(true) => {
+                Some(Elsewhere::Ended) => {
                     if let Some(shown) = self.known_thumbnail(content, width).await? {
                         return Ok(shown);
                     }
                 }
-                // The other instance is gone, and nobody beside it.
-                Some(false) => return self.give_up_drawing(content.blob, "its decoder failed".into()).await,
+                Some(Elsewhere::Died) => return self.bury(content.blob).await,
+                Some(Elsewhere::Busy) => return Ok(Shown::NotYet),
                 None => {}
             }
         }
@@ -106,9 +117,24 @@ impl<P: Ports> Vault<P> {
             return Ok(Some(Shown::Original));
         }
         Ok(match self.store.preview(content.blob).await? {
-            Some(Preview::None(why)) => Some(Shown::Nothing { why, for_now: false }),
+            Some(Preview::None(why)) => Some(Shown::Nothing(why)),
             _ => None,
         })
+    }
+
+    /// A drawing (SVG) is its own thumbnail, if browsers show it at once.
+    async fn drawing(&self, image: &ImageRecord) -> Result<Shown, Error> {
+        let content = image.content()?;
+        let why = if content.size > MAX_DRAWING {
+            format!("it has {} bytes, and drawings are shown up to {MAX_DRAWING}", content.size)
+        } else {
+            match self.original(image).await?.map(|original| thumbnail::drawing::check(&original)) {
+                Ok(Ok(())) => return Ok(Shown::Original),
+                Ok(Err(why)) => why.into(),
+                Err(why) => why.to_string(),
+            }
+        };
+        self.give_up_drawing(content.blob, why).await
     }
 
     async fn draw(&self, image: &ImageRecord, width: u32) -> Result<Shown, Error> {
@@ -126,7 +152,7 @@ impl<P: Ports> Vault<P> {
             match died {
                 Some(died) if !DRAWS.replace(true) => break died,
                 _ if waited >= PATIENCE => {
-                    return Ok(Shown::Nothing { why: "it is being drawn".into(), for_now: true });
+                    return Ok(Shown::NotYet);
                 }
                 _ => {}
             }
@@ -135,7 +161,7 @@ impl<P: Ports> Vault<P> {
         };
         let _turn = Turn;
         if died >= TRIES {
-            return self.give_up_drawing(content.blob, "its decoder failed".into()).await;
+            return self.give_up_drawing(content.blob, FATAL.into()).await;
         }
         // Should it kill this instance, this says so.
         self.store.save_preview(content.blob, &Preview::Begun { since: self.ports.now(), died }).await?;
@@ -156,7 +182,7 @@ impl<P: Ports> Vault<P> {
             Err(Undrawable::Never(why)) => self.give_up_drawing(content.blob, why).await,
             Err(Undrawable::Here(why)) => {
                 self.store.save_preview(content.blob, &Preview::NOBODY).await?;
-                Ok(Shown::Nothing { why, for_now: true })
+                Ok(Shown::NotHere(why))
             }
         }
     }
@@ -171,7 +197,20 @@ impl<P: Ports> Vault<P> {
 
     async fn give_up_drawing(&self, blob: BlobId, why: String) -> Result<Shown, Error> {
         self.store.save_preview(blob, &Preview::None(why.clone())).await?;
-        Ok(Shown::Nothing { why, for_now: false })
+        Ok(Shown::Nothing(why))
+    }
+
+    /// Another instance died of drawing this: that is noted at once, so that the next who tries need not wait.
+    async fn bury(&self, blob: BlobId) -> Result<Shown, Error> {
+        let died = match self.store.preview(blob).await? {
+            Some(Preview::Begun { died, .. }) => died,
+            _ => 0,
+        };
+        if died + 1 >= TRIES {
+            return self.give_up_drawing(blob, FATAL.into()).await;
+        }
+        self.store.save_preview(blob, &Preview::Begun { since: LONG_SINCE, died }).await?;
+        Ok(Shown::NotYet)
     }
 
     /// Reads an original that is not too large to be in memory.
@@ -203,10 +242,9 @@ impl<P: Ports> Vault<P> {
     }
 }
 
-/// Whether an original is its own thumbnail. Drawings are of any size; browsers run nothing of what is in an `<img>`.
+/// Whether an original is its own thumbnail.
 fn is_small(content: &Content, width: u32) -> bool {
     match (content.media_type.as_str(), content.dimensions) {
-        ("image/svg+xml", _) => content.size <= MAX_DRAWING,
         ("image/jpeg", Some((wide, high))) => content.size <= SMALL && wide <= width && high <= 2 * width,
         _ => false,
     }

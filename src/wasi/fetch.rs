@@ -11,7 +11,7 @@ use super::streams::{Completion, HttpBody, Message, write};
 use crate::download::FetchError;
 use crate::error::Error;
 use crate::key::ImageId;
-use crate::ports::{ByteSource as _, Fetch, FetchTimeouts, Fetched, Packers};
+use crate::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Packers};
 
 impl Message for Response {
     fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion) {
@@ -80,9 +80,13 @@ impl Packers for Wasi {
         Some(packed)
     }
 
-    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<bool> {
+    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<Elsewhere> {
         let response = ask_packers(&format!("/thumbnails/{image}/{width}"), Vec::new()).await?;
-        Some(response.get_status_code() == 204)
+        Some(match response.get_status_code() {
+            204 => Elsewhere::Ended,
+            503 => Elsewhere::Busy,
+            _ => Elsewhere::Died,
+        })
     }
 }
 

@@ -32,12 +32,28 @@ describe("where changes need a token", () => {
     await page.getByRole("button", { name: "Add" }).click();
     await page.locator("#grid > li").nth(1).waitFor();
     const [cookie] = await context.cookies();
-    assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
+    assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Lax"]);
     assert.equal(await page.evaluate(() => document.cookie), "");
     await page.getByRole("button", { name: "Sign out" }).click();
     await field(page).waitFor();
     assert.equal((await context.cookies()).length, 0);
     assert.equal(await page.getByRole("checkbox").count() > 0, true);
+  });
+
+  test("signing in leads back to where one was, also after a wrong token, and without scripts", async (t) => {
+    const image = await here.burrow.store(await fixture("photo.gif"), "here");
+    const page = await here.open(t, `/images/${image.id}`, { javaScriptEnabled: false });
+    await signIn(page, "wrong");
+    await page.getByRole("heading", { name: "Not authorized" }).waitFor();
+    await signIn(page, "let-me-write");
+    await page.waitForURL(`**/images/${image.id}`);
+    // A form that needed the token leads back to its page.
+    await page.context().clearCookies();
+    await page.getByLabel("Name").fill("there");
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByRole("heading", { name: "Not authorized" }).waitFor();
+    await signIn(page, "let-me-write");
+    await page.waitForURL(`**/images/${image.id}`);
   });
 
   test("who was signed out meanwhile is told what to do", async (t) => {
@@ -64,5 +80,7 @@ describe("where looking needs a token", () => {
     await page.getByRole("heading", { name: "secret" }).waitFor();
     await pictures(page);
     assert.equal(await page.getByRole("button", { name: "Delete…" }).count(), 0);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Not authorized" }).waitFor();
   });
 });

@@ -108,3 +108,38 @@ test("an image and addresses are pasted", async (t) => {
   const field = page.getByLabel("Addresses of images");
   assert.equal(await field.inputValue(), "https://a.example/1.png\nhttps://a.example/2.png");
 });
+
+test("Enter twice adds once, and what is typed meanwhile stays", async (t) => {
+  const page = await here.open(t);
+  await page.route("**/gallery", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await route.continue();
+  });
+  const field = page.getByLabel("Addresses of images");
+  const wrong = `nonsense-${"x".repeat(400)}`;
+  await field.fill(`${here.origin.serve("/twice.bmp", bitmap(7))}\n${wrong}`);
+  await field.press("Enter");
+  await field.press("Enter");
+  await field.pressSequentially("https://next.example/");
+  await page.getByText("1 image on the way.").waitFor();
+  await until(async () => (await field.inputValue()) === `${wrong}\nhttps://next.example/`, "the field has what is left");
+  await isSeen(card(page, "twice.bmp").locator("img"));
+  assert.equal((await here.burrow.images()).filter(({ name }) => name === "twice.bmp").length, 1);
+});
+
+test("files go on being sent while one searches", async (t) => {
+  const page = await here.open(t);
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/images?*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.locator("#file").setInputFiles([{ name: "held.bmp", mimeType: "image/bmp", buffer: bitmap(8) }]);
+  await page.getByLabel("Search names").pressSequentially("held");
+  await page.waitForURL("**/?q=held");
+  await page.getByText("Nothing like that here.").waitFor();
+  release();
+  await isSeen(card(page, "held.bmp").locator("img"));
+  await page.getByText("1 image stored.").waitFor();
+});

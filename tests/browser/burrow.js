@@ -51,6 +51,12 @@ export class Burrow {
     await serves;
   }
 
+  /** Ends it as a power cut would. Spin runs the application in a child of its own, which ends only with a Spin that is asked. */
+  async kill() {
+    this.process.kill(process.env.BURROW_SPIN ? "SIGINT" : "SIGKILL");
+    await this.ended;
+  }
+
   /** Stops it. */
   async stop() {
     this.process.kill("SIGINT");

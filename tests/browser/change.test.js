@@ -51,7 +51,9 @@ test("before an image is deleted one is asked, and afterwards it can be undone f
   assert.ok(await here.burrow.image(kept.id));
   await page.goto(`/images/${gone.id}`);
   await remove("Delete");
-  await page.waitForURL(here.burrow.url + "/", { timeout: 20_000 });
+  // Meanwhile nothing else is done to it.
+  await until(() => page.locator("#image").evaluate((article) => article.inert), "it cannot be changed any more");
+  await page.getByText("This image is deleted.").waitFor({ timeout: 20_000 });
   await isGone(gone.id);
   assert.ok(await here.burrow.image(kept.id));
 });
@@ -98,6 +100,21 @@ test("several are selected, tagged, and deleted; Shift selects what lies between
   assert.ok(await here.burrow.image(images[0].id));
 });
 
+test("what is renamed elsewhere while its deletion can be undone comes back renamed", async (t) => {
+  const [image] = await some("both", 1, 40);
+  const page = await here.open(t);
+  await box(page, "both 1").check();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  const headers = { "content-type": "application/merge-patch+json" };
+  await here.burrow.ask(`/images/${image.id}`, { method: "PATCH", headers, body: '{"name":"both 2"}' });
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.locator(".going").getByText("both 2").waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await card(page, "both 2").and(page.locator(":not(.going)")).waitFor();
+  assert.ok(await here.burrow.image(image.id));
+});
+
 test("several are downloaded as one file, byte for byte", async (t) => {
   await some("packed", 3, 50);
   const page = await here.open(t);
@@ -118,6 +135,9 @@ test("what failed is selected too, to be tried again or deleted", async (t) => {
   const page = await here.open(t);
   await card(page, "late 1").getByText("404").waitFor();
   await card(page, "late 2").getByText("404").waitFor();
+  // It is left out of an archive, which says so.
+  const archive = await here.burrow.ask(`/archive?id=${jobs[0].id}&id=${(await some("there", 1, 70))[0].id}`);
+  assert.match(Buffer.from(await archive.arrayBuffer()).toString("latin1"), /late 1: the image is failed/);
   here.origin.serve("/late-1.bmp", bitmap(61));
   await box(page, "late 1").check();
   await page.getByRole("button", { name: "Try again" }).click();

@@ -12,7 +12,7 @@ const plain = { javaScriptEnabled: false };
 const names = (page) => page.locator("#grid .name").allTextContents();
 const box = (page, name) => page.getByRole("checkbox", { name: `Select ${name}`, exact: true });
 
-test("addresses are added, and the page loads itself until they are there", async (t) => {
+test("addresses are added, and one can look again until they are there", async (t) => {
   const page = await here.open(t, "/", plain);
   const { url, open } = here.origin.gated("/slow.bmp", bitmap(1));
   await page.getByLabel("Addresses of images").fill(`${url}\nnonsense`);
@@ -22,7 +22,11 @@ test("addresses are added, and the page loads itself until they are there", asyn
   await page.getByRole("link", { name: "Go back" }).click();
   await page.locator(".state").waitFor();
   open();
-  await page.locator("#grid img").waitFor();
+  await until(async () => {
+    const more = page.getByRole("link", { name: "Look again" });
+    if ((await more.count()) > 0) await more.click();
+    return (await page.locator("#grid img").count()) > 0;
+  }, "it is there");
 });
 
 test("a file is uploaded", async (t) => {
@@ -60,7 +64,7 @@ test("one looks page by page, searches and narrows", async (t) => {
   assert.deepEqual(await names(page), ["page 1", "page 10", "page 11", "page 12"]);
   await page.locator(".tag", { hasText: "third" }).first().click();
   await page.waitForURL(/tag=third/);
-  assert.deepEqual(await names(page), ["page 12", "page 9", "page 6", "page 3"]);
+  assert.deepEqual(await names(page), ["page 12"]);
 });
 
 test("several are tagged and deleted, after a question", async (t) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use burrow::download::FetchError;
 use burrow::error::{Error, KvError};
 use burrow::key::{ImageId, Key};
-use burrow::ports::{ByteSource, Clock, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
+use burrow::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Kv, Packers, Random};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::disk::{Disk, Map, Model};
@@ -359,7 +359,7 @@ impl Packers for World {
         None
     }
 
-    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<bool> {
+    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<Elsewhere> {
         None
     }
 }

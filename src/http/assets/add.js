@@ -2,10 +2,16 @@
 
 import { lookSoon } from "./live.js";
 import { act, upload } from "./server.js";
-import { tell } from "./tell.js";
+import { images, tell } from "./tell.js";
 
 /** Files sent at once. */
 const AT_ONCE = 3;
+
+/** Addresses sent at once. */
+const LINES = 100;
+
+/** For what is to be read in peace. */
+const LONG = { time: 15_000 };
 
 const urls = document.getElementById("add");
 const files = document.getElementById("files");
@@ -13,22 +19,34 @@ const list = document.getElementById("uploads");
 const waiting = [];
 let sending = 0;
 
+const short = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
 const tags = () => urls.elements.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
 
+let isAdding = false;
 urls.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = event.submitter ?? urls.querySelector("button");
-  button.disabled = true;
-  try {
-    const { done, failures } = await act(new FormData(urls));
-    if (done > 0) tell(done === 1 ? "1 image on the way." : `${done} images on the way.`);
-    // What could not be taken stays in the field, to be mended.
-    urls.elements.urls.value = failures.map((failure) => failure.split(": ")[0]).join("\n");
-    if (failures.length > 0) tell(failures.slice(0, 3).join("; "), { time: 15_000 });
-  } catch (error) {
-    tell(`That could not be added: ${error.message}.`, { time: 15_000 });
+  if (isAdding) return;
+  isAdding = true;
+  const field = urls.elements.urls;
+  const lines = field.value.split(/\s+/).filter(Boolean);
+  field.value = "";
+  let [added, left] = [0, []];
+  while (lines.length > 0) {
+    const some = lines.splice(0, LINES);
+    try {
+      const { done, failures } = await act([["action", "add"], ["urls", some.join("\n")], ["tags", urls.elements.tags.value]]);
+      added += done;
+      left.push(...failures.map(({ what }) => what));
+      if (failures.length > 0) tell(failures.slice(0, 3).map(({ what, why }) => `${short(what)}: ${why}`).join("; "), LONG);
+    } catch (error) {
+      left.push(...some, ...lines.splice(0));
+      tell(`That could not be added: ${error.message}.`, LONG);
+    }
   }
-  button.disabled = false;
+  if (added > 0) tell(`${images(added)} on the way.`);
+  // What could not be taken is there to be mended, with what was typed meanwhile.
+  field.value = [...left, field.value].filter(Boolean).join("\n");
+  isAdding = false;
   await lookSoon();
 });
 
@@ -63,21 +81,18 @@ function send(chosen) {
   next();
 }
 
-async function next() {
+let stored = 0;
+function next() {
   while (sending < AT_ONCE && waiting.length > 0) {
     const { file, line, bar } = waiting.shift();
     sending += 1;
     upload(file, tags(), (part) => (bar.value = part))
       .then(
-        () => line.remove(),
-        (error) => {
-          bar.remove();
-          const why = document.createElement("span");
-          why.className = "error";
-          why.setAttribute("role", "alert");
-          why.textContent = error.message;
-          line.append(why);
+        () => {
+          line.remove();
+          stored += 1;
         },
+        (error) => refused(line, bar, error),
       )
       .finally(() => {
         sending -= 1;
@@ -86,19 +101,48 @@ async function next() {
         next();
       });
   }
+  if (sending === 0 && stored > 0) {
+    tell(`${images(stored)} stored.`);
+    stored = 0;
+  }
 }
 
-const isFiles = (event) => event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");
+/** Says why a file was refused, until that is read. */
+function refused(line, bar, error) {
+  const why = document.createElement("span");
+  why.className = "error";
+  why.setAttribute("role", "alert");
+  why.textContent = error.message;
+  const dismiss = document.createElement("button");
+  dismiss.type = "button";
+  dismiss.textContent = "Dismiss";
+  dismiss.onclick = () => {
+    line.remove();
+    list.hidden = list.children.length === 0;
+  };
+  bar.replaceWith(why, dismiss);
+}
+
+// Files that are being sent would be lost with the page.
+addEventListener("beforeunload", (event) => sending + waiting.length > 0 && event.preventDefault());
+
+// What is dragged from this page itself is here already.
+let isOurs = false;
+addEventListener("dragstart", () => (isOurs = true));
+addEventListener("dragend", () => (isOurs = false));
+
+const isForUs = (event) =>
+  !isOurs && event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");
 const panel = document.querySelector(".add");
 
 addEventListener("dragover", (event) => {
-  if (!isFiles(event)) return;
+  if (!isForUs(event)) return;
   event.preventDefault();
   panel.classList.add("over");
 });
 addEventListener("dragleave", (event) => event.relatedTarget === null && panel.classList.remove("over"));
 addEventListener("drop", (event) => {
-  if (!isFiles(event)) return;
+  if (!isForUs(event)) return;
   event.preventDefault();
   panel.classList.remove("over");
   if (event.dataTransfer.files.length > 0) send(event.dataTransfer.files);

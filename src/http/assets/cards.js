@@ -1,18 +1,37 @@
 // The cards of the grid: taken from pages that the server made, and put where they belong.
 
+import { times } from "./times.js";
+
 const grid = document.getElementById("grid");
+
+/** What stands around the cards on a page, and is as the server says. */
+const AROUND = ["counts", "filters", "none", "rest"];
+
+/** Ids of images that are about to be deleted. */
+const leaving = new Set();
 
 /** The card of an image. */
 export const card = (id) => grid.querySelector(`[data-id="${CSS.escape(id)}"]`);
 
-/** The ids of all cards that are selected. */
+/** The ids of all images that are selected. */
 export const selected = () => [...grid.querySelectorAll("input[name=id]:checked")].map((box) => box.value);
+
+/** Whether some image on the page is not ready yet. */
+export const waits = () => grid.querySelector(".pending, .storing") !== null;
+
+/** Shows a page in place of the one that was there. */
+export function show(page) {
+  grid.replaceChildren(...page.querySelectorAll("#grid > li"));
+  take(page, AROUND);
+}
 
 /** Puts the cards of a later page behind those that are there. */
 export function append(page) {
   for (const fresh of page.querySelectorAll("#grid > li")) {
     if (!card(fresh.dataset.id)) grid.append(fresh);
   }
+  take(page, ["rest", ...(grid.children.length > 0 ? [] : ["none"])]);
+  if (grid.children.length > 0) document.getElementById("none").replaceChildren();
 }
 
 /** Makes the first cards those of the first page, as it is now; what follows them stays. */
@@ -20,9 +39,9 @@ export function refresh(page) {
   const fresh = [...page.querySelectorAll("#grid > li")];
   const ids = new Set(fresh.map((one) => one.dataset.id));
   const old = [...grid.children];
-  const last = old.findLastIndex((one) => ids.has(one.dataset.id));
-  // What stood among the first and is not there any more.
-  for (const one of old.slice(0, last + 1)) {
+  const isAll = page.getElementById("more") === null;
+  const end = isAll ? old.length : old.findLastIndex((one) => ids.has(one.dataset.id)) + 1;
+  for (const one of old.slice(0, end)) {
     if (!ids.has(one.dataset.id)) one.remove();
   }
   let at = grid.firstElementChild;
@@ -35,31 +54,41 @@ export function refresh(page) {
       grid.insertBefore(here ? replaced(here, one) : one, at);
     }
   }
-  const [counts, now] = [document.getElementById("counts"), page.getElementById("counts")];
-  if (counts && now) counts.replaceChildren(...now.childNodes);
-  if (fresh.length > 0) document.querySelector(".empty")?.remove();
-  times(document);
+  take(page, ["counts", "none"]);
+  if (isAll) take(page, ["rest"]);
 }
 
-/** Whether some image on the page is not ready yet. */
-export const waits = () => grid.querySelector(".pending, .storing") !== null;
+function take(page, ids) {
+  for (const id of ids) {
+    const [here, there] = [document.getElementById(id), page.getElementById(id)];
+    if (here && there) here.replaceChildren(...there.childNodes);
+  }
+  times();
+}
 
-/** A card as it is now. One that somebody is busy with stays until they are not. */
+/** A card as it is now. Whoever is at it goes on at the same place. */
 function replaced(old, fresh) {
-  if (old.dataset.version === fresh.dataset.version || old.contains(document.activeElement)) return old;
+  if (old.dataset.version === fresh.dataset.version) return old;
   const [was, is] = [old.querySelector("input[name=id]"), fresh.querySelector("input[name=id]")];
   if (was && is) is.checked = was.checked;
-  if (old.classList.contains("going")) fresh.classList.add("going");
+  const at = old.contains(document.activeElement) && document.activeElement.localName;
+  if (leaving.has(fresh.dataset.id)) dim(fresh, true);
   old.replaceWith(fresh);
+  if (at) fresh.querySelector(at)?.focus();
   return fresh;
 }
 
-/** Shows times as they are said here. */
-export function times(within) {
-  for (const time of within.querySelectorAll("time:not([title])")) {
-    const date = new Date(time.dateTime);
-    if (Number.isNaN(date.getTime())) continue;
-    time.title = time.dateTime;
-    time.textContent = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+/** Marks images as about to be deleted, or not any more. */
+export function leave(ids, are) {
+  for (const id of ids) {
+    if (are) leaving.add(id);
+    else leaving.delete(id);
+    const one = card(id);
+    if (one) dim(one, are);
   }
+}
+
+function dim(one, is) {
+  one.classList.toggle("going", is);
+  one.inert = is;
 }

@@ -1,33 +1,52 @@
 // The gallery, better with scripts; without them everything works by forms and links.
 
-import { times } from "./cards.js";
+import { show } from "./cards.js";
 import "./live.js";
-import "./scroll.js";
+import "./pictures.js";
+import { watch } from "./scroll.js";
 import "./select.js";
+import { page } from "./server.js";
+import { tell } from "./tell.js";
+import { times } from "./times.js";
 
-document.documentElement.classList.add("scripted");
-times(document);
+times();
 if (document.getElementById("add")) await import("./add.js");
 
-// Search as one types.
+// What is looked for is shown as one types, without leaving the page.
 const search = document.getElementById("search");
 let timer;
-search.addEventListener("input", () => {
+let turn = 0;
+
+async function find() {
   clearTimeout(timer);
-  timer = setTimeout(() => search.requestSubmit(), 500);
-});
-search.addEventListener("submit", (event) => {
-  event.preventDefault();
   const query = new URLSearchParams([...new FormData(search)].filter(([, value]) => value && value !== "newest"));
   const path = query.size > 0 ? `/?${query}` : "/";
-  if (path !== location.pathname + location.search) location.assign(path);
-});
-// Who typed goes on typing.
-if (new URLSearchParams(location.search).has("q")) {
-  const field = search.elements.q;
-  field.focus();
-  field.setSelectionRange(field.value.length, field.value.length);
+  if (path === location.pathname + location.search) return;
+  history.replaceState(null, "", path);
+  turn += 1;
+  const mine = turn;
+  try {
+    const { page: found } = await page(path);
+    if (mine !== turn) return;
+    show(found);
+    watch();
+  } catch (error) {
+    if (mine === turn) tell(`That could not be looked for: ${error.message}.`);
+  }
 }
+
+function findSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(find, 300);
+}
+
+search.addEventListener("input", (event) => event.isComposing || findSoon());
+search.addEventListener("compositionend", findSoon);
+search.addEventListener("submit", (event) => {
+  event.preventDefault();
+  find();
+});
+
 // What was told is not told again when the page is loaded again.
 const here = new URL(location.href);
 if (here.searchParams.has("told")) {
@@ -37,7 +56,7 @@ if (here.searchParams.has("told")) {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.key === "/" && !event.target.closest("input, textarea, select")) {
+  if (event.key === "/" && !event.target.closest("input, textarea, select, dialog")) {
     event.preventDefault();
     search.elements.q.focus();
   }

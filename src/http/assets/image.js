@@ -1,34 +1,52 @@
 // The page of one image: links to copy, keys to go on, a deletion that can be undone, and its state as it changes.
 
-import { act } from "./server.js";
+import "./pictures.js";
+import { act, link } from "./server.js";
 import { ask, tell, unlessUndone } from "./tell.js";
+import { times } from "./times.js";
 
 const image = document.getElementById("image");
-document.documentElement.classList.add("scripted");
+const { id, status } = image.dataset;
 
-for (const time of document.querySelectorAll("time")) {
-  time.title = time.dateTime;
-  time.textContent = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "long", timeStyle: "medium" });
-}
+times("long");
 
-// Links are to be sent to others, who need all of them.
-for (const field of document.querySelectorAll("[data-link]")) field.value = new URL(field.value, location.href).href;
+/** Links are to be sent to others, who need all of them. */
+const whole = (field) => (field.value = new URL(field.value, location.href).href);
+document.querySelectorAll("[data-link]").forEach(whole);
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    const field = button.parentElement.querySelector("[data-link]");
-    field.select();
-    try {
-      await navigator.clipboard.writeText(field.value);
-      tell("Copied.");
-    } catch {
-      tell("It is selected: copy it with Ctrl+C.");
-    }
-  });
-}
+image.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const field = button.parentElement.querySelector("[data-link]");
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    tell("Copied.");
+  } catch {
+    tell("It is selected: copy it with Ctrl+C.");
+  }
+});
+
+// A signed link comes without leaving the page.
+document.getElementById("sign")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const signed = document.getElementById("signed");
+    const { path, expires } = await link(id);
+    signed.querySelector("time").dateTime = expires;
+    signed.querySelector("time").removeAttribute("title");
+    signed.querySelector("[data-link]").value = path;
+    whole(signed.querySelector("[data-link]"));
+    signed.hidden = false;
+    times("long");
+  } catch (error) {
+    tell(`There is no link: ${error.message}.`);
+  }
+});
 
 addEventListener("keydown", (event) => {
-  if (event.target.closest("input, textarea, select") || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.closest("input, textarea, select, dialog") || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (document.querySelector("dialog[open]")) return;
   const beside = { ArrowLeft: "newer", ArrowRight: "older" }[event.key];
   document.getElementById(beside)?.click();
 });
@@ -36,13 +54,21 @@ addEventListener("keydown", (event) => {
 document.getElementById("delete")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!(await ask("Delete this image?", "Delete"))) return;
-  image.classList.add("going");
-  const fields = [["action", "delete"], ["sure", "yes"], ["id", image.dataset.id]];
+  const going = (is) => {
+    image.classList.toggle("going", is);
+    image.inert = is;
+  };
+  going(true);
+  const fields = [["action", "delete"], ["sure", "yes"], ["id", id]];
   try {
-    if (await unlessUndone("Deleted.", (options) => act(fields, options))) location.assign("/");
-    else image.classList.remove("going");
+    if (!(await unlessUndone("Deleted.", (options) => act(fields, options)))) return going(false);
+    const back = Object.assign(document.createElement("a"), { className: "button", href: "/", textContent: "To the images" });
+    const said = Object.assign(document.createElement("p"), { textContent: "This image is deleted. " });
+    said.append(back);
+    image.replaceChildren(said);
+    going(false);
   } catch (error) {
-    image.classList.remove("going");
+    going(false);
     tell(`It could not be deleted: ${error.message}.`);
   }
 });
@@ -51,13 +77,12 @@ document.getElementById("delete")?.addEventListener("submit", async (event) => {
 let pause = 1000;
 async function look() {
   try {
-    const response = await fetch(`/images/${image.dataset.id}`, { headers: { accept: "application/json" }, cache: "no-store" });
-    const { status } = await response.json();
-    if (status !== image.dataset.status) return location.reload();
+    const response = await fetch(`/images/${id}`, { headers: { accept: "application/json" }, cache: "no-store" });
+    if (response.status !== 200 || (await response.json()).status !== status) return location.reload();
     pause = Math.min(pause * 1.5, 10_000);
   } catch {
     pause = Math.min(pause * 2, 30_000);
   }
   setTimeout(look, pause);
 }
-if (["pending", "storing"].includes(image.dataset.status)) setTimeout(look, pause);
+if (["pending", "storing"].includes(status)) setTimeout(look, pause);

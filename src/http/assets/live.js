@@ -17,15 +17,21 @@ export async function look() {
   if (asking) return;
   asking = true;
   try {
-    const found = await page(location.pathname + location.search, etag);
+    const path = location.pathname + location.search;
+    const found = await page(path, etag);
     offline(false);
-    etag = found.etag;
+    // Meanwhile something else may have been looked for.
+    if (path === location.pathname + location.search) {
+      etag = found.etag;
+      if (found.page) refresh(found.page);
+    }
     // What changes is looked at often, what does not ever less.
     const soon = found.page ? SOON : Math.min(pause * 1.5, 5000);
-    if (found.page) refresh(found.page);
     pause = waits() ? soon : Math.min(pause * 2, LATE);
   } catch (error) {
-    offline(error instanceof TypeError);
+    // The page that comes instead asks for the token.
+    if (error.status === 401) location.reload();
+    offline(error.status === undefined);
     pause = Math.min(pause * 2, LATE);
   } finally {
     asking = false;
@@ -45,6 +51,7 @@ export function lookSoon() {
 }
 
 document.addEventListener("visibilitychange", () => !document.hidden && lookSoon());
+addEventListener("pageshow", (event) => event.persisted && lookSoon());
 addEventListener("online", lookSoon);
 addEventListener("offline", () => offline(true));
 pause = waits() ? SOON : LATE;

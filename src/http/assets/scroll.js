@@ -1,6 +1,6 @@
 // More images come as one scrolls to the end of those that are there.
 
-import { append, times } from "./cards.js";
+import { append } from "./cards.js";
 import { page } from "./server.js";
 import { tell } from "./tell.js";
 
@@ -14,23 +14,24 @@ async function more(link) {
   link.textContent = "Loading…";
   try {
     const { page: next } = await page(link.href);
+    // Meanwhile something else may have been looked for.
+    if (!link.isConnected) return;
     append(next);
-    times(document);
-    const following = next.getElementById("more");
-    if (!following) return link.parentElement.remove();
-    link.href = following.href;
-    link.textContent = "More images";
-    watch(link);
+    watch();
   } catch (error) {
     // It stays a link, to be clicked or scrolled to again.
     link.textContent = "More images";
-    tell(`More images could not be loaded: ${error.message}.`);
-    setTimeout(() => watch(link), 5000);
+    if (navigator.onLine) tell(`More images could not be loaded: ${error.message}.`);
+    setTimeout(watch, 10_000);
   }
 }
 
-function watch(link) {
+/** Watches for the end of the images that are there. */
+export function watch() {
+  watcher.disconnect();
+  const link = document.getElementById("more");
   if (link) watcher.observe(link);
 }
 
-watch(document.getElementById("more"));
+addEventListener("online", watch);
+watch();

@@ -1,16 +1,19 @@
 // Several images at once: the selection's form without leaving the page, and a while to undo a deletion.
 
-import { card, selected } from "./cards.js";
+import { card, leave, selected } from "./cards.js";
 import { lookSoon } from "./live.js";
 import { act } from "./server.js";
-import { ask, tell, unlessUndone } from "./tell.js";
+import { ask, images, tell, unlessUndone } from "./tell.js";
 
-const form = document.getElementById("selection");
 /** What was done by each action. */
 const DONE = { tag: "tagged", untag: "untagged", retry: "tried again", delete: "deleted" };
-let last = null;
 
-const images = (count) => (count === 1 ? "1 image" : `${count} images`);
+/** The most images in one archive: their ids stand in its address. */
+const MAX_ARCHIVE = 300;
+
+const form = document.getElementById("selection");
+const grid = document.getElementById("grid");
+let last = null;
 
 function count() {
   form.querySelector(".count").textContent = `${images(selected().length)} selected`;
@@ -18,6 +21,9 @@ function count() {
 
 form.addEventListener("change", count);
 form.addEventListener("reset", () => setTimeout(count));
+addEventListener("pageshow", count);
+// Cards come and go.
+new MutationObserver(count).observe(grid, { childList: true });
 
 // From one to another with Shift, as in lists of files.
 form.addEventListener("click", (event) => {
@@ -32,15 +38,25 @@ form.addEventListener("click", (event) => {
   last = box;
 });
 
+// Enter in a box would be the form's first button.
+grid.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+});
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && selected().length > 0 && !document.querySelector("dialog[open]")) form.reset();
+  const isElsewhere = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
+  if (event.key === "Escape" && selected().length > 0 && !isElsewhere) form.reset();
 });
 
 form.addEventListener("submit", async (event) => {
-  const action = event.submitter?.value;
-  if (!(action in DONE)) return;
+  const [action, ids] = [event.submitter?.value, selected()];
+  if (!(action in DONE)) {
+    if (ids.length > MAX_ARCHIVE) {
+      event.preventDefault();
+      tell(`At most ${MAX_ARCHIVE} images are downloaded at once.`);
+    }
+    return;
+  }
   event.preventDefault();
-  const ids = selected();
   if (ids.length === 0) return;
   try {
     if (action === "delete") await remove(ids);
@@ -53,25 +69,22 @@ form.addEventListener("submit", async (event) => {
 
 const fields = (ids) => ids.map((id) => ["id", id]);
 
-async function report({ done, failures }, action) {
+function report({ done, failures }, action) {
   if (done > 0) {
     tell(`${images(done)} ${DONE[action]}.`);
     form.reset();
   }
-  if (failures.length > 0) tell(failures.slice(0, 3).join("; "));
+  if (failures.length > 0) tell(failures.slice(0, 3).map(({ what, why }) => `${what}: ${why}`).join("; "));
 }
 
 async function remove(ids) {
   if (!(await ask(`Delete ${images(ids.length)}?`, "Delete"))) return;
-  const cards = ids.map(card).filter(Boolean);
   form.reset();
-  cards.forEach((one) => one.classList.add("going"));
+  leave(ids, true);
   const done = (options) => act([["action", "delete"], ["sure", "yes"], ...fields(ids)], options);
   try {
-    const deleted = await unlessUndone(`${images(ids.length)} ${DONE.delete}.`, done);
-    cards.forEach((one) => (deleted ? one.remove() : one.classList.remove("going")));
-  } catch (error) {
-    cards.forEach((one) => one.classList.remove("going"));
-    throw error;
+    if (await unlessUndone(`${images(ids.length)} ${DONE.delete}.`, done)) ids.forEach((id) => card(id)?.remove());
+  } finally {
+    leave(ids, false);
   }
 }

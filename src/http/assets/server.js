@@ -1,28 +1,37 @@
 // What the server is asked. Everything else goes by what these return.
 
+const UNREACHABLE = "Burrow cannot be reached; try again";
+
+/** The longest name of a file, in characters: Burrow takes 255 bytes. */
+const MAX_NAME = 60;
+
 /** The page at a path, read; nothing if it is as it was when it had this tag. */
 export async function page(path, etag) {
   const headers = { accept: "text/html" };
   if (etag) headers["if-none-match"] = etag;
-  const response = await fetch(path, { headers, cache: "no-store" });
+  const response = await ask(path, { headers, cache: "no-store" });
   if (response.status === 304) return { etag };
-  if (!response.ok) throw await failure(response);
   const text = await response.text();
   return { etag: response.headers.get("etag"), page: new DOMParser().parseFromString(text, "text/html") };
 }
 
-/** Does what a form of the gallery does; returns how many were done and what failed. */
+/** Does what a form of the gallery does; returns how many were done, and what was not and why. */
 export async function act(fields, options = {}) {
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded;charset=UTF-8" };
-  const response = await fetch("/gallery", { method: "POST", headers, body: new URLSearchParams(fields), ...options });
-  if (!response.ok) throw await failure(response);
+  const response = await ask("/gallery", { method: "POST", headers, body: new URLSearchParams(fields), ...options });
   return response.json();
+}
+
+/** Makes a signed link to an image; returns its path and until when it is good. */
+export async function link(id) {
+  const headers = { accept: "application/json", "content-type": "application/json" };
+  return (await ask(`/images/${id}/links`, { method: "POST", headers, body: "{}" })).json();
 }
 
 /** Sends a file; `progress` is told the part that is sent, from 0 to 1. */
 export function upload(file, tags, progress) {
   return new Promise((resolve, reject) => {
-    const query = new URLSearchParams({ name: file.name || "pasted.png" });
+    const query = new URLSearchParams({ name: shortened(file.name || "pasted.png") });
     for (const tag of tags) query.append("tag", tag);
     const request = new XMLHttpRequest();
     request.open("POST", `/images?${query}`);
@@ -32,13 +41,28 @@ export function upload(file, tags, progress) {
       if (request.status === 201) return resolve();
       reject(new Error(sentence(request.status, request.responseText)));
     };
-    request.onerror = () => reject(new Error("Burrow cannot be reached; try again"));
+    request.onerror = () => reject(new Error(UNREACHABLE));
     request.send(file);
   });
 }
 
-async function failure(response) {
-  return new Error(sentence(response.status, await response.text()));
+/** Asks; an error says what for people, and has the status of an answer if there was one. */
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Error(UNREACHABLE);
+  }
+  if (response.ok || response.status === 304) return response;
+  const text = await response.text();
+  throw Object.assign(new Error(sentence(response.status, text)), { status: response.status });
+}
+
+/** A name that is not too long, with its extension. */
+function shortened(name) {
+  const size = new TextEncoder().encode(name).length;
+  return size <= 255 ? name : `${name.slice(0, MAX_NAME - 10)}…${name.slice(-9)}`.toWellFormed();
 }
 
 function sentence(status, text) {

@@ -3,18 +3,22 @@
 const TIME = 6000;
 const TIME_TO_UNDO = 8000;
 
+/** A number of images. */
+export const images = (count) => (count === 1 ? "1 image" : `${count} images`);
+
 /** Tells something; with `undo`, a button that takes it back. Resolves to whether it was taken back. */
 export function tell(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
   return new Promise((resolve) => {
     const toast = document.createElement("p");
     toast.className = "toast";
     toast.append(text);
+    let timer;
     const end = (undone) => {
       clearTimeout(timer);
       toast.remove();
       resolve(undone);
     };
-    const timer = setTimeout(() => end(false), time);
+    const run = () => (timer = setTimeout(end, time, false));
     if (undo) {
       const button = document.createElement("button");
       button.type = "button";
@@ -22,7 +26,13 @@ export function tell(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
       button.onclick = () => end(true);
       toast.append(button);
     }
+    // Who is reading it, or about to click, is not hurried.
+    toast.addEventListener("pointerenter", () => clearTimeout(timer));
+    toast.addEventListener("pointerleave", run);
+    // A page that comes back from the browser's memory has done what this told of.
+    addEventListener("pageshow", (event) => event.persisted && end(false));
     document.getElementById("toasts").append(toast);
+    run();
   });
 }
 

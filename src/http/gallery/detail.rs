@@ -9,7 +9,7 @@ use crate::http::page::{Frame, Moment, html};
 use crate::http::problem::Problem;
 use crate::http::{Answer, Head, Service};
 use crate::ports::Ports;
-use crate::record::{ImageRecord, State};
+use crate::record::{Content, ImageRecord, State};
 use crate::vault::{Filter, Order};
 
 #[derive(Template)]
@@ -49,8 +49,20 @@ struct Facts {
     is_shown: bool,
 }
 
-/// Originals larger than this are shown by their largest thumbnail, with a link to them.
+/// Originals of more bytes or pixels than this are shown by their largest thumbnail, with a link to them.
 const MAX_SHOWN: u64 = 8 * 1024 * 1024;
+const MAX_PIXELS_SHOWN: u64 = 25_000_000;
+
+/// Whether a page shows an original itself: every browser does so, and soon.
+fn is_shown(content: &Content) -> bool {
+    let pixels = content.dimensions.map(|(width, height)| u64::from(width) * u64::from(height));
+    content.size <= MAX_SHOWN
+        && pixels.is_some_and(|pixels| pixels <= MAX_PIXELS_SHOWN)
+        && matches!(
+            content.media_type.as_str(),
+            "image/jpeg" | "image/png" | "image/gif" | "image/webp" | "image/avif" | "image/bmp"
+        )
+}
 
 impl<P: Ports> Service<P> {
     /// The page of an image.
@@ -77,15 +89,14 @@ impl<P: Ports> Service<P> {
             codec: content.codec.as_str(),
             sha256: content.sha256.to_string(),
             cells: placeholder.as_deref().map(cells).unwrap_or_default(),
-            is_shown: content.size <= MAX_SHOWN
-                && !matches!(content.media_type.as_str(), "image/tiff" | "image/x-qoi" | "image/heif" | "image/jxl"),
+            is_shown: is_shown(content),
         });
         let error = match &record.state {
             State::Failed { error } => Some(error.clone()),
             _ => None,
         };
         let page = One {
-            frame: Frame { access: self.access(head.headers) },
+            frame: self.frame(head.headers),
             id: record.id.to_string(),
             name: record.name.clone(),
             tags: record.tags.clone(),

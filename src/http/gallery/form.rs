@@ -1,7 +1,8 @@
 //! What the pages' forms do: to one image or to several, without a script.
 
 use askama::Template;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
 use serde_json::json;
 
 use super::card::images;
@@ -36,7 +37,7 @@ struct Question {
 struct Partly {
     frame: Frame,
     done: String,
-    failures: Vec<String>,
+    failures: Vec<Failure>,
     back: String,
 }
 
@@ -47,22 +48,33 @@ const ROWS: usize = 8;
 struct Outcome {
     what: Told,
     done: usize,
-    /// Of those that could not be done: what, and why.
-    failures: Vec<String>,
+    failures: Vec<Failure>,
     jobs: Vec<Job>,
+}
+
+/// What could not be done, and why.
+#[derive(Serialize)]
+struct Failure {
+    /// An image's name, or an address as it was given.
+    what: String,
+    why: String,
 }
 
 impl Outcome {
     /// Counts one in, and keeps the job that comes of it. An error of the server is one only while nothing was done: what
     /// was is to be told, and its jobs are to begin.
-    fn note(&mut self, which: &str, result: Result<Option<Job>, Problem>) -> Result<(), Problem> {
+    fn note(&mut self, what: String, result: Result<Option<Job>, Problem>) -> Result<(), Problem> {
         match result {
             Ok(job) => {
                 self.jobs.extend(job);
                 self.done += 1;
             }
             Err(problem) if problem.status().is_server_error() && self.done == 0 => return Err(problem),
-            Err(problem) => self.failures.push(format!("{which}: {}", problem.detail())),
+            Err(problem) => {
+                // The form has one field of addresses.
+                let why = problem.detail().trim_start_matches("url: ").to_owned();
+                self.failures.push(Failure { what, why });
+            }
         }
         Ok(())
     }
@@ -72,6 +84,7 @@ impl Outcome {
 #[derive(Clone, Copy)]
 enum Told {
     Added,
+    Stored,
     Tagged,
     Untagged,
     Renamed,
@@ -80,11 +93,13 @@ enum Told {
 }
 
 impl Told {
-    const ALL: [Self; 6] = [Self::Added, Self::Tagged, Self::Untagged, Self::Renamed, Self::Retried, Self::Deleted];
+    const ALL: [Self; 7] =
+        [Self::Added, Self::Stored, Self::Tagged, Self::Untagged, Self::Renamed, Self::Retried, Self::Deleted];
 
     fn word(self) -> &'static str {
         match self {
             Self::Added => "added",
+            Self::Stored => "stored",
             Self::Tagged => "tagged",
             Self::Untagged => "untagged",
             Self::Renamed => "renamed",
@@ -97,6 +112,7 @@ impl Told {
         let images = images(count as u64);
         match self {
             Self::Added => format!("{images} on the way"),
+            Self::Stored => format!("{images} stored"),
             Self::Tagged => format!("{images} tagged"),
             Self::Untagged => format!("tags taken off {images}"),
             Self::Renamed => format!("{images} renamed"),
@@ -113,22 +129,32 @@ pub(super) fn told(query: &Query) -> Option<String> {
     Some(what.sentence(query.get("count")?.parse().ok().filter(|count| *count <= MAX_MANY)?))
 }
 
-/// Where a form leads back to: a path of ours, whatever it says.
-pub(in crate::http) fn back(form: &Query) -> &str {
+/// The page that says how many files were stored.
+pub(in crate::http) fn stored(count: usize) -> String {
+    with_told("/", Told::Stored, count)
+}
+
+/// Where a form leads back to: a path of ours, whatever it says; or else the page that it is on.
+pub(in crate::http) fn back(form: &Query, headers: &HeaderMap) -> String {
     let is_ours =
         |path: &&str| path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n', '\t']);
-    form.get("back").filter(is_ours).unwrap_or("/")
+    form.get("back").filter(is_ours).or_else(|| page::came_from(headers)).unwrap_or("/").to_owned()
 }
 
 impl<P: Ports> Service<P> {
     /// `POST /gallery`: does what `action` says. Browsers go back to where they came from; programs are told as JSON.
     pub(in crate::http) async fn act(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
+        let back = back(&form, head.headers);
+        self.act_on(head, &form, back.clone()).await.map_err(|problem| problem.leading_to(back))
+    }
+
+    async fn act_on(&self, head: Head<'_>, form: &Query, back: String) -> Result<Answer<P>, Problem> {
         form.check(&["action", "urls", "name", "tags", "back", "sure"], &["id"])?;
-        let frame = Frame { access: self.access(head.headers) };
+        let frame = self.frame(head.headers);
         let label = Label::new(form.get("name"), &split_tags(form.get("tags").unwrap_or_default()))?;
         let outcome = match form.get("action") {
-            Some("add") => self.add_many(&form, label).await?,
+            Some("add") => self.add_many(form, label).await?,
             Some(action @ ("tag" | "untag")) => {
                 if label.tags.is_empty() {
                     let detail = "there is no tag; give one or more, separated by commas";
@@ -136,22 +162,22 @@ impl<P: Ports> Service<P> {
                 }
                 let add = action == "tag";
                 let what = if add { Told::Tagged } else { Told::Untagged };
-                self.each(&form, what, async |id| self.tag(id, &label.tags, add).await).await?
+                self.each(form, what, async |id| self.tag(id, &label.tags, add).await).await?
             }
             Some("rename") => {
                 let edit = Edit::new(Some(label.name.as_deref().unwrap_or_default()), None)?;
-                self.each(&form, Told::Renamed, async |id| self.rename(id, &edit).await).await?
+                self.each(form, Told::Renamed, async |id| self.rename(id, &edit).await).await?
             }
-            Some("retry") => self.each(&form, Told::Retried, async |id| self.retry_one(id).await).await?,
+            Some("retry") => self.each(form, Told::Retried, async |id| self.retry_one(id).await).await?,
             Some("delete") if form.get("sure").is_none() && wants_html(head.headers) => {
-                return Ok(html(StatusCode::OK, &self.question(frame, &form).await?)?.into());
+                return Ok(html(StatusCode::OK, &self.question(frame, form, back).await?)?.into());
             }
             Some("delete") => {
                 let delete = async |id| {
                     self.vault.remove(id).await?;
                     Ok(None)
                 };
-                self.each(&form, Told::Deleted, delete).await?
+                self.each(form, Told::Deleted, delete).await?
             }
             _ => {
                 let detail = "only add, tag, untag, rename, retry and delete are known";
@@ -162,9 +188,9 @@ impl<P: Ports> Service<P> {
         let response = if !wants_html(head.headers) {
             response(StatusCode::OK, &json!({ "done": done, "failures": failures }))
         } else if failures.is_empty() {
-            page::see_other(&with_told(back(&form), what, done))
+            page::see_other(&with_told(&back, what, done))
         } else {
-            let page = Partly { frame, done: what.sentence(done), failures, back: back(&form).into() };
+            let page = Partly { frame, done: what.sentence(done), failures, back };
             html(StatusCode::UNPROCESSABLE_ENTITY, &page)?
         };
         Ok(Answer { jobs: in_rows(jobs), ..response.into() })
@@ -177,12 +203,12 @@ impl<P: Ports> Service<P> {
             return Err(Problem::invalid("urls", "there is no address; give one or more, a line each"));
         }
         check_count("urls", lines.len())?;
-        // One name for several would tell them apart no more.
+        // One name for several would not tell them apart.
         let name = label.name.filter(|_| lines.len() == 1);
         let label = Label { name, ..label };
         let mut outcome = Outcome { what: Told::Added, done: 0, failures: Vec::new(), jobs: Vec::new() };
         for line in lines {
-            outcome.note(shortened(line), self.add_one(line, label.clone()).await)?;
+            outcome.note(line.to_owned(), self.add_one(line, label.clone()).await)?;
         }
         Ok(outcome)
     }
@@ -201,7 +227,12 @@ impl<P: Ports> Service<P> {
     ) -> Result<Outcome, Problem> {
         let mut outcome = Outcome { what, done: 0, failures: Vec::new(), jobs: Vec::new() };
         for id in ids(form)? {
-            outcome.note(&id.to_string(), act(id).await)?;
+            let result = act(id).await;
+            let what = match (&result, self.vault.get(id).await) {
+                (Err(_), Ok(record)) => record.name,
+                _ => id.to_string(),
+            };
+            outcome.note(what, result)?;
         }
         Ok(outcome)
     }
@@ -233,7 +264,7 @@ impl<P: Ports> Service<P> {
         Ok(self.vault.retry(record, self.worker()).await?.and_then(|record| self.job(&record)))
     }
 
-    async fn question(&self, frame: Frame, form: &Query) -> Result<Question, Problem> {
+    async fn question(&self, frame: Frame, form: &Query, back: String) -> Result<Question, Problem> {
         let (ids, mut names) = (ids(form)?, Vec::new());
         for id in &ids {
             match self.vault.get(*id).await {
@@ -242,7 +273,7 @@ impl<P: Ports> Service<P> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Question { frame, ids: ids.iter().map(ToString::to_string).collect(), names, back: back(form).into() })
+        Ok(Question { frame, ids: ids.iter().map(ToString::to_string).collect(), names, back })
     }
 }
 
@@ -314,7 +345,7 @@ mod tests {
                 percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
             ))
             .unwrap();
-            back(&form).to_owned()
+            back(&form, &HeaderMap::new())
         };
         assert_eq!(of("/images/x?y=1"), "/images/x?y=1");
         for foreign in ["", "https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\nx"]

@@ -35,6 +35,8 @@ struct Overview {
     /// What one column of times is.
     unit: &'static str,
     formats: Vec<Bar>,
+    /// The count of the highest column.
+    most: u64,
     /// How many images the last two charts are of.
     looked_at: usize,
     is_all: bool,
@@ -76,7 +78,7 @@ impl<P: Ports> Service<P> {
             (name, format.images, text)
         };
         let page = Overview {
-            frame: Frame { access: self.access(head.headers) },
+            frame: self.frame(head.headers),
             last_uploaded: statistics.last_uploaded.map(Moment::from),
             original: bytes(statistics.original_bytes),
             stored: bytes(statistics.stored_bytes),
@@ -86,6 +88,7 @@ impl<P: Ports> Service<P> {
                 ("as they are stored".into(), statistics.stored_bytes, bytes(statistics.stored_bytes)),
             ]),
             statistics,
+            most: times.iter().map(|column| column.count).max().unwrap_or(0),
             times,
             unit,
             formats: chart::bars(formats.into_iter().map(share)),

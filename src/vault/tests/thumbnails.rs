@@ -5,7 +5,7 @@
 use super::MINUTE;
 use crate::error::Error;
 use crate::key::{BlobId, Key};
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, Elsewhere};
 use crate::record::{Preview, encode};
 use crate::testing::{Whole, World};
 use crate::vault::{Discovery, FaultKind, Label, Plan, Settings, Shown, Vault};
@@ -44,21 +44,38 @@ fn what_kills_its_decoder_is_given_up() {
     let died = |since, died| encode(&Key::preview(blob), &Preview::Begun { since, died }).unwrap();
     world.store(&Key::preview(blob), &died(world.now() - MINUTE, 1));
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
-    assert_eq!(shown, Shown::Nothing { why: "its decoder failed".into(), for_now: false });
+    assert_eq!(shown, Shown::Nothing("its decoder failed".into()));
     // One began just now: it is waited for, not for ever.
     world.store(&Key::preview(blob), &died(world.now() - 5, 0));
     let begun = world.now();
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
-    assert!(matches!(shown, Shown::Nothing { for_now: true, .. }), "{shown:?}");
+    assert_eq!(shown, Shown::NotYet);
     assert_eq!(world.now() - begun, 10_000);
     // Then another tries.
     world.pass(MINUTE);
     assert!(matches!(world.run(world.vault().thumbnail(&image, 160)).unwrap(), Shown::Picture { .. }));
     // Where another instance draws, its death is known at once.
     let elsewhere = Vault::new(world.clone(), Settings { packers: 2, ..Settings::default() });
-    world.draws_elsewhere(Some(false));
-    let shown = world.run(elsewhere.thumbnail(&image, 320)).unwrap();
-    assert_eq!(shown, Shown::Nothing { why: "its decoder failed".into(), for_now: false });
+    for (came_of_it, shown) in [
+        (Elsewhere::Busy, Shown::NotYet),
+        (Elsewhere::Died, Shown::NotYet),
+        (Elsewhere::Busy, Shown::NotYet),
+        (Elsewhere::Died, Shown::Nothing("its decoder failed".into())),
+    ] {
+        world.draws_elsewhere(Some(came_of_it));
+        if came_of_it == Elsewhere::Died {
+            // As whoever draws does first.
+            let died = match world.run(world.vault().store.preview(blob)).unwrap() {
+                Some(Preview::Begun { since: 1, died }) => died + 1,
+                _ => 0,
+            };
+            world.store(
+                &Key::preview(blob),
+                &encode(&Key::preview(blob), &Preview::Begun { since: world.now(), died }).unwrap(),
+            );
+        }
+        assert_eq!(world.run(elsewhere.thumbnail(&image, 320)).unwrap(), shown);
+    }
     world.draws_elsewhere(None);
     world.store(&Key::preview(blob), &encode(&Key::preview(blob), &Preview::NOBODY).unwrap());
     assert!(matches!(world.run(elsewhere.thumbnail(&image, 320)).unwrap(), Shown::Picture { .. }));

@@ -1,0 +1,11 @@
+// Times as they are said where the reader is.
+
+/** Shows every time that is not shown so yet; `dateStyle` is "medium" or "long". */
+export function times(dateStyle = "medium") {
+  for (const time of document.querySelectorAll("time:not([title])")) {
+    const date = new Date(time.dateTime);
+    if (Number.isNaN(date.getTime())) continue;
+    time.title = time.dateTime;
+    time.textContent = date.toLocaleString(undefined, { dateStyle, timeStyle: "short" });
+  }
+}

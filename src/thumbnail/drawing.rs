@@ -1,0 +1,56 @@
+//! Whether browsers show a drawing (SVG) at once. It is not drawn here, and so must not be what keeps a page from being shown:
+//! a few elements that show others, each in the next, are billions.
+
+/// The most elements.
+const MAX_ELEMENTS: usize = 20_000;
+
+/// The most elements of [`COSTLY`] kinds: so many, each of which shows another, show less than a thousand.
+const MAX_COSTLY: usize = 16;
+
+/// Elements that show others again, or compute what each pixel is.
+const COSTLY: [&[u8]; 9] =
+    [b"use", b"pattern", b"mask", b"marker", b"filter", b"image", b"feImage", b"feTurbulence", b"foreignObject"];
+
+/// Checks a drawing; returns why it is not to be shown small.
+pub fn check(drawing: &[u8]) -> Result<(), &'static str> {
+    let (mut elements, mut costly) = (0, 0);
+    for tag in drawing.split(|byte| *byte == b'<').skip(1) {
+        if tag.starts_with(b"!ENTITY") {
+            return Err("it declares entities");
+        }
+        let name =
+            tag.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/')).next().unwrap_or_default();
+        let name = name.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+        elements += 1;
+        costly += usize::from(COSTLY.contains(&name));
+    }
+    if elements > MAX_ELEMENTS {
+        return Err("it has very many elements");
+    }
+    if costly > MAX_COSTLY {
+        return Err("it repeats its elements, or filters them, very often");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawings_that_explode_are_found() {
+        let each = |n: u32| format!("<g id='a{n}'>{}</g>", format!("<use href='#a{}'/>", n - 1).repeat(10));
+        let nested: String = (1..9).map(each).collect();
+        let prefixed = nested.replace("<use", "<s:use");
+        for (drawing, is_shown) in [
+            ("<svg><g id='a'/><use href='#a'/></svg>".to_owned(), true),
+            (format!("<svg>{}</svg>", "<path d='M0 0'/>".repeat(5000)), true),
+            (format!("<svg>{nested}</svg>"), false),
+            (format!("<svg xmlns:s='x'>{prefixed}</svg>"), false),
+            (format!("<svg>{}</svg>", "<a/>".repeat(30_000)), false),
+            ("<!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>".to_owned(), false),
+        ] {
+            assert_eq!(check(drawing.as_bytes()).is_ok(), is_shown, "{}", &drawing[..drawing.len().min(80)]);
+        }
+    }
+}
