@@ -131,7 +131,9 @@ pub async fn forms_do_what_they_say(host: Host) {
     assert_eq!(reply.status, 422);
     let text = reply.text();
     assert!(
-        text.contains("1 image on the way") && text.contains("nonsense</bdi>: not a URL") && text.contains("ftp://x/y</bdi>: "),
+        text.contains("1 image on the way")
+            && text.contains("nonsense</bdi>: not a URL")
+            && text.contains("ftp://x/y</bdi>: "),
         "{text}"
     );
     let a = client.get("/images").await.json()["images"][0]["id"].as_str().unwrap().to_owned();

@@ -78,7 +78,7 @@ impl Origins {
             return Ok(Site::Allowed);
         }
         let host = text(header::HOST.as_str()).unwrap_or("this host");
-        Err(Problem::cross_site(origin.unwrap_or("another site"), host))
+        Err(Problem::cross_site(origin, host))
     }
 
     /// Adds what lets the pages of other sites read an answer.

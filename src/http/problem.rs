@@ -240,9 +240,10 @@ impl Problem {
     }
 
     /// A page of another site tried to change something.
-    pub(super) fn cross_site(origin: &str, host: &str) -> Self {
+    pub(super) fn cross_site(origin: Option<&str>, host: &str) -> Self {
+        let origin = origin.map(|origin| format!(" ({origin})")).unwrap_or_default();
         let detail = format!(
-            "a page of another site ({origin}) may not change anything at {host}; cors_origins can allow it, and a proxy \
+            "a page of another site{origin} may not change anything at {host}; cors_origins can allow it, and a proxy \
              in front must pass the Host header on"
         );
         Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, detail)

@@ -47,7 +47,18 @@ pub(crate) fn lint() -> Result<(), String> {
         install(&[CLIPPY_PACKAGE])?;
     }
     let mut command = cargo();
-    command.args(["clippy", "--locked", "--package", "burrow", "--lib", "--target", TARGET, "--target-dir"]);
+    command.args([
+        "clippy",
+        "--locked",
+        "--package",
+        "burrow",
+        "--lib",
+        "--profile",
+        "guest",
+        "--target",
+        TARGET,
+        "--target-dir",
+    ]);
     command.arg(root().join("target/guest"));
     toolchain.apply(&mut command);
     if let Toolchain::Distribution { .. } = toolchain {

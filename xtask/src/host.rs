@@ -62,7 +62,8 @@ pub(crate) fn test_only(component: &Path, part: &str, variables: &[(&str, String
 pub(crate) fn lint() -> Result<(), String> {
     say("linting the rest");
     let mut command = cargo();
-    command.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    // In the profile of the tests, so that what is compiled to compile the rest is compiled once.
+    command.args(["clippy", "--locked", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     run(&mut command)
 }
 
