@@ -48,7 +48,7 @@ impl<P: Ports> Service<P> {
         while let Some(opened) = opened.next().await {
             match opened {
                 Ok(image) => images.push(image),
-                // What the store fails by would be missed by nobody.
+                // That says nothing of the image.
                 Err((_, error @ Error::Store(_))) => return Err(error.into()),
                 Err(missing) => left_out.push(missing),
             }
@@ -58,15 +58,17 @@ impl<P: Ports> Service<P> {
         {
             return Err(error.into());
         }
-        let lines = left_out.into_iter().map(|(name, error)| {
-            [&name.replace(char::is_control, " "), ": ", Problem::from(error).detail(), "\n"].concat()
-        });
-        let left_out = lines.collect::<String>();
+        let (mut lines, mut causes) = (String::new(), Vec::new());
+        for (name, error) in left_out {
+            let mut problem = Problem::from(error);
+            causes.extend(problem.take_cause());
+            lines.extend([&name.replace(char::is_control, " "), ": ", problem.detail(), "\n"]);
+        }
         let mut response: Response<Body<P>> = respond(StatusCode::OK, "application/zip", Vec::new());
         set(response.headers_mut(), header::CONTENT_DISPOSITION, "attachment; filename=\"images.zip\"");
-        *response.body_mut() = zipped(&images, left_out, self.vault.now());
+        *response.body_mut() = zipped(&images, lines, self.vault.now());
         response.body_mut().read_ahead().await?;
-        Ok(response.into())
+        Ok(Answer { log: (!causes.is_empty()).then(|| causes.join("; ")), ..response.into() })
     }
 }
 

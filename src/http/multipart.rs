@@ -130,7 +130,10 @@ impl<P: Ports> Service<P> {
             // Some browsers send paths.
             let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
             let label = Label::new(name.take().as_deref().or(Some(base)), &tags)?;
-            let packed = self.vault.pack(&mut part).await?;
+            let packed = self.vault.pack(&mut part).await.map_err(|error| match error {
+                Error::NotAnImage(what) => Error::NotAnImage(format!("{what} (the file {base:?})")),
+                error => error,
+            })?;
             waiting = None;
             files.push((self.vault.draft(label), packed));
         }

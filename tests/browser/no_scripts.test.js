@@ -42,7 +42,7 @@ test("a file is uploaded", async (t) => {
     { name: "x.txt", mimeType: "text/plain", buffer: Buffer.from("Dear Sir or Madam") },
   ]);
   await page.getByRole("button", { name: "Upload" }).click();
-  await page.getByText("not an image: starts with").waitFor();
+  await page.getByText('(the file "x.txt")').waitFor();
 });
 
 test("one looks page by page, searches and narrows", async (t) => {

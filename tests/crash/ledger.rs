@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burrow::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
 use burrow::record::{ImageRecord, Manifest, Namesake, Pointer, Record, Rubbish, State, Trash, decode};
+use burrow::thumbnail::WIDTHS;
 use serde_json::{from_value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -177,6 +178,14 @@ impl Ledger {
         }
         self.note(&key);
         self.note(&Key::sharing_ended(blob));
+        self.note_pictures(blob);
+    }
+
+    fn note_pictures(&mut self, blob: BlobId) {
+        self.note(&Key::preview(blob));
+        for width in WIDTHS {
+            self.note(&Key::thumbnail(blob, width));
+        }
     }
 
     /// What waits in the trash is in use until the sweep comes.
@@ -198,6 +207,7 @@ impl Ledger {
                     (0..chunks).for_each(|n| self.note(&Key::chunk(blob, u32::try_from(n).unwrap())));
                     self.note(&Key::sharers(blob));
                     self.note(&Key::sharing_ended(blob));
+                    self.note_pictures(blob);
                 }
                 Rubbish::Removal(id) => {
                     self.note(&Key::removal(id));

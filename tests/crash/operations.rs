@@ -9,7 +9,7 @@ use burrow::error::Error;
 use burrow::key::{ImageId, Sha256Hex};
 use burrow::record::{ImageRecord, Status};
 use burrow::store::blob::Form;
-use burrow::vault::{Discovery, Edit, Filter, Label, Once, Order, Plan, Resumed, Settings, Vault, Worker};
+use burrow::vault::{Discovery, Edit, Filter, Label, Once, Order, Plan, Resumed, Settings, Shown, Vault, Worker};
 
 use crate::images::original;
 use crate::journal::{Class, Journal, Request, expected};
@@ -44,6 +44,8 @@ pub enum Operation {
     Ask(&'static str, Request),
     /// Reads an image from its record to its last byte.
     Read(ImageId),
+    /// Looks at its small picture.
+    Draw(ImageId),
     /// Looks for an image by its URL.
     Find(&'static str),
     /// Looks at the list and at every name.
@@ -71,6 +73,7 @@ impl fmt::Display for Operation {
             Self::Rename(id, name) => write!(f, "rename {id} to {name}"),
             Self::Ask(key, request) => write!(f, "ask {key} {request:?}"),
             Self::Read(id) => write!(f, "read {id}"),
+            Self::Draw(id) => write!(f, "draw {id}"),
             Self::Ingest(what, name) => write!(f, "ingest {what} as {name}"),
             Self::Submit(what, name) => write!(f, "submit {what} as {name}"),
             Self::Put(what, name) => write!(f, "put {what} as {name}"),
@@ -157,6 +160,7 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::Rename(id, name) => rename(&vault, id, name, &book).await,
         Operation::Ask(key, request) => ask_and_work(&vault, key, request, &book).await,
         Operation::Read(id) => read_one(&vault, id, &book).await,
+        Operation::Draw(id) => draw(&vault, id, &book).await,
         Operation::Find(path) => find(&vault, &url(path), &book).await,
         Operation::Look => look(&vault, &book).await,
         Operation::WorkOnLeft(id, since) => worked(knowing(&world, since).work_on(id, Some(since)).await, id, &book),
@@ -313,6 +317,17 @@ async fn ask_and_work(vault: &Vault<World>, key: &'static str, request: Request,
         if new && record.status() == Status::Pending {
             work(vault, record, book).await?;
         }
+    }
+    Ok(())
+}
+
+async fn draw(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {
+    let record = match vault.get(id).await {
+        Err(Error::NotFound) if !book.borrow().is_kept(id) => return Ok(()),
+        record => record?,
+    };
+    if matches!(vault.thumbnail(&record, 160).await?, Shown::Nothing(_) | Shown::NotHere(_) | Shown::Original) {
+        book.borrow_mut().problem(Class::Wrong, format_args!("{} has no small picture", record.name));
     }
     Ok(())
 }

@@ -27,8 +27,8 @@ export function tell(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
       toast.append(button);
     }
     // Who is reading it, or about to click, is not hurried.
-    toast.addEventListener("pointerenter", () => clearTimeout(timer));
-    toast.addEventListener("pointerleave", run);
+    for (const comes of ["pointerenter", "focusin"]) toast.addEventListener(comes, () => clearTimeout(timer));
+    for (const goes of ["pointerleave", "focusout"]) toast.addEventListener(goes, run);
     // A page that comes back from the browser's memory has done what this told of.
     addEventListener("pageshow", (event) => event.persisted && end(false));
     document.getElementById("toasts").append(toast);

@@ -2,7 +2,7 @@
 
 use super::{EVERY, MINUTE, Orders, SOME, Scenario};
 use crate::journal::Request;
-use crate::operations::Operation::{Ask, Ingest, Look, Put, Read, Remove, Rename, Resume, Retry, Verify, Work};
+use crate::operations::Operation::{Ask, Draw, Ingest, Look, Put, Read, Remove, Rename, Resume, Retry, Verify, Work};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "ingest", prepare: |_| vec![Ingest("/red/1", "a")], by_chance: 20, ..EVERY },
@@ -88,6 +88,24 @@ pub const SCENARIOS: &[Scenario] = &[
             vec![Remove(id), Read(id), Resume]
         },
         orders: Orders::Every,
+        ..SOME
+    },
+    Scenario {
+        name: "small picture drawn twice at once",
+        prepare: |bench| {
+            let id = bench.put("red", "a").id;
+            vec![Draw(id), Draw(id)]
+        },
+        // Who waits for the other looks again and again.
+        orders: Orders::Switches(0),
+        ..SOME
+    },
+    Scenario {
+        name: "delete while its small picture is drawn",
+        prepare: |bench| {
+            let id = bench.put("red", "a").id;
+            vec![Draw(id), Remove(id)]
+        },
         ..SOME
     },
     Scenario {
