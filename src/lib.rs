@@ -10,8 +10,9 @@
 //! - [`vault`]: what one can do with images, a verb a file; [`vault::Vault::ingest`] is the pipeline
 //! - [`packer`]: the middle of the pipeline: hash, count, sniff, cut, pack, verify
 //! - [`codec`], [`sniff`], [`policy`], [`download`]: its parts
+//! - [`thumbnail`]: small pictures
 //! - [`store`]: the border around state; [`key`] and [`record`] are what is stored
-//! - [`ports`], [`error`]: what the core asks of the world, and how it fails
+//! - [`ports`], [`error`], [`time`]: what the core asks of the world, how it fails, and what a time is
 //!
 //! Everything but the first three is pure: it runs natively under test, and never names WASI.
 
@@ -37,4 +38,5 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod thumbnail;
+pub mod time;
 pub mod vault;

@@ -151,6 +151,14 @@ impl ImageRecord {
         }
     }
 
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.state {
+            State::Failed { error } => Some(error),
+            _ => None,
+        }
+    }
+
     /// Its content, if it is ready.
     pub fn content(&self) -> Result<&Content, Error> {
         match &self.state {
@@ -277,9 +285,9 @@ impl Record for Answered {
 pub enum Preview {
     /// Somebody is about to draw one.
     Begun {
-        /// Since when, in milliseconds since 1970.
+        /// Since when, in milliseconds since 1970; [`Preview::NOBODY`] if they have ended.
         since: u64,
-        /// How many began before and did not end.
+        /// How many began before and are known to have died of it.
         died: u32,
     },
     /// One was drawn.
@@ -292,8 +300,8 @@ pub enum Preview {
 }
 
 impl Preview {
-    /// Nobody is about to draw one, nor has anybody died of it.
-    pub const NOBODY: Self = Self::Begun { since: 0, died: 0 };
+    /// Since when somebody is about to draw one, if nobody is.
+    pub const NOBODY: u64 = 0;
 }
 
 impl Record for Preview {

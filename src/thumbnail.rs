@@ -48,7 +48,7 @@ pub const MAX_THUMBNAIL: usize = 240 * 1024;
 
 /// Whether a format is one that is decoded here.
 pub fn is_decoded(media_type: &str) -> bool {
-    decode::DECODED.contains(&media_type)
+    decode::Format::of(media_type).is_some()
 }
 
 /// A small picture.

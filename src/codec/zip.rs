@@ -1,8 +1,9 @@
 //! ZIP archives (PKWARE APPNOTE 6.3.10) around bytes that are packed already: headers only, so that the length of an
 //! archive is known before any of it is read, and deflated content goes in as it is stored.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use crate::time::instant;
 
 /// How an entry's bytes are packed (APPNOTE 4.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,15 +131,13 @@ fn length(bytes: usize) -> [u8; 2] {
     u16::try_from(bytes).unwrap_or(u16::MAX).to_le_bytes()
 }
 
-/// A time as MS-DOS had it: UTC, to two seconds, from 1980 to 2107 (APPNOTE 4.4.6).
+/// A time as MS-DOS had it: UTC, to two seconds, from 1980 to 2107 (APPNOTE 4.4.6); the first of these for others.
 fn dos_time(millis: u64) -> [u8; 4] {
-    let timestamp = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    let Some(time) = timestamp.map(|timestamp| timestamp.to_zoned(TimeZone::UTC)) else { return [0, 0, 0x21, 0] };
-    let part = |number: i8| u16::from(number.unsigned_abs());
-    let Ok(year) = u16::try_from(i32::from(time.year()) - 1980) else { return [0, 0, 0x21, 0] };
-    if year > 127 {
+    let time = instant(millis).unwrap_or_default().to_zoned(TimeZone::UTC);
+    let Some(year) = u16::try_from(time.year() - 1980).ok().filter(|year| *year <= 127) else {
         return [0, 0, 0x21, 0];
-    }
+    };
+    let part = |number: i8| u16::from(number.unsigned_abs());
     let clock = (part(time.hour()) << 11) | (part(time.minute()) << 5) | (part(time.second()) / 2);
     let date = (year << 9) | (part(time.month()) << 5) | part(time.day());
     let ([a, b], [c, d]) = (clock.to_le_bytes(), date.to_le_bytes());

@@ -6,11 +6,10 @@ use futures::StreamExt as _;
 use http::{Response, StatusCode, header};
 
 use super::problem::Problem;
-use super::{Answer, Body, Head, Piece, Service, respond, set};
+use super::{Answer, Body, Head, Piece, Service, gallery, respond, set};
 use crate::codec::gzip::HEADER;
 use crate::codec::zip::{Entry, Method, Names, directory};
 use crate::error::Error;
-use crate::key::ImageId;
 use crate::ports::Ports;
 use crate::record::ImageRecord;
 use crate::sniff::file_name;
@@ -30,12 +29,7 @@ impl<P: Ports> Service<P> {
     pub(super) async fn archive(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         // What else the gallery's form sends is for its other buttons.
         head.query.check(&["action", "tags", "back"], &["id"])?;
-        let ids: Vec<_> = head.query.all("id").map(ImageId::parse).collect();
-        let ids: Option<Vec<ImageId>> = ids.into_iter().collect();
-        let ids = ids.ok_or_else(|| Problem::invalid("id", "one of them is no id"))?;
-        if ids.is_empty() {
-            return Err(Problem::invalid("id", "no image is selected; select one or more first"));
-        }
+        let ids = gallery::ids(head.query)?;
         let open = async |id| match self.vault.get(id).await {
             Ok(record) => match self.vault.open(&record).await {
                 Ok(blob) => Ok((record, blob)),

@@ -96,12 +96,8 @@ impl<P: Ports> Service<P> {
             ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
         }
         let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };
-        describe_whole(
-            response.headers_mut(),
-            content,
-            form,
-            disposition_of(disposition, &file_name(&image.name, &content.media_type)),
-        );
+        let disposition = disposition_of(disposition, &file_name(&image.name, &content.media_type));
+        describe_whole(response.headers_mut(), content, form, disposition);
         match ranges.as_deref() {
             Some([range]) => part(&mut response, &blob, form, range.clone(), size),
             // A part of several has no place for the coding, so they are sent of the original only.

@@ -12,7 +12,7 @@ mod form;
 mod overview;
 
 use askama::Template;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 
 use super::json::{List, Stats, response};
@@ -20,12 +20,12 @@ use super::negotiation::wants_json;
 use super::page::{Frame, Moment, html};
 use super::problem::Problem;
 use super::route::Query;
-use super::{Answer, Head, Service};
+use super::{Answer, Head, Service, varying};
 use crate::ports::Ports;
 use crate::vault::Statistics;
 use card::Card;
 
-pub(super) use form::{back, stored};
+pub(super) use form::{back, ids, stored};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -125,9 +125,8 @@ impl<P: Ports> Service<P> {
         let placeholders = self.vault.placeholders(&page.images).await?;
         if wants_json(headers) {
             let list = List::new(&page.images, &placeholders, page.next);
-            let mut response = response(StatusCode::OK, &Overview { stats: Stats::from(statistics), page: list });
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-            return Ok(response.into());
+            let overview = Overview { stats: Stats::from(statistics), page: list };
+            return Ok(varying(response(StatusCode::OK, &overview)).into());
         }
         let cards: Vec<Card> =
             page.images.iter().zip(&placeholders).map(|(record, hash)| Card::new(record, hash.as_deref())).collect();

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::{Body, read_body};
 use crate::ports::ByteSource;
-use crate::record::{ImageRecord, State};
+use crate::record::ImageRecord;
+use crate::time::instant;
 use crate::vault::Statistics;
 
 /// `POST /upload`, `POST /process_image`: what else is sent is passed over.
@@ -153,10 +154,6 @@ struct Content<'a> {
 
 impl<'a> From<&'a ImageRecord> for Image<'a> {
     fn from(record: &'a ImageRecord) -> Self {
-        let error = match &record.state {
-            State::Failed { error } => Some(error.as_str()),
-            _ => None,
-        };
         let content = record.content().ok().map(|content| Content {
             path: format!("/images/{}/content", record.id),
             media_type: &content.media_type,
@@ -174,7 +171,7 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
             url: record.source.as_deref(),
             status: record.status().as_str(),
             attempts: record.attempts,
-            error,
+            error: record.failure(),
             created: timestamp(record.created),
             updated: timestamp(record.updated),
             content,
@@ -203,14 +200,12 @@ impl From<Statistics> for Stats {
 
 /// Milliseconds since 1970 as RFC 3339 in UTC.
 pub(super) fn timestamp(millis: u64) -> String {
-    let timestamp = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default()
+    instant(millis).map(|instant| instant.to_string()).unwrap_or_default()
 }
 
 /// The same for people, to the minute.
 pub(super) fn readable(millis: u64) -> String {
-    let timestamp = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    timestamp.map(|timestamp| timestamp.strftime("%-d %b %Y, %H:%M UTC").to_string()).unwrap_or_default()
+    instant(millis).map(|instant| instant.strftime("%-d %b %Y, %H:%M UTC").to_string()).unwrap_or_default()
 }
 
 /// A JSON response.

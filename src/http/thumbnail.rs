@@ -18,11 +18,11 @@ const WIDTH: u32 = 320;
 /// The largest original that is sent in place of a small picture that cannot be drawn, in bytes.
 const MAX_INSTEAD: u64 = 2 * 1024 * 1024;
 
+/// The most pixels of an original that is part of a page: browsers have each of them in memory.
+const MAX_PIXELS: u64 = 25_000_000;
+
 /// The media type of icons, which hold other images: some that are not decoded here.
 const ICON: &str = "image/vnd.microsoft.icon";
-
-/// The most pixels of such an original: browsers have each of them in memory.
-const MAX_PIXELS_INSTEAD: u64 = 25_000_000;
 
 /// How long a browser keeps what is drawn in place of a picture, which may be drawn some day, or by another host soon.
 const FOR_AN_HOUR: &str = "private, max-age=3600";
@@ -90,10 +90,14 @@ impl<P: Ports> Service<P> {
     }
 }
 
+/// Whether an original is known to have so few pixels that it can be part of a page.
+pub(super) fn has_few_pixels(content: &Content) -> bool {
+    content.dimensions.is_some_and(|(width, height)| u64::from(width) * u64::from(height) <= MAX_PIXELS)
+}
+
 /// Whether a browser shows an original in place of its small picture. Of new formats it says so.
 fn browsers_show(content: &Content, headers: &http::HeaderMap) -> bool {
-    let pixels = content.dimensions.map(|(width, height)| u64::from(width) * u64::from(height));
-    if content.size > MAX_INSTEAD || pixels.is_none_or(|pixels| pixels > MAX_PIXELS_INSTEAD) {
+    if content.size > MAX_INSTEAD || !has_few_pixels(content) {
         return false;
     }
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value: &HeaderValue| value.to_str().ok());

@@ -22,16 +22,34 @@ const STEP: usize = 128 * 1024;
 const MAX_PROFILE: usize = 4096;
 
 /// The formats that are decoded.
-pub(super) const DECODED: [&str; 8] = [
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "image/gif",
-    "image/bmp",
-    "image/tiff",
-    "image/vnd.microsoft.icon",
-    "image/x-qoi",
-];
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Bmp,
+    Tiff,
+    Ico,
+    Qoi,
+}
+
+impl Format {
+    /// The format of a media type, if it is one of these.
+    pub(super) fn of(media_type: &str) -> Option<Self> {
+        Some(match media_type {
+            "image/jpeg" => Self::Jpeg,
+            "image/png" => Self::Png,
+            "image/webp" => Self::WebP,
+            "image/gif" => Self::Gif,
+            "image/bmp" => Self::Bmp,
+            "image/tiff" => Self::Tiff,
+            "image/vnd.microsoft.icon" => Self::Ico,
+            "image/x-qoi" => Self::Qoi,
+            _ => return None,
+        })
+    }
+}
 
 /// Decodes an original and shrinks it on the way.
 pub(super) async fn decode(
@@ -42,11 +60,14 @@ pub(super) async fn decode(
     clock: &impl Clock,
 ) -> Result<Decoded, Undrawable> {
     let from = Cursor::new(original);
-    let memory = Memory { original: original.len() as u64, allowed: Memory::allowed(is_apart) };
-    match media_type {
-        "image/jpeg" => jpeg(original, memory, width, clock).await,
-        "image/png" => png(original, memory, width, clock).await,
-        "image/webp" => {
+    let memory = Memory::new(original, is_apart);
+    let Some(format) = Format::of(media_type) else {
+        return Err(Undrawable::Never(format!("{media_type} is not decoded here")));
+    };
+    match format {
+        Format::Jpeg => jpeg(original, memory, width, clock).await,
+        Format::Png => png(original, memory, width, clock).await,
+        Format::WebP => {
             let decoder = WebPDecoder::new(from).map_err(damaged)?;
             let pixels = pixels(decoder.dimensions());
             if !is_apart && pixels > MAX_WEBP_AMONG_OTHERS {
@@ -57,17 +78,16 @@ pub(super) async fn decode(
             // Its own planes of one and a half bytes a pixel, too.
             whole(decoder, memory.and(3 * pixels / 2), false, width, clock).await
         }
-        "image/gif" => whole(GifDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
-        "image/bmp" => whole(BmpDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
-        "image/tiff" => {
+        Format::Gif => whole(GifDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        Format::Bmp => whole(BmpDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        Format::Tiff => {
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
             // A strip, which may be all of it, is unpacked beside the pixels.
             let strip = decoder.total_bytes();
             whole(decoder, memory.and(strip), true, width, clock).await
         }
-        "image/vnd.microsoft.icon" => whole(IcoDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
-        "image/x-qoi" => whole(QoiDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
-        other => Err(Undrawable::Never(format!("{other} is not decoded here"))),
+        Format::Ico => whole(IcoDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        Format::Qoi => whole(QoiDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
     }
 }
 
@@ -83,28 +103,29 @@ fn pixels((width, height): (u32, u32)) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// Bytes of memory that a decoder may take.
+/// Memory for decoding, in bytes.
 #[derive(Clone, Copy)]
 struct Memory {
-    /// Those of the original, and of what else is there beside the pixels.
-    original: u64,
-    /// Those of everything.
+    /// What the original takes, and whatever else is there beside the pixels.
+    beside: u64,
+    /// What all of it may take.
     allowed: u64,
 }
 
 impl Memory {
-    fn allowed(is_apart: bool) -> u64 {
-        if is_apart { MAX_MEMORY } else { MAX_MEMORY_AMONG_OTHERS }
+    fn new(original: &[u8], is_apart: bool) -> Self {
+        let allowed = if is_apart { MAX_MEMORY } else { MAX_MEMORY_AMONG_OTHERS };
+        Self { beside: original.len() as u64, allowed }
     }
 
     /// With more beside the pixels.
     fn and(self, more: u64) -> Self {
-        Self { original: self.original.saturating_add(more), ..self }
+        Self { beside: self.beside.saturating_add(more), ..self }
     }
 
     /// Refuses pixels for which there is no room.
     fn check(self, pixels: u64) -> Result<(), Undrawable> {
-        let (bytes, allowed) = (self.original.saturating_add(pixels), self.allowed);
+        let (bytes, allowed) = (self.beside.saturating_add(pixels), self.allowed);
         if bytes <= allowed {
             return Ok(());
         }

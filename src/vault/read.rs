@@ -7,7 +7,7 @@ use crate::error::{Error, passing_over};
 use crate::key::{ImageId, Vaultwide};
 use crate::policy;
 use crate::ports::Ports;
-use crate::record::{Content, ImageRecord, State, Status};
+use crate::record::{Content, ImageRecord, Status};
 use crate::store::blob::Blob;
 
 /// The most images on one page.
@@ -159,7 +159,7 @@ pub(super) fn check_limit(limit: usize) -> Result<(), Error> {
 /// About how many bytes an image takes on a page.
 fn size_of_text(image: &ImageRecord) -> usize {
     const REST: usize = 600;
-    let error = if let State::Failed { error } = &image.state { error.len() } else { 0 };
+    let error = image.failure().map_or(0, str::len);
     REST + error
         + image.name.len()
         + image.source.as_ref().map_or(0, String::len)

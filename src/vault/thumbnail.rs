@@ -34,9 +34,6 @@ const TRIES: u32 = 2;
 /// Why there is no picture of what killed them.
 const FATAL: &str = "its decoder failed";
 
-/// A time at which nobody can be drawing any more, in milliseconds since 1970.
-const LONG_SINCE: u64 = 1;
-
 /// How long somebody waits for another who draws the same, or for the turn of an instance that draws something else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -146,7 +143,8 @@ impl<P: Ports> Vault<P> {
             }
             let died = match self.store.preview(content.blob).await? {
                 Some(Preview::Begun { since, .. }) if since + DRAWING > self.ports.now() => None,
-                Some(begun @ Preview::Begun { died, .. }) if begun != Preview::NOBODY => Some(died + 1),
+                Some(Preview::Begun { since: Preview::NOBODY, died }) => Some(died),
+                Some(Preview::Begun { died, .. }) => Some(died + 1),
                 _ => Some(0),
             };
             match died {
@@ -173,7 +171,7 @@ impl<P: Ports> Vault<P> {
             Ok(Err(why)) => Err(why),
             Err(error) => {
                 // It says nothing of the picture.
-                self.store.save_preview(content.blob, &Preview::NOBODY).await?;
+                self.store.save_preview(content.blob, &Preview::Begun { since: Preview::NOBODY, died: 0 }).await?;
                 return Err(error);
             }
         };
@@ -181,7 +179,7 @@ impl<P: Ports> Vault<P> {
             Ok(drawn) => self.keep_thumbnail(content.blob, width, drawn).await,
             Err(Undrawable::Never(why)) => self.give_up_drawing(content.blob, why).await,
             Err(Undrawable::Here(why)) => {
-                self.store.save_preview(content.blob, &Preview::NOBODY).await?;
+                self.store.save_preview(content.blob, &Preview::Begun { since: Preview::NOBODY, died: 0 }).await?;
                 Ok(Shown::NotHere(why))
             }
         }
@@ -203,13 +201,13 @@ impl<P: Ports> Vault<P> {
     /// Another instance died of drawing this: that is noted at once, so that the next who tries need not wait.
     async fn bury(&self, blob: BlobId) -> Result<Shown, Error> {
         let died = match self.store.preview(blob).await? {
-            Some(Preview::Begun { died, .. }) => died,
-            _ => 0,
+            Some(Preview::Begun { died, .. }) => died + 1,
+            _ => 1,
         };
-        if died + 1 >= TRIES {
+        if died >= TRIES {
             return self.give_up_drawing(blob, FATAL.into()).await;
         }
-        self.store.save_preview(blob, &Preview::Begun { since: LONG_SINCE, died }).await?;
+        self.store.save_preview(blob, &Preview::Begun { since: Preview::NOBODY, died }).await?;
         Ok(Shown::NotYet)
     }
 

@@ -3,12 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { until, world } from "./browser.js";
+import { card, until, world } from "./browser.js";
 import { bitmap, fixture } from "./origin.js";
 
 const here = world();
 
-const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
 const isSeen = (locator) => until(() => locator.evaluate((image) => image.naturalWidth > 0), "the picture is shown");
 
 test("addresses, one a line: what cannot be taken stays to be mended, what can is seen as it comes", async (t) => {

@@ -72,6 +72,16 @@ function watch(page, url, wrong) {
   });
 }
 
+/** The card of an image in the grid, and its box. */
+export const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
+export const box = (page, name) => page.getByRole("checkbox", { name: `Select ${name}`, exact: true });
+
+/** The names of all cards, in their order. */
+export const names = (page) => page.locator("#grid .name").allTextContents();
+
+/** Pages ask again when somebody comes to look at them. */
+export const lookAt = (page) => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+
 /** Keeps a picture of what is seen, for people to look at. */
 export async function screenshot(page, name, options = {}) {
   await mkdir(SCREENSHOTS, { recursive: true });

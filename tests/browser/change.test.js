@@ -4,13 +4,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 
-import { until, world } from "./browser.js";
+import { box, card, lookAt, until, world } from "./browser.js";
 import { bitmap } from "./origin.js";
 
 const here = world();
 
-const box = (page, name) => page.getByRole("checkbox", { name: `Select ${name}`, exact: true });
-const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
 const isGone = (id) => until(async () => !(await here.burrow.image(id)), "the image is gone");
 
 /** Stores so many images. */
@@ -108,7 +106,7 @@ test("what is renamed elsewhere while its deletion can be undone comes back rena
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   const headers = { "content-type": "application/merge-patch+json" };
   await here.burrow.ask(`/images/${image.id}`, { method: "PATCH", headers, body: '{"name":"both 2"}' });
-  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await lookAt(page);
   await page.locator(".going").getByText("both 2").waitFor();
   await page.getByRole("button", { name: "Undo" }).click();
   await card(page, "both 2").and(page.locator(":not(.going)")).waitFor();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { screenshot, until, world } from "./browser.js";
+import { names, screenshot, until, world } from "./browser.js";
 import { bitmap } from "./origin.js";
 
 const MARKUP = [
@@ -37,7 +37,7 @@ const here = world({ link_keys: "browser:browser-test-secret" }, async ({ burrow
 
 test("names and tags are shown as they are, wherever they are shown", async (t) => {
   const page = await here.open(t);
-  const shown = await page.locator("#grid .name").allTextContents();
+  const shown = await names(page);
   assert.deepEqual(shown, MARKUP.toReversed().map((name) => name.trim()));
   await fits(page);
   await screenshot(page, "hostile-names");
@@ -48,11 +48,11 @@ test("names and tags are shown as they are, wherever they are shown", async (t) 
     await fits(page);
     await page.locator(".facts .tag").click();
     await page.waitForURL(/tag=/);
-    assert.deepEqual(await page.locator("#grid .name").allTextContents(), [name]);
+    assert.deepEqual(await names(page), [name]);
     await page.goto(`/?q=${encodeURIComponent(name)}`);
     assert.equal(await page.getByLabel("Search names").inputValue(), name);
     const holding = MARKUP.filter((other) => other.toLowerCase().includes(name.toLowerCase()));
-    assert.deepEqual(await page.locator("#grid .name").allTextContents(), holding.toReversed());
+    assert.deepEqual(await names(page), holding.toReversed());
     await page.goto(`/image/${encodeURIComponent(name)}`);
     assert.equal(await page.locator("h1").textContent(), name);
   }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pictures, until, world } from "./browser.js";
+import { names, pictures, until, world } from "./browser.js";
 import { bitmap } from "./origin.js";
 
 const COUNT = 10_000;
@@ -43,12 +43,11 @@ test("the first row is there by one request and its thumbnails, and all of it we
 
 test("one can scroll on, and each image comes once", async (t) => {
   const page = await here.open(t);
-  const names = () => page.locator("#grid .name").allTextContents();
   await until(async () => {
     await page.mouse.wheel(0, 20_000);
-    return (await names()).length >= 500;
+    return (await names(page)).length >= 500;
   }, "500 images are there");
-  const seen = await names();
+  const seen = await names(page);
   assert.deepEqual(seen.slice(0, 500), Array.from({ length: 500 }, (_, n) => `image ${COUNT - 1 - n}.bmp`));
 });
 

@@ -3,12 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { until, world } from "./browser.js";
+import { card, lookAt, until, world } from "./browser.js";
 import { bitmap } from "./origin.js";
 
 const here = world();
 
-const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
 const offline = (page) => page.getByText("Burrow cannot be reached.");
 
 test("what one tab does the other shows", async (t) => {
@@ -20,9 +19,7 @@ test("what one tab does the other shows", async (t) => {
   await one.getByLabel("Addresses of images").fill(url);
   await one.getByRole("button", { name: "Add" }).click();
   await card(one, "tabs.bmp").waitFor();
-  // Tabs ask when they are looked at.
-  const look = () => other.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  await look();
+  await lookAt(other);
   await card(other, "tabs.bmp").getByText(/Waiting|Being fetched/).waitFor();
   open();
   await card(other, "tabs.bmp").locator("img").waitFor();
@@ -30,7 +27,7 @@ test("what one tab does the other shows", async (t) => {
   await other.getByLabel("Name").fill("renamed");
   await other.getByRole("button", { name: "Rename" }).click();
   await other.getByRole("heading", { name: "renamed" }).waitFor();
-  await one.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await lookAt(one);
   await card(one, "renamed").waitFor();
   assert.equal(await one.locator("#grid > li").count(), 1);
 });
@@ -40,7 +37,7 @@ test("an image that was deleted elsewhere vanishes, and its page says that it is
   const page = await here.open(t);
   await card(page, "short-lived").waitFor();
   await here.burrow.ask(`/images/${image.id}`, { method: "DELETE" });
-  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await lookAt(page);
   await until(async () => (await card(page, "short-lived").count()) === 0, "the card is gone");
   await page.goto(`/images/${image.id}`);
   await page.getByText("no such image").or(page.getByText("There is no")).first().waitFor();
@@ -83,7 +80,6 @@ test("what does not belong into a list any more leaves it", async (t) => {
   const images = [];
   for (let n = 1; n <= 3; n += 1) images.push(await here.burrow.store(bitmap(10 + n), `listed ${n}`, ["list"]));
   const page = await here.open(t, "/?tag=list");
-  const look = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   const shown = (count) => until(async () => (await page.locator("#grid > li").count()) === count, `${count} are left`);
   await shown(3);
   // The focus stays where it was, though the card is another.
@@ -91,13 +87,13 @@ test("what does not belong into a list any more leaves it", async (t) => {
   const headers = { "content-type": "application/merge-patch+json" };
   await here.burrow.ask(`/images/${images[1].id}`, { method: "PATCH", headers, body: '{"name":"listed two"}' });
   await here.burrow.ask(`/images/${images[0].id}`, { method: "DELETE" });
-  await look();
+  await lookAt(page);
   await shown(2);
   await card(page, "listed two").waitFor();
   const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label"));
   assert.equal(await focused(), "Select listed two");
   for (const image of images.slice(1)) await here.burrow.ask(`/images/${image.id}`, { method: "DELETE" });
-  await look();
+  await lookAt(page);
   await shown(0);
   await page.getByText("Nothing like that here.").waitFor();
 });

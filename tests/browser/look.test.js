@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { until, world } from "./browser.js";
+import { box, card, names, until, world } from "./browser.js";
 import { bitmap, fixture } from "./origin.js";
 
 /** Two pages and some. */
@@ -16,7 +16,6 @@ const here = world({ link_keys: "browser:browser-test-secret" }, async ({ burrow
 });
 
 const newest = async (name) => (await here.burrow.images()).find((image) => image.name === name);
-const names = (page) => page.locator("#grid .name").allTextContents();
 const shows = (page, expected) => until(async () => (await names(page)).join() === expected.join(), `it shows ${expected}`);
 
 test("search goes on as one types, and can be gone back from", async (t) => {
@@ -67,7 +66,7 @@ test("pictures of every shape are whole in their places", async (t) => {
   await here.burrow.store(bitmap(201, 900, 300), "wide");
   const page = await here.open(t);
   for (const name of ["high", "wide"]) {
-    const tile = page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) }).locator(".tile");
+    const tile = card(page, name).locator(".tile");
     const inside = () =>
       tile.evaluate((place) => {
         const [outer, inner] = [place.getBoundingClientRect(), place.querySelector("img").getBoundingClientRect()];
@@ -150,13 +149,13 @@ test("everything is reached with the keyboard", async (t) => {
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement.type), "search");
   // Into the grid: a box to select, and a link to open.
-  const box = page.getByRole("checkbox", { name: "Select picture 119" });
-  await box.focus();
+  const first = box(page, "picture 119");
+  await first.focus();
   await page.keyboard.press("Space");
   await page.getByText("1 image selected").waitFor();
-  assert.ok(await box.isChecked());
+  assert.ok(await first.isChecked());
   await page.keyboard.press("Escape");
-  assert.ok(!(await box.isChecked()));
+  assert.ok(!(await first.isChecked()));
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "picture 119" }).waitFor();

@@ -3,14 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { until, world } from "./browser.js";
+import { box, names, until, world } from "./browser.js";
 import { bitmap } from "./origin.js";
 
 const here = world({ page_size: "5" });
 
 const plain = { javaScriptEnabled: false };
-const names = (page) => page.locator("#grid .name").allTextContents();
-const box = (page, name) => page.getByRole("checkbox", { name: `Select ${name}`, exact: true });
 
 test("addresses are added, and one can look again until they are there", async (t) => {
   const page = await here.open(t, "/", plain);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::component::install;
-use crate::host;
 use crate::run::{output, root, run, say};
 
 /// Programs, and the Debian packages they are in.
@@ -14,10 +13,9 @@ const NEEDED: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("/usr/bi
 /// Letters for what tests type, and for names that hold no letters.
 const FONTS: [&str; 2] = ["fonts-dejavu-core", "fonts-noto-color-emoji"];
 
-/// Builds `burrow`, and runs the tests of the pages, or those in the files that `args` name; on Spin too where
+/// Runs the tests of the pages, or those in the files that `args` name; on Spin too where
 /// `BURROW_SPIN` names one.
-pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
-    let burrow = host::build_for_tests(component)?;
+pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).chain(FONTS).collect();
     install(&packages)?;
@@ -27,7 +25,7 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
         let mut node = Command::new("node");
         node.args(["--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=300000"])
             .args(&files)
-            .env("BURROW", &burrow)
+            .env("BURROW", burrow)
             .current_dir(folder());
         node
     };

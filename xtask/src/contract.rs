@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::host;
 use crate::python;
 use crate::run::{root, run, say};
 use crate::server::Server;
@@ -22,16 +21,15 @@ const SETTINGS: [(&str, &str); 6] = [
     ("BURROW_WRITE_TOKEN", "contract-write-token"),
 ];
 
-/// Builds `burrow`, serves an empty store, and runs schemathesis on it. `args` may hold `--examples N`.
-pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
+/// Serves an empty store, and runs schemathesis on it. `args` may hold `--examples N`.
+pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let examples = match args {
         [] => EXAMPLES,
         [flag, number] if flag == "--examples" => number.parse().map_err(|_| format!("{number} is not a number"))?,
         _ => return Err("contract takes --examples N, and nothing else".into()),
     };
-    let burrow = host::build_for_tests(component)?;
     let venv = python::venv("contract", &root().join("tests/contract/requirements.txt"))?;
-    let mut server = Server::start(&burrow, "contract", &SETTINGS)?;
+    let mut server = Server::start(burrow, "contract", &SETTINGS)?;
     say(&format!("checking {} against openapi.json", server.url));
     let mut schemathesis = Command::new(venv.join("bin/schemathesis"));
     schemathesis

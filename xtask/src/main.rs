@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let command = args.next().unwrap_or_default();
     let rest: Vec<String> = args.skip_while(|arg| arg == "--").collect();
+    let burrow = || component::build().and_then(|component| host::build_for_tests(&component));
     let done = match command.as_str() {
         "build" => component::build().map(|path| println!("{}", path.display())),
         "serve" => component::build().and_then(|component| host::serve(&component, &rest)),
@@ -40,13 +41,14 @@ fn main() -> ExitCode {
             if !rest.is_empty() {
                 return Ok(());
             }
-            contract::test(&component, &[])?;
-            flask::test(&component, &[])?;
-            browser::test(&component, &[])
+            let burrow = host::build_for_tests(&component)?;
+            contract::test(&burrow, &[])?;
+            flask::test(&burrow, &[])?;
+            browser::test(&burrow, &[])
         }),
-        "browser" => component::build().and_then(|component| browser::test(&component, &rest)),
-        "flask" => component::build().and_then(|component| flask::test(&component, &rest)),
-        "contract" => component::build().and_then(|component| contract::test(&component, &rest)),
+        "browser" => burrow().and_then(|burrow| browser::test(&burrow, &rest)),
+        "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
+        "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
         "lint" => component::lint().and_then(|()| host::lint()),
         "" | "help" | "--help" | "-h" => {

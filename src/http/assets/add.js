@@ -2,7 +2,7 @@
 
 import { lookSoon } from "./live.js";
 import { act, upload } from "./server.js";
-import { images, tell } from "./tell.js";
+import { images, listed, tell } from "./tell.js";
 
 /** Files sent at once. */
 const AT_ONCE = 3;
@@ -19,7 +19,6 @@ const list = document.getElementById("uploads");
 const waiting = [];
 let sending = 0;
 
-const short = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
 const tags = () => urls.elements.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
 
 let isAdding = false;
@@ -37,7 +36,7 @@ urls.addEventListener("submit", async (event) => {
       const { done, failures } = await act([["action", "add"], ["urls", some.join("\n")], ["tags", urls.elements.tags.value]]);
       added += done;
       left.push(...failures.map(({ what }) => what));
-      if (failures.length > 0) tell(failures.slice(0, 3).map(({ what, why }) => `${short(what)}: ${why}`).join("; "), LONG);
+      if (failures.length > 0) tell(listed(failures), LONG);
     } catch (error) {
       left.push(...some, ...lines.splice(0));
       tell(`That could not be added: ${error.message}.`, LONG);
@@ -96,7 +95,7 @@ function next() {
       )
       .finally(() => {
         sending -= 1;
-        list.hidden = list.children.length === 0;
+        hideIfEmpty();
         lookSoon();
         next();
       });
@@ -106,6 +105,8 @@ function next() {
     stored = 0;
   }
 }
+
+const hideIfEmpty = () => (list.hidden = list.children.length === 0);
 
 /** Says why a file was refused, until that is read. */
 function refused(line, bar, error) {
@@ -118,7 +119,7 @@ function refused(line, bar, error) {
   dismiss.textContent = "Dismiss";
   dismiss.onclick = () => {
     line.remove();
-    list.hidden = list.children.length === 0;
+    hideIfEmpty();
   };
   bar.replaceWith(why, dismiss);
 }

@@ -1,7 +1,7 @@
 // The page of one image: links to copy, keys to go on, a deletion that can be undone, and its state as it changes.
 
 import "./pictures.js";
-import { act, link } from "./server.js";
+import { link, record, remove } from "./server.js";
 import { ask, tell, unlessUndone } from "./tell.js";
 import { times } from "./times.js";
 
@@ -59,9 +59,8 @@ document.getElementById("delete")?.addEventListener("submit", async (event) => {
     image.inert = is;
   };
   going(true);
-  const fields = [["action", "delete"], ["sure", "yes"], ["id", id]];
   try {
-    if (!(await unlessUndone("Deleted.", (options) => act(fields, options)))) return going(false);
+    if (!(await unlessUndone("Deleted.", (options) => remove([id], options)))) return going(false);
     const back = Object.assign(document.createElement("a"), { className: "button", href: "/", textContent: "To the images" });
     const said = Object.assign(document.createElement("p"), { textContent: "This image is deleted. " });
     said.append(back);
@@ -77,10 +76,11 @@ document.getElementById("delete")?.addEventListener("submit", async (event) => {
 let pause = 1000;
 async function look() {
   try {
-    const response = await fetch(`/images/${id}`, { headers: { accept: "application/json" }, cache: "no-store" });
-    if (response.status !== 200 || (await response.json()).status !== status) return location.reload();
+    if ((await record(id)).status !== status) return location.reload();
     pause = Math.min(pause * 1.5, 10_000);
-  } catch {
+  } catch (error) {
+    // It is gone, or a token is needed: the page says so.
+    if (error.status) return location.reload();
     pause = Math.min(pause * 2, 30_000);
   }
   setTimeout(look, pause);

@@ -2,8 +2,8 @@
 
 import { card, leave, selected } from "./cards.js";
 import { lookSoon } from "./live.js";
-import { act } from "./server.js";
-import { ask, images, tell, unlessUndone } from "./tell.js";
+import { act, remove } from "./server.js";
+import { ask, images, listed, tell, unlessUndone } from "./tell.js";
 
 /** What was done by each action. */
 const DONE = { tag: "tagged", untag: "untagged", retry: "tried again", delete: "deleted" };
@@ -59,31 +59,29 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (ids.length === 0) return;
   try {
-    if (action === "delete") await remove(ids);
-    else await report(await act([["action", action], ["tags", form.elements.tags.value], ...fields(ids)]), action);
+    if (action === "delete") await removeSelected(ids);
+    else report(await act([["action", action], ["tags", form.elements.tags.value], ...ids.map((id) => ["id", id])]), action);
   } catch (error) {
     tell(`That could not be done: ${error.message}.`);
   }
   await lookSoon();
 });
 
-const fields = (ids) => ids.map((id) => ["id", id]);
-
 function report({ done, failures }, action) {
   if (done > 0) {
     tell(`${images(done)} ${DONE[action]}.`);
     form.reset();
   }
-  if (failures.length > 0) tell(failures.slice(0, 3).map(({ what, why }) => `${what}: ${why}`).join("; "));
+  if (failures.length > 0) tell(listed(failures));
 }
 
-async function remove(ids) {
+async function removeSelected(ids) {
   if (!(await ask(`Delete ${images(ids.length)}?`, "Delete"))) return;
   form.reset();
   leave(ids, true);
-  const done = (options) => act([["action", "delete"], ["sure", "yes"], ...fields(ids)], options);
+  const said = `${images(ids.length)} ${DONE.delete}.`;
   try {
-    if (await unlessUndone(`${images(ids.length)} ${DONE.delete}.`, done)) ids.forEach((id) => card(id)?.remove());
+    if (await unlessUndone(said, (options) => remove(ids, options))) ids.forEach((id) => card(id)?.remove());
   } finally {
     leave(ids, false);
   }

@@ -22,6 +22,15 @@ export async function act(fields, options = {}) {
   return response.json();
 }
 
+/** Deletes images. */
+export const remove = (ids, options) =>
+  act([["action", "delete"], ["sure", "yes"], ...ids.map((id) => ["id", id])], options);
+
+/** The record of an image. */
+export async function record(id) {
+  return (await ask(`/images/${id}`, { headers: { accept: "application/json" }, cache: "no-store" })).json();
+}
+
 /** Makes a signed link to an image; returns its path and until when it is good. */
 export async function link(id) {
   const headers = { accept: "application/json", "content-type": "application/json" };

@@ -6,6 +6,10 @@ const TIME_TO_UNDO = 8000;
 /** A number of images. */
 export const images = (count) => (count === 1 ? "1 image" : `${count} images`);
 
+/** What could not be done, the first few. */
+export const listed = (failures) => failures.slice(0, 3).map(({ what, why }) => `${short(what)}: ${why}`).join("; ");
+const short = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
 /** Tells something; with `undo`, a button that takes it back. Resolves to whether it was taken back. */
 export function tell(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
   return new Promise((resolve) => {

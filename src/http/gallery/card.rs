@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytesize::ByteSize;
 
 use crate::http::page::Moment;
-use crate::record::{ImageRecord, State};
+use crate::record::ImageRecord;
 use crate::thumbnail::placeholder;
 
 /// What a page shows of an image, in a small place.
@@ -33,17 +33,13 @@ pub(super) struct Cell {
 impl Card {
     /// Shows an image, with its placeholder in base64.
     pub(super) fn new(record: &ImageRecord, hash: Option<&str>) -> Self {
-        let error = match &record.state {
-            State::Failed { error } => Some(error.clone()),
-            _ => None,
-        };
         let content = record.content().ok();
         Self {
             id: record.id.to_string(),
             name: record.name.clone(),
             tags: record.tags.clone(),
             status: record.status().as_str(),
-            error,
+            error: record.failure().map(str::to_owned),
             version: record.updated,
             size: content.map_or_else(String::new, |content| bytes(content.size)),
             saved: content.map_or(0, |content| saved(content.size, content.stored_size)),

@@ -2,7 +2,9 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _, Unit, Zoned};
+use jiff::{ToSpan as _, Unit, Zoned};
+
+use crate::time::instant;
 
 /// A bar that lies: of how much, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +53,7 @@ pub(super) fn bars(amounts: impl IntoIterator<Item = (String, u64, String)>) -> 
 /// How many of these times, in milliseconds since 1970, fall into each hour, day, month or year: the smallest of which not
 /// too many would be drawn. Those of UTC.
 pub(super) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
-    let read = |millis: u64| {
-        let timestamp = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        timestamp.map(|timestamp| timestamp.to_zoned(TimeZone::UTC))
-    };
+    let read = |millis| Some(instant(millis)?.to_zoned(TimeZone::UTC));
     let mut times: Vec<Zoned> = times.into_iter().filter_map(read).collect();
     times.sort_unstable();
     let (Some(first), Some(last)) = (times.first(), times.last()) else { return ("", Vec::new()) };

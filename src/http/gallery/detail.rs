@@ -7,9 +7,10 @@ use super::card::{Cell, bytes, cells, saved};
 use crate::error::Error;
 use crate::http::page::{Frame, Moment, html};
 use crate::http::problem::Problem;
+use crate::http::thumbnail::has_few_pixels;
 use crate::http::{Answer, Head, Service};
 use crate::ports::Ports;
-use crate::record::{Content, ImageRecord, State};
+use crate::record::{Content, ImageRecord};
 use crate::vault::{Filter, Order};
 
 #[derive(Template)]
@@ -49,15 +50,13 @@ struct Facts {
     is_shown: bool,
 }
 
-/// Originals of more bytes or pixels than this are shown by their largest thumbnail, with a link to them.
+/// Originals of more bytes than this are shown by their largest thumbnail, with a link to them.
 const MAX_SHOWN: u64 = 8 * 1024 * 1024;
-const MAX_PIXELS_SHOWN: u64 = 25_000_000;
 
 /// Whether a page shows an original itself: every browser does so, and soon.
 fn is_shown(content: &Content) -> bool {
-    let pixels = content.dimensions.map(|(width, height)| u64::from(width) * u64::from(height));
     content.size <= MAX_SHOWN
-        && pixels.is_some_and(|pixels| pixels <= MAX_PIXELS_SHOWN)
+        && has_few_pixels(content)
         && matches!(
             content.media_type.as_str(),
             "image/jpeg" | "image/png" | "image/gif" | "image/webp" | "image/avif" | "image/bmp"
@@ -91,10 +90,6 @@ impl<P: Ports> Service<P> {
             cells: placeholder.as_deref().map(cells).unwrap_or_default(),
             is_shown: is_shown(content),
         });
-        let error = match &record.state {
-            State::Failed { error } => Some(error.clone()),
-            _ => None,
-        };
         let page = One {
             frame: self.frame(head.headers),
             id: record.id.to_string(),
@@ -103,7 +98,7 @@ impl<P: Ports> Service<P> {
             source: record.source.clone(),
             status: record.status().as_str(),
             attempts: record.attempts,
-            error,
+            error: record.failure().map(str::to_owned),
             created: record.created.into(),
             updated: record.updated.into(),
             facts,

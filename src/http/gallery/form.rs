@@ -16,6 +16,7 @@ use crate::http::route::Query;
 use crate::http::{Answer, Head, Job, Service, read_form};
 use crate::key::ImageId;
 use crate::ports::{ByteSource, Ports};
+use crate::record::ImageRecord;
 use crate::vault::{Edit, Label};
 
 /// The most addresses in one form, and the most images.
@@ -61,21 +62,25 @@ struct Failure {
 }
 
 impl Outcome {
-    /// Counts one in, and keeps the job that comes of it. An error of the server is one only while nothing was done: what
-    /// was is to be told, and its jobs are to begin.
-    fn note(&mut self, what: String, result: Result<Option<Job>, Problem>) -> Result<(), Problem> {
-        match result {
-            Ok(job) => {
-                self.jobs.extend(job);
-                self.done += 1;
-            }
-            Err(problem) if problem.status().is_server_error() && self.done == 0 => return Err(problem),
-            Err(problem) => {
-                // The form has one field of addresses.
-                let why = problem.detail().trim_start_matches("url: ").to_owned();
-                self.failures.push(Failure { what, why });
-            }
+    fn new(what: Told) -> Self {
+        Self { what, done: 0, failures: Vec::new(), jobs: Vec::new() }
+    }
+
+    /// Counts one in, and keeps the job that comes of it.
+    fn done(&mut self, job: Option<Job>) {
+        self.jobs.extend(job);
+        self.done += 1;
+    }
+
+    /// Notes what could not be done. An error of the server ends all only while nothing was done: what was is to be told,
+    /// and its jobs are to begin.
+    fn failed(&mut self, what: String, problem: Problem) -> Result<(), Problem> {
+        if problem.status().is_server_error() && self.done == 0 {
+            return Err(problem);
         }
+        // The form has one field of addresses.
+        let why = problem.detail().trim_start_matches("url: ").to_owned();
+        self.failures.push(Failure { what, why });
         Ok(())
     }
 }
@@ -206,9 +211,12 @@ impl<P: Ports> Service<P> {
         // One name for several would not tell them apart.
         let name = label.name.filter(|_| lines.len() == 1);
         let label = Label { name, ..label };
-        let mut outcome = Outcome { what: Told::Added, done: 0, failures: Vec::new(), jobs: Vec::new() };
+        let mut outcome = Outcome::new(Told::Added);
         for line in lines {
-            outcome.note(line.to_owned(), self.add_one(line, label.clone()).await)?;
+            match self.add_one(line, label.clone()).await {
+                Ok(job) => outcome.done(job),
+                Err(problem) => outcome.failed(line.to_owned(), problem)?,
+            }
         }
         Ok(outcome)
     }
@@ -225,14 +233,15 @@ impl<P: Ports> Service<P> {
         what: Told,
         act: impl AsyncFn(ImageId) -> Result<Option<Job>, Problem>,
     ) -> Result<Outcome, Problem> {
-        let mut outcome = Outcome { what, done: 0, failures: Vec::new(), jobs: Vec::new() };
+        let mut outcome = Outcome::new(what);
         for id in ids(form)? {
-            let result = act(id).await;
-            let what = match (&result, self.vault.get(id).await) {
-                (Err(_), Ok(record)) => record.name,
-                _ => id.to_string(),
-            };
-            outcome.note(what, result)?;
+            match act(id).await {
+                Ok(job) => outcome.done(job),
+                Err(problem) => {
+                    let name = self.vault.get(id).await.map(|record| record.name);
+                    outcome.failed(name.unwrap_or_else(|_| id.to_string()), problem)?;
+                }
+            }
         }
         Ok(outcome)
     }
@@ -244,8 +253,7 @@ impl<P: Ports> Service<P> {
             let kept = before.iter().filter(|tag| !given.contains(tag)).cloned();
             let tags: Vec<String> = kept.chain(given.iter().filter(|_| add).cloned()).collect();
             let edit = Edit::new(None, Some(&tags))?;
-            let unchanged =
-                |record: &crate::record::ImageRecord| if record.tags == before { Ok(()) } else { Err(Error::Changed) };
+            let unchanged = |record: &ImageRecord| if record.tags == before { Ok(()) } else { Err(Error::Changed) };
             match self.vault.edit(id, &edit, unchanged).await {
                 // Somebody else did the same meanwhile.
                 Err(Error::Changed) => {}
@@ -299,7 +307,8 @@ fn in_rows(jobs: Vec<Job>) -> Vec<Job> {
     rows.into_iter().map(one_after_the_other).collect()
 }
 
-fn ids(form: &Query) -> Result<Vec<ImageId>, Problem> {
+/// The images that a form, or a query, selects.
+pub(in crate::http) fn ids(form: &Query) -> Result<Vec<ImageId>, Problem> {
     let ids: Result<Vec<_>, Problem> = form
         .all("id")
         .map(|id| ImageId::parse(id).ok_or_else(|| Problem::invalid("id", format!("{:?} is no id", shortened(id)))))

@@ -41,16 +41,16 @@ fn what_kills_its_decoder_is_given_up() {
     let image = world.run(world.vault().put(&mut Whole::new(&png(400, 300)), Label::default())).unwrap();
     let blob = image.content().unwrap().blob;
     // Two died of it, the last long since.
-    let died = |since, died| encode(&Key::preview(blob), &Preview::Begun { since, died }).unwrap();
-    world.store(&Key::preview(blob), &died(world.now() - MINUTE, 1));
+    let begun = |since, died| encode(&Key::preview(blob), &Preview::Begun { since, died }).unwrap();
+    world.store(&Key::preview(blob), &begun(world.now() - MINUTE, 1));
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
     assert_eq!(shown, Shown::Nothing("its decoder failed".into()));
     // One began just now: it is waited for, not for ever.
-    world.store(&Key::preview(blob), &died(world.now() - 5, 0));
-    let begun = world.now();
+    world.store(&Key::preview(blob), &begun(world.now() - 5, 0));
+    let before = world.now();
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
     assert_eq!(shown, Shown::NotYet);
-    assert_eq!(world.now() - begun, 10_000);
+    assert_eq!(world.now() - before, 10_000);
     // Then another tries.
     world.pass(MINUTE);
     assert!(matches!(world.run(world.vault().thumbnail(&image, 160)).unwrap(), Shown::Picture { .. }));
@@ -66,18 +66,15 @@ fn what_kills_its_decoder_is_given_up() {
         if came_of_it == Elsewhere::Died {
             // As whoever draws does first.
             let died = match world.run(world.vault().store.preview(blob)).unwrap() {
-                Some(Preview::Begun { since: 1, died }) => died + 1,
+                Some(Preview::Begun { since: Preview::NOBODY, died }) => died,
                 _ => 0,
             };
-            world.store(
-                &Key::preview(blob),
-                &encode(&Key::preview(blob), &Preview::Begun { since: world.now(), died }).unwrap(),
-            );
+            world.store(&Key::preview(blob), &begun(world.now(), died));
         }
         assert_eq!(world.run(elsewhere.thumbnail(&image, 320)).unwrap(), shown);
     }
     world.draws_elsewhere(None);
-    world.store(&Key::preview(blob), &encode(&Key::preview(blob), &Preview::NOBODY).unwrap());
+    world.store(&Key::preview(blob), &begun(Preview::NOBODY, 0));
     assert!(matches!(world.run(elsewhere.thumbnail(&image, 320)).unwrap(), Shown::Picture { .. }));
 }
 
