@@ -5,14 +5,15 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::http;
-use crate::http::cors::Origins;
-use crate::http::links::LinkKeys;
-use crate::http::token::Tokens;
-use crate::policy::{AllowedHosts, OriginPolicy};
-use crate::ports::FetchTimeouts;
-use crate::vault;
+use burrow_http as http;
+use burrow_http::access::cors::Origins;
+use burrow_http::access::links::LinkKeys;
+use burrow_http::access::token::Tokens;
+use burrow_model::error::Error;
+use burrow_vault::download::DownloadRules;
+use burrow_vault::policy::{AllowedHosts, OriginPolicy};
+use burrow_vault::ports::FetchTimeouts;
+use burrow_vault::vault;
 
 /// The name of every setting, as a variable of the host.
 pub const NAMES: [&str; 17] = [
@@ -39,9 +40,9 @@ pub const NAMES: [&str; 17] = [
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Those of the vault.
-    pub vault: vault::Settings,
+    pub vault: vault::VaultSettings,
     /// Those of the HTTP service.
-    pub http: http::Settings,
+    pub http: http::ServiceSettings,
 }
 
 impl Settings {
@@ -54,26 +55,30 @@ impl Settings {
         let read = Read(|name: &str| variable(name).filter(|value| !value.trim().is_empty()));
         let Self { vault, http } = Self::default();
         let timeouts = FetchTimeouts {
-            connect: read.seconds("connect_timeout_seconds", 1..=300, vault.timeouts.connect)?,
-            first_byte: read.seconds("first_byte_timeout_seconds", 1..=300, vault.timeouts.first_byte)?,
-            between_bytes: read.seconds("between_bytes_timeout_seconds", 1..=300, vault.timeouts.between_bytes)?,
+            connect: read.seconds("connect_timeout_seconds", 1..=300, vault.downloads.timeouts.connect)?,
+            first_byte: read.seconds("first_byte_timeout_seconds", 1..=300, vault.downloads.timeouts.first_byte)?,
+            between_bytes: read.seconds(
+                "between_bytes_timeout_seconds",
+                1..=300,
+                vault.downloads.timeouts.between_bytes,
+            )?,
+        };
+        let total_time = read.seconds("download_timeout_seconds", 1..=600, vault.downloads.total_time)?;
+        let origins = OriginPolicy {
+            allow_private_network: read.parsed("allow_private_network", "true or false")?.unwrap_or(false),
+            allowed_hosts: read
+                .parsed::<AllowedHosts>("allowed_hosts", "names, or *.name, separated by spaces or commas")?
+                .unwrap_or_default(),
         };
         let page = read.number("page_size", 1..=vault::MAX_PAGE as u64, http.page_size as u64)?;
         Ok(Self {
-            vault: vault::Settings {
+            vault: vault::VaultSettings {
                 max_image_bytes: read.number("max_image_bytes", 1..=u64::MAX, vault.max_image_bytes)?,
-                origins: OriginPolicy {
-                    allow_private_network: read.parsed("allow_private_network", "true or false")?.unwrap_or(false),
-                    allowed_hosts: read
-                        .parsed::<AllowedHosts>("allowed_hosts", "names, or *.name, separated by spaces or commas")?
-                        .unwrap_or_default(),
-                },
-                timeouts,
-                download_time: read.seconds("download_timeout_seconds", 1..=600, vault.download_time)?,
+                downloads: DownloadRules { origins, timeouts, total_time },
                 packers: vault.packers,
                 alone_since: vault.alone_since,
             },
-            http: http::Settings {
+            http: http::ServiceSettings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,
                 max_files: read.size("max_files", 1..=10_000, http.max_files)?,
                 page_size: usize::try_from(page).unwrap_or(http.page_size),
@@ -87,13 +92,6 @@ impl Settings {
             },
         })
     }
-}
-
-/// Parses each word of a list that people write with spaces or commas between them; there must be one at least.
-pub(crate) fn words<T>(text: &str, parse: impl Fn(&str) -> Result<T, ()>) -> Result<Vec<T>, ()> {
-    let words = text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
-    let list = words.map(parse).collect::<Result<Vec<T>, ()>>()?;
-    if list.is_empty() { Err(()) } else { Ok(list) }
 }
 
 /// Reads single variables.
@@ -176,7 +174,7 @@ mod tests {
         ]);
         let settings = settings.unwrap();
         assert_eq!((settings.vault.max_image_bytes, settings.http.page_size), (5, 7));
-        assert!(settings.vault.origins.allow_private_network && !settings.http.run_jobs);
+        assert!(settings.vault.downloads.origins.allow_private_network && !settings.http.run_jobs);
         assert!(settings.http.write_tokens.hold(b"fedcba9876543210") && !settings.http.write_tokens.hold(b"x"));
     }
 }

@@ -7,6 +7,10 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use burrow_model::error::{Error, KvError};
+use burrow_model::key::Key;
+use burrow_vault::ports::{Clock, Kv, Random};
+use burrow_vault::vault::Vault;
 use futures::future::try_join_all;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::random::random::get_random_bytes;
@@ -14,11 +18,7 @@ use spin_sdk::wit_bindgen::yield_async;
 use spin_sdk::{key_value, variables};
 
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
-use crate::error::{Error, KvError};
-use crate::key::Key;
-use crate::ports::{Clock, Kv, Random};
 use crate::settings::{self, Settings};
-use crate::vault::Vault;
 
 /// The store label that `spin.toml` grants.
 const LABEL: &str = "default";

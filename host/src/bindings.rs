@@ -16,11 +16,15 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async | store },
     with: {
-        "spin:key-value/key-value.store": crate::state::OpenStore,
+        "spin:key-value/key-value.store": crate::bindings::OpenStore,
         "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
         "wasi:http/client": wasmtime_wasi_http::p3::bindings::http::client,
         "wasi:http/types": wasmtime_wasi_http::p3::bindings::http::types,
-        "wasi:keyvalue/store.bucket": crate::state::OpenStore,
+        "wasi:keyvalue/store.bucket": crate::bindings::OpenStore,
         "wasi:random": wasmtime_wasi::p3::bindings::random,
     },
 });
+
+/// A store that the component has opened. There is only one, so it holds nothing.
+#[derive(Debug)]
+pub struct OpenStore;

@@ -17,7 +17,7 @@ use crate::guest_log::GuestLog;
 use crate::kv::KeyValue;
 use crate::metrics;
 use crate::outbound::Outbound;
-use crate::state::{self, State};
+use crate::state::{self, InstanceState};
 use crate::variables::Variables;
 
 /// Instances that may live at once beside those of jobs: each request may have one, and each call of a program.
@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Factory {
     engine: Engine,
     /// The component, which all clones replace together.
-    pre: Arc<RwLock<InstancePre<State>>>,
+    pre: Arc<RwLock<InstancePre<InstanceState>>>,
     pub(crate) kv: Arc<dyn KeyValue>,
     variables: Arc<Variables>,
     outbound: Outbound,
@@ -90,24 +90,24 @@ impl Factory {
     }
 
     /// Makes an instance in a store of this factory.
-    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> Result<Instance> {
+    pub(crate) async fn instantiate(&self, store: &mut Store<InstanceState>) -> Result<Instance> {
         let pre = self.pre.read().unwrap_or_else(PoisonError::into_inner).clone();
         metrics::instance_made();
         pre.instantiate_async(store).await.inspect_err(|_| metrics::instance_failed())
     }
 
     /// Makes the store of a new instance.
-    pub(crate) fn store(&self) -> Store<State> {
+    pub(crate) fn store(&self) -> Store<InstanceState> {
         self.store_with(self.memory)
     }
 
     /// Makes the store of a new instance that may take much memory.
-    pub(crate) fn large_store(&self) -> Store<State> {
+    pub(crate) fn large_store(&self) -> Store<InstanceState> {
         self.store_with(LARGE_MEMORY)
     }
 
-    fn store_with(&self, memory: usize) -> Store<State> {
-        let state = State {
+    fn store_with(&self, memory: usize) -> Store<InstanceState> {
+        let state = InstanceState {
             table: ResourceTable::new(),
             // The component's standard error is its log; it gets no files, no sockets and no environment.
             wasi: WasiCtx::builder().stderr(GuestLog::default()).build(),
@@ -127,7 +127,7 @@ impl Factory {
 }
 
 /// Compiles and links a component, and checks that it exports what the host calls.
-fn compile(engine: &Engine, component: &[u8]) -> Result<InstancePre<State>> {
+fn compile(engine: &Engine, component: &[u8]) -> Result<InstancePre<InstanceState>> {
     let component = Component::new(engine, component)?;
     let mut linker = Linker::new(engine);
     state::add_to_linker(&mut linker)?;

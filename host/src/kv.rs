@@ -4,7 +4,9 @@ mod embedded;
 mod joined;
 mod location;
 mod memory;
+#[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "spin-sqlite")]
 mod spin;
 
 use futures::future::BoxFuture;
@@ -14,7 +16,9 @@ pub use embedded::Embedded;
 pub use joined::{Door, Joined};
 pub use location::Location;
 pub use memory::Memory;
+#[cfg(feature = "redis")]
 pub use redis::Redis;
+#[cfg(feature = "spin-sqlite")]
 pub use spin::SpinSqlite;
 
 /// Why a store failed: its own words, one line, which name the store and what to do.
@@ -37,9 +41,9 @@ pub type Result<T> = std::result::Result<T, KvError>;
 
 /// A key-value store as the component sees it: `spin:key-value` and `wasi:keyvalue/atomics.increment`.
 ///
-/// Writes are applied in the order in which they are begun. A write to a key that [`is_covered`] may be acknowledged
-/// before it is durable, and so is an increment; but either is durable before any write begun after it is. Every other
-/// write is durable when its future resolves. A write that failed may land later, but not after one that was begun
+/// Writes are applied in the order in which they are begun. A write to a key of [`Durability::Ordered`](burrow_model::key::Durability::Ordered) may be
+/// acknowledged before it is durable, and so may an increment; but either is durable before any write begun after it.
+/// Every other write is durable when its future resolves. A write that failed may land later, but not after one that was begun
 /// when it had failed (on Redis, where a time-out may hide it, even then). docs/stores.md says what else each store promises.
 pub trait KeyValue: Send + Sync + 'static {
     /// Returns the value of a key, if it has one.
@@ -59,21 +63,6 @@ pub trait KeyValue: Send + Sync + 'static {
 /// Keys in a batch of [`KeyValue::keys`], about.
 const KEYS_A_BATCH: usize = 1000;
 
-/// Whether a write to this key is one that only counts once a later one has landed: chunks, manifests, digests, names,
-/// sources and the feed entry of an image count once its record (`b1:i:`) does; marks, trash, counters and small pictures can be made again.
-///
-/// So a record is waited for, and one wait for the disk covers all that led to it.
-pub fn is_covered(key: &str) -> bool {
-    ["b1:c:", "b1:d:", "b1:f:", "b1:m:", "b1:n:", "b1:o:", "b1:p:", "b1:s:", "b1:t:", "b1:v:"]
-        .iter()
-        .any(|prefix| key.starts_with(prefix))
-}
-
-/// Whether this is the key of an image's record.
-pub(crate) fn is_record(key: &str) -> bool {
-    key.starts_with("b1:i:")
-}
-
 /// Reads a counter as the embedded store and Spin's SQLite keep it: 8 bytes, little-endian; 0 if absent.
 fn counter(key: &str, value: Option<&[u8]>) -> Result<i64> {
     let Some(bytes) = value else { return Ok(0) };
@@ -87,5 +76,5 @@ fn sum(key: &str, old: i64, delta: i64) -> Result<i64> {
     old.checked_add(delta).ok_or_else(|| KvError(format!("the counter {key} overflows")))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redis", feature = "spin-sqlite"))]
 mod conformance;

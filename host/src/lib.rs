@@ -53,23 +53,23 @@ mod state;
 mod streams;
 mod target;
 mod timed_body;
+mod types;
 mod variables;
 mod vault;
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
-pub use bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
-pub use bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
-pub use bindings::exports::burrow::vault::vault::{
-    Filter, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
-};
 pub use builder::Builder;
 pub use jobs::Wanted;
-pub use maintenance::{Verification, fault_word};
+pub use maintenance::{Verification, damaged_content};
 pub use serve::{Limits, Service};
+pub use types::{
+    ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Packing, Page, Restored, Resumed,
+    Shown, SmallPicture, Statistics, Status, VaultError, Verified,
+};
 pub use variables::Variables;
-pub use vault::Content;
+pub use vault::ContentStream;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -117,9 +117,10 @@ fn explain(error: &VaultError) -> String {
         | VaultError::NotAnImage(text)
         | VaultError::FetchFailed(text)
         | VaultError::Corrupt(text)
+        | VaultError::Newer(text)
         | VaultError::StoreFailed(text) => text.clone(),
         VaultError::NotFound => "no such image".into(),
-        VaultError::WrongStatus(status) => format!("the image is {}, so this is not possible", status_word(*status)),
+        VaultError::WrongStatus(status) => format!("the image is {status}, so this is not possible"),
         VaultError::RangeNotSatisfiable(size) => {
             format!("the range lies outside the content of {size} bytes")
         }
@@ -132,16 +133,6 @@ fn explain(error: &VaultError) -> String {
 /// A time as the vault has it: milliseconds since 1970.
 fn millis(time: SystemTime) -> Option<u64> {
     time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|since| u64::try_from(since.as_millis()).ok())
-}
-
-/// A status in one word, as in JSON.
-pub fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Pending => "pending",
-        Status::Storing => "storing",
-        Status::Ready => "ready",
-        Status::Failed => "failed",
-    }
 }
 
 /// The component that was built into this library, if one was (the feature `bundled`).
@@ -168,19 +159,5 @@ pub struct Burrow {
 impl std::fmt::Debug for Burrow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Burrow").finish_non_exhaustive()
-    }
-}
-
-impl Default for Filter {
-    /// Every image.
-    fn default() -> Self {
-        Self { tags: Vec::new(), status: None, name: None }
-    }
-}
-
-impl Default for Label {
-    /// The name that the URL ends in, and no tags.
-    fn default() -> Self {
-        Self { name: None, tags: Vec::new() }
     }
 }

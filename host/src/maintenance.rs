@@ -2,14 +2,15 @@
 
 use std::time::SystemTime;
 
+use burrow_model::key::Family;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::StreamReader;
 
-use crate::bindings::exports::burrow::vault::maintenance::{Discovery, FaultKind, Restored, Verified};
+use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
 use crate::pool::Running;
-use crate::streams::{Completion, Given, Taken};
+use crate::streams::{Completion, FromGuest, ToGuest};
 use crate::vault::call;
 use crate::{Burrow, Error, Image, millis};
 
@@ -68,7 +69,7 @@ impl Burrow {
                 let (stream, completion) = maintenance.call_verify(accessor, repair, dead_before).await?;
                 let (sender, outcome) = oneshot::channel();
                 accessor.with(|mut access| -> wasmtime::Result<()> {
-                    stream.pipe(&mut access, Taken::into(discoveries))?;
+                    stream.pipe(&mut access, FromGuest::into(discoveries))?;
                     completion.pipe(&mut access, Completion::into(sender))
                 })?;
                 Ok(outcome.await.map_err(|_| Error::Interrupted)??)
@@ -96,7 +97,7 @@ impl Burrow {
         let burrow = self.clone();
         let restore = async move {
             let (mut store, instance) = burrow.instantiate().await?;
-            let content = content.map(|content| StreamReader::new(&mut store, Given(content.map(Ok).boxed())));
+            let content = content.map(|content| StreamReader::new(&mut store, ToGuest(content.map(Ok).boxed())));
             let content = content.transpose()?;
             let maintenance = instance.burrow_vault_maintenance();
             Ok(store
@@ -107,17 +108,8 @@ impl Burrow {
     }
 }
 
-/// A kind of fault in a few letters, as in JSON.
-pub fn fault_word(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::DamagedRecord => "damaged-record",
-        FaultKind::DamagedContent => "damaged-content",
-        FaultKind::Unlisted => "unlisted",
-        FaultKind::HalfRemoved => "half-removed",
-        FaultKind::Stale => "stale",
-        FaultKind::Orphan => "orphan",
-        FaultKind::Condemned => "condemned",
-        FaultKind::WrongCount => "wrong-count",
-        FaultKind::UnknownKey => "unknown-key",
-    }
+/// The fault of an image whose content cannot be read, as `detail` says.
+pub fn damaged_content(image: String, detail: String) -> Fault {
+    let key = format!("{}{image}", Family::Image.prefix());
+    Fault { kind: FaultKind::DamagedContent, key, image: Some(image), detail, repaired: false }
 }

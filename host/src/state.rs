@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burrow_model::key::Family;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use wasmtime::component::{Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader};
@@ -9,24 +10,20 @@ use wasmtime::{Result, StoreLimits};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::bindings::OpenStore;
 use crate::bindings::spin::key_value::key_value;
 use crate::bindings::spin::variables::variables;
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
-use crate::kv::{KeyValue, KvError, is_record};
+use crate::kv::{KeyValue, KvError};
 use crate::outbound::Outbound;
-use crate::streams::Given;
+use crate::streams::ToGuest;
 use crate::variables::Variables;
 
 /// The one store there is; the name Spin gives it too.
 const LABEL: &str = "default";
 
-/// A store that the component has opened. There is only one, so it says nothing.
-#[derive(Debug)]
-#[expect(unreachable_pub, reason = "the generated code re-exports it")]
-pub struct OpenStore;
-
 /// The data of a wasmtime store.
-pub(crate) struct State {
+pub(crate) struct InstanceState {
     pub(crate) table: ResourceTable,
     pub(crate) wasi: WasiCtx,
     pub(crate) http: WasiHttpCtx,
@@ -38,20 +35,20 @@ pub(crate) struct State {
     pub(crate) recorded: Option<Arc<Notify>>,
 }
 
-impl WasiView for State {
+impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl WasiHttpView for State {
+impl WasiHttpView for InstanceState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
     }
 }
 
 /// Links all that the component imports.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+pub(crate) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     // Rust's standard library still asks for WASI 0.2.
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
@@ -66,7 +63,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
 pub(crate) struct Imports;
 
 impl HasData for Imports {
-    type Data<'a> = &'a mut State;
+    type Data<'a> = &'a mut InstanceState;
 }
 
 impl From<KvError> for key_value::Error {
@@ -81,16 +78,16 @@ impl From<KvError> for buckets::Error {
     }
 }
 
-fn kv(accessor: &Accessor<State, Imports>) -> Arc<dyn KeyValue> {
+fn kv(accessor: &Accessor<InstanceState, Imports>) -> Arc<dyn KeyValue> {
     accessor.with(|mut access| access.get().kv.clone())
 }
 
-impl key_value::Host for &mut State {}
-impl key_value::HostStore for &mut State {}
+impl key_value::Host for &mut InstanceState {}
+impl key_value::HostStore for &mut InstanceState {}
 
-impl key_value::HostStoreWithStore<State> for Imports {
+impl key_value::HostStoreWithStore<InstanceState> for Imports {
     async fn open(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<InstanceState, Self>,
         label: String,
     ) -> Result<Result<Resource<OpenStore>, key_value::Error>> {
         if label != LABEL {
@@ -100,7 +97,7 @@ impl key_value::HostStoreWithStore<State> for Imports {
     }
 
     async fn get(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<InstanceState, Self>,
         _: Resource<OpenStore>,
         key: String,
     ) -> Result<Result<Option<Vec<u8>>, key_value::Error>> {
@@ -108,20 +105,20 @@ impl key_value::HostStoreWithStore<State> for Imports {
     }
 
     async fn set(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<InstanceState, Self>,
         _: Resource<OpenStore>,
         key: String,
         value: Vec<u8>,
     ) -> Result<Result<(), key_value::Error>> {
         let set = kv(accessor).set(&key, value).await;
-        if is_record(&key) {
+        if Family::of(&key) == Some(Family::Image) {
             accessor.with(|mut access| access.get().recorded.as_ref().map(|recorded| recorded.notify_one()));
         }
         Ok(set.map_err(Into::into))
     }
 
     async fn delete(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<InstanceState, Self>,
         _: Resource<OpenStore>,
         key: String,
     ) -> Result<Result<(), key_value::Error>> {
@@ -129,7 +126,7 @@ impl key_value::HostStoreWithStore<State> for Imports {
     }
 
     async fn exists(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<InstanceState, Self>,
         _: Resource<OpenStore>,
         key: String,
     ) -> Result<Result<bool, key_value::Error>> {
@@ -137,7 +134,7 @@ impl key_value::HostStoreWithStore<State> for Imports {
     }
 
     async fn get_keys(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<InstanceState, Self>,
         _: Resource<OpenStore>,
     ) -> Result<(StreamReader<String>, FutureReader<Result<(), key_value::Error>>)> {
         let kv = kv(accessor);
@@ -165,27 +162,27 @@ impl key_value::HostStoreWithStore<State> for Imports {
         let outcome = async move { wasmtime::error::Ok(outcome.await.unwrap_or_else(|_| given_up())) };
         let keys = futures::stream::unfold(receiver, async |mut keys| Some((Ok(keys.recv().await?), keys)));
         accessor.with(|mut access| {
-            let keys = StreamReader::new(&mut access, Given(keys.boxed()))?;
+            let keys = StreamReader::new(&mut access, ToGuest(keys.boxed()))?;
             Ok((keys, FutureReader::new(&mut access, outcome)?))
         })
     }
 
-    async fn drop(accessor: &Accessor<State, Self>, store: Resource<OpenStore>) -> Result<()> {
+    async fn drop(accessor: &Accessor<InstanceState, Self>, store: Resource<OpenStore>) -> Result<()> {
         accessor.with(|mut access| access.get().table.delete(store))?;
         Ok(())
     }
 }
 
-impl variables::Host for &mut State {}
+impl variables::Host for &mut InstanceState {}
 
-impl variables::HostWithStore<State> for Imports {
-    async fn get(accessor: &Accessor<State, Self>, name: String) -> Result<Result<String, variables::Error>> {
+impl variables::HostWithStore<InstanceState> for Imports {
+    async fn get(accessor: &Accessor<InstanceState, Self>, name: String) -> Result<Result<String, variables::Error>> {
         let variables = accessor.with(|mut access| access.get().variables.clone());
         Ok(variables.get(&name).map(str::to_owned).ok_or(variables::Error::Undefined(name)))
     }
 }
 
-impl buckets::Host for &mut State {
+impl buckets::Host for &mut InstanceState {
     async fn open(&mut self, label: String) -> Result<Result<Resource<OpenStore>, buckets::Error>> {
         if label != LABEL {
             return Ok(Err(buckets::Error::NoSuchStore));
@@ -194,7 +191,7 @@ impl buckets::Host for &mut State {
     }
 }
 
-impl buckets::HostBucket for &mut State {
+impl buckets::HostBucket for &mut InstanceState {
     async fn get(&mut self, _: Resource<OpenStore>, key: String) -> Result<Result<Option<Vec<u8>>, buckets::Error>> {
         Ok(self.kv.get(&key).await.map_err(Into::into))
     }
@@ -226,7 +223,7 @@ impl buckets::HostBucket for &mut State {
     }
 }
 
-impl atomics::Host for &mut State {
+impl atomics::Host for &mut InstanceState {
     async fn increment(
         &mut self,
         _: Resource<OpenStore>,
@@ -246,7 +243,7 @@ fn no_cas() -> buckets::Error {
     buckets::Error::Other("compare-and-swap is not provided".into())
 }
 
-impl atomics::HostCas for &mut State {
+impl atomics::HostCas for &mut InstanceState {
     async fn new(
         &mut self,
         _: Resource<OpenStore>,

@@ -21,12 +21,12 @@ type Permit<T> = mpsc::OwnedPermit<Result<T, Error>>;
 type Reserving<T> = Pin<Box<dyn Future<Output = Option<Permit<T>>> + Send>>;
 
 /// Takes the component's stream into a channel, at the channel's pace.
-pub(crate) struct Taken<T> {
+pub(crate) struct FromGuest<T> {
     to: mpsc::Sender<Result<T, Error>>,
     reserving: Option<Reserving<T>>,
 }
 
-impl<T: Send + 'static> Taken<T> {
+impl<T: Send + 'static> FromGuest<T> {
     pub(crate) fn into(to: mpsc::Sender<Result<T, Error>>) -> Self {
         Self { to, reserving: None }
     }
@@ -43,7 +43,7 @@ impl<T: Send + 'static> Taken<T> {
     }
 }
 
-impl<D> StreamConsumer<D> for Taken<Bytes> {
+impl<D> StreamConsumer<D> for FromGuest<Bytes> {
     type Item = u8;
 
     fn poll_consume(
@@ -67,7 +67,7 @@ impl<D> StreamConsumer<D> for Taken<Bytes> {
     }
 }
 
-impl<T: Lift + Send + 'static, D> StreamConsumer<D> for Taken<Vec<T>> {
+impl<T: Lift + Send + 'static, D> StreamConsumer<D> for FromGuest<Vec<T>> {
     type Item = T;
 
     fn poll_consume(
@@ -121,9 +121,9 @@ impl<T: Lift + Send + 'static, D> FutureConsumer<D> for Completion<T> {
 
 /// Gives the component a stream, batch by batch. It must not take one that breaks off for a whole one: an error ends the
 /// call, as that [`std::io::Error`].
-pub(crate) struct Given<T>(pub(crate) BoxStream<'static, std::io::Result<Vec<T>>>);
+pub(crate) struct ToGuest<T>(pub(crate) BoxStream<'static, std::io::Result<Vec<T>>>);
 
-impl<T: Unpin + Send + Sync + 'static, D> StreamProducer<D> for Given<T> {
+impl<T: Unpin + Send + Sync + 'static, D> StreamProducer<D> for ToGuest<T> {
     type Item = T;
     type Buffer = VecBuffer<T>;
 

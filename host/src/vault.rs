@@ -14,8 +14,8 @@ use crate::bindings::Burrow as Instance;
 use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Page, Resumed, Shown, Statistics};
 use crate::metrics::{self, Attempt};
 use crate::pool::Running;
-use crate::state::State;
-use crate::streams::{Completion, Given, Taken};
+use crate::state::InstanceState;
+use crate::streams::{Completion, FromGuest, ToGuest};
 use crate::{Burrow, ByteRange, Error, Image, Label, Status, VaultError, millis};
 
 /// The waits before a job is tried again whose instance failed.
@@ -49,11 +49,14 @@ pub(crate) async fn apart<T: Send + 'static>(
 }
 
 impl Burrow {
-    pub(crate) async fn instantiate(&self) -> Result<(Store<State>, Instance), Error> {
+    pub(crate) async fn instantiate(&self) -> Result<(Store<InstanceState>, Instance), Error> {
         self.instantiate_in(self.factory.store()).await
     }
 
-    pub(crate) async fn instantiate_in(&self, mut store: Store<State>) -> Result<(Store<State>, Instance), Error> {
+    pub(crate) async fn instantiate_in(
+        &self,
+        mut store: Store<InstanceState>,
+    ) -> Result<(Store<InstanceState>, Instance), Error> {
         let instance = self.factory.instantiate(&mut store).await?;
         let instance = Instance::new(&mut store, &instance)?;
         Ok((store, instance))
@@ -184,7 +187,7 @@ impl Burrow {
         let put = async move {
             let (mut store, instance) = burrow.instantiate().await?;
             let pieces = ReaderStream::with_capacity(content, PIECE).map_ok(Vec::from);
-            let content = StreamReader::new(&mut store, Given(pieces.boxed()))?;
+            let content = StreamReader::new(&mut store, ToGuest(pieces.boxed()))?;
             let called = async |accessor: &_| instance.burrow_vault_vault().call_put(accessor, content, label).await;
             let image = store.run_concurrent(called).await.and_then(|called| called).map_err(reading)?;
             Ok(image?)
@@ -280,21 +283,21 @@ impl Burrow {
     }
 
     /// Opens the content of a ready image, all of it or a range.
-    pub async fn open(&self, id: &str, range: Option<ByteRange>) -> Result<Content, Error> {
+    pub async fn open(&self, id: &str, range: Option<ByteRange>) -> Result<ContentStream, Error> {
         self.stream(Call::Open(id.to_owned(), range)).await
     }
 
     /// Packs bytes into one gzip stream whose blocks inflate alone.
-    pub async fn pack(&self, content: Bytes) -> Result<Content, Error> {
+    pub async fn pack(&self, content: Bytes) -> Result<ContentStream, Error> {
         self.stream(Call::Pack(content)).await
     }
 
     /// Unpacks a gzip stream, and checks it.
-    pub async fn unpack(&self, packed: Bytes) -> Result<Content, Error> {
+    pub async fn unpack(&self, packed: Bytes) -> Result<ContentStream, Error> {
         self.stream(Call::Unpack(packed)).await
     }
 
-    async fn stream(&self, call: Call) -> Result<Content, Error> {
+    async fn stream(&self, call: Call) -> Result<ContentStream, Error> {
         let (head, opened) = oneshot::channel();
         // Two pieces under way: one being written, one being read.
         let (sender, pieces) = mpsc::channel(2);
@@ -306,7 +309,7 @@ impl Burrow {
                 let _ = failed.send(Err(error)).await;
             }
         });
-        let mut content = Content { image: None, pieces, pumping: Some(pumping) };
+        let mut content = ContentStream { image: None, pieces, pumping: Some(pumping) };
         match opened.await {
             Ok(image) => content.image = image,
             // It failed before it began, and says why.
@@ -346,7 +349,7 @@ impl Burrow {
                 let _ = head.send(image);
                 let (sender, outcome) = oneshot::channel();
                 accessor.with(|mut access| -> wasmtime::Result<()> {
-                    stream.pipe(&mut access, Taken::into(pieces))?;
+                    stream.pipe(&mut access, FromGuest::into(pieces))?;
                     completion.pipe(&mut access, Completion::into(sender))
                 })?;
                 match outcome.await {
@@ -367,14 +370,14 @@ enum Call {
 
 /// Bytes that the component gives, piece by piece.
 #[derive(Debug)]
-pub struct Content {
+pub struct ContentStream {
     image: Option<Image>,
     pieces: mpsc::Receiver<Result<Bytes, Error>>,
     /// Until it has ended.
     pumping: Option<Running<()>>,
 }
 
-impl Content {
+impl ContentStream {
     /// The record of the image that was opened.
     pub fn image(&self) -> Option<&Image> {
         self.image.as_ref()

@@ -1,14 +1,14 @@
 //! `burrow:vault/codec`: the lossless codec over streams.
 
+use burrow_model::error::Error;
+use burrow_vault::codec::gzip::{Pack, Unpack};
+use burrow_vault::ports::{ByteSource as _, Clock as _};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamWriter, spawn};
 
 use super::Component;
 use crate::bindings::burrow::vault::types as wit;
 use crate::bindings::exports::burrow::vault::codec::Guest;
 use crate::bindings::{wit_future, wit_stream};
-use crate::codec::gzip::{Pack, Unpack};
-use crate::error::Error;
-use crate::ports::{ByteSource as _, Clock as _};
 use crate::wasi::Wasi;
 use crate::wasi::streams::{Bytes, write};
 

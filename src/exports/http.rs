@@ -1,16 +1,16 @@
 //! `wasi:http/handler`: the service of `crate::http`.
 
+use burrow_http::problem::Problem;
+use burrow_http::{self as service, Answer, Body, Service};
+use burrow_model::error::Error;
+use burrow_vault::vault::Vault;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response};
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter, spawn};
 
 use super::Component;
 use crate::bindings::exports::wasi::http::handler::Guest;
-use crate::error::Error;
-use crate::http::problem::Problem;
-use crate::http::{self as service, Answer, Body, Service};
 use crate::settings::Settings;
-use crate::vault::Vault;
 use crate::wasi::streams::{Completion, HttpBody, Message, write};
 use crate::wasi::{Wasi, settings};
 

@@ -1,5 +1,8 @@
 //! `burrow:vault/maintenance`: care of a whole vault.
 
+use burrow_model::error::Error;
+use burrow_model::key::Sha256Hex;
+use burrow_vault::vault::{self, Archived, ArchivedState, Label, Plan};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
@@ -7,9 +10,6 @@ use super::vault::parse;
 use crate::bindings::burrow::vault::types as wit;
 use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Guest, Restored, Verified};
 use crate::bindings::{wit_future, wit_stream};
-use crate::error::Error;
-use crate::key::Sha256Hex;
-use crate::vault::{self, Archived, ArchivedState, Label, Plan};
 use crate::wasi::streams::Bytes;
 use crate::wasi::vault;
 
@@ -103,6 +103,7 @@ impl From<vault::FaultKind> for FaultKind {
     fn from(kind: vault::FaultKind) -> Self {
         match kind {
             vault::FaultKind::DamagedRecord => Self::DamagedRecord,
+            vault::FaultKind::Newer => Self::Newer,
             vault::FaultKind::DamagedContent => Self::DamagedContent,
             vault::FaultKind::Unlisted => Self::Unlisted,
             vault::FaultKind::HalfRemoved => Self::HalfRemoved,

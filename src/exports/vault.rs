@@ -1,5 +1,11 @@
 //! `burrow:vault/vault`: the vault for programs.
 
+use burrow_model::error::Error;
+use burrow_model::key::ImageId;
+use burrow_model::record::{Codec, ImageRecord, State};
+use burrow_model::status::Status;
+use burrow_vault::store::blob::Form;
+use burrow_vault::vault::{self, Edit, Jobs, Label, Order, Vault, Worker};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
@@ -8,12 +14,6 @@ use crate::bindings::exports::burrow::vault::vault::{
     Filter, Guest, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
 };
 use crate::bindings::{wit_future, wit_stream};
-use crate::codec::Codec;
-use crate::error::Error;
-use crate::key::ImageId;
-use crate::record::{ImageRecord, State, Status};
-use crate::store::blob::Form;
-use crate::vault::{self, Edit, Jobs, Label, Order, Vault, Worker};
 use crate::wasi::streams::{Bytes, write};
 use crate::wasi::{Wasi, vault};
 
@@ -101,7 +101,7 @@ impl Guest for Component {
                 Shown::Picture(SmallPicture { media_type, width, height, bytes })
             }
             vault::Shown::Original => Shown::Original,
-            vault::Shown::Nothing(why) | vault::Shown::NotHere(why) => Shown::Nothing(why),
+            vault::Shown::Nothing(why) | vault::Shown::UnsupportedHere(why) => Shown::Nothing(why),
             vault::Shown::NotYet => Shown::Nothing("it is being drawn".into()),
         })
     }
@@ -279,7 +279,8 @@ impl From<Error> for wit::Error {
             }
             Error::NotAnImage(_) => Self::NotAnImage(text),
             Error::Fetch(_) => Self::FetchFailed(text),
-            Error::Corrupt(_) | Error::Newer(_) => Self::Corrupt(text),
+            Error::Corrupt(_) => Self::Corrupt(text),
+            Error::Newer(_) => Self::Newer(text),
             Error::Store(_) => Self::StoreFailed(text),
         }
     }

@@ -1,5 +1,9 @@
 //! Outgoing HTTP over `wasi:http/client`.
 
+use burrow_model::error::Error;
+use burrow_model::error::FetchError;
+use burrow_model::key::ImageId;
+use burrow_vault::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers};
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme};
 use spin_sdk::wasip3::{wit_future, wit_stream};
@@ -8,10 +12,6 @@ use url::{Position, Url};
 
 use super::Wasi;
 use super::streams::{Completion, HttpBody, Message, write};
-use crate::download::FetchError;
-use crate::error::Error;
-use crate::key::ImageId;
-use crate::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Packers};
 
 impl Message for Response {
     fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion) {
@@ -69,7 +69,7 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
 /// Where the native host has blocks packed and thumbnails drawn by other instances.
 const PACKERS: &str = "packers.burrow.internal";
 
-impl Packers for Wasi {
+impl Helpers for Wasi {
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
         let response = ask_packers("/", block.to_vec()).await?;
         let mut body = HttpBody::new(response, |code| Error::Fetch(unreachable(code)));

@@ -1,12 +1,11 @@
 //! Bodies and byte streams, in and out.
 
+use burrow_model::error::Error;
+use burrow_vault::ports::ByteSource;
 use spin_sdk::wasip3::http::types::ErrorCode;
 use spin_sdk::wasip3::http::types::Trailers;
 use spin_sdk::wasip3::wit_future;
 use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter};
-
-use crate::error::Error;
-use crate::ports::ByteSource;
 
 /// Bytes asked for at once: few exchanges with the host, little memory.
 const READ: usize = 256 * 1024;

@@ -68,5 +68,5 @@ pub(crate) fn lint() -> Result<(), String> {
 }
 
 fn bundled<'a>(command: &'a mut Command, component: &Path) -> &'a mut Command {
-    command.args(["--features", "burrow-host/bundled"]).env("BURROW_BUNDLE", component)
+    command.args(["--features", "burrow-cli/bundled"]).env("BURROW_BUNDLE", component)
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::broken;
 use crate::bindings::burrow::vault::types::{Content, Packing};
-use crate::{Error, Image, Status, status_word};
+use crate::{Error, Image, Status};
 
 /// The largest JSON read, in bytes: a label and a URL are far below.
 const MAX_JSON: u64 = 1024 * 1024;
@@ -64,7 +64,7 @@ impl ImageEntry {
             tags: image.tags.clone(),
             url: image.source.clone(),
             // Whether somebody is at it right now is not for the archive.
-            status: status_word(if image.status == Status::Storing { Status::Pending } else { image.status }).into(),
+            status: if image.status == Status::Storing { Status::Pending } else { image.status }.as_str().into(),
             attempts: image.attempts,
             error: image.error.clone(),
             created: timestamp(image.created)?,

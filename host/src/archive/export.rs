@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 
+use burrow_model::key::Family;
 use bytes::{Buf as _, Bytes};
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::entry::{ImageEntry, extension, sha256};
 use super::{HEAD, Head, Known, SUMS, line};
-use crate::{Burrow, Content, Error, Filter, Image, VaultError};
+use crate::{Burrow, ContentStream, Error, Filter, Image, VaultError};
 
-/// The keys of images' records (docs/storage-format.md).
-const IMAGE: &str = "b1:i:";
+/// The keys of image records.
+const IMAGE: &str = Family::Image.prefix();
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -83,7 +84,10 @@ impl Exporter<'_> {
                 // It was removed meanwhile.
                 Ok(()) | Err((_, Error::Vault(VaultError::NotFound))) => {}
                 // A key that is no image's is damaged, too.
-                Err((id, error @ Error::Vault(VaultError::Corrupt(_) | VaultError::InvalidInput(_)))) => {
+                Err((
+                    id,
+                    error @ Error::Vault(VaultError::Corrupt(_) | VaultError::Newer(_) | VaultError::InvalidInput(_)),
+                )) => {
                     exported.damaged.push((id, error));
                 }
                 Err((id, error @ Error::Archive(_))) => exported.damaged.push((id, error)),
@@ -131,7 +135,7 @@ impl Exporter<'_> {
         sender.send(bytes.into()).await.map_err(|_| Error::Interrupted)
     }
 
-    async fn send_content(&self, name: String, time: u64, size: u64, mut content: Content) -> Result<(), Error> {
+    async fn send_content(&self, name: String, time: u64, size: u64, mut content: ContentStream) -> Result<(), Error> {
         let (sender, bytes) = mpsc::channel(4);
         self.entries.send(Entry { name, time, size, bytes }).await.map_err(|_| Error::Interrupted)?;
         while let Some(piece) = content.next().await? {

@@ -10,13 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use burrow_model::key::{Durability, Family};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, is_covered, sum};
+use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, sum};
 use file::VaultFile;
 use writer::{Shared, Written};
 
@@ -71,7 +72,10 @@ impl Embedded {
             {
                 let mut state = self.shared.lock();
                 if state.has_room(key, value.as_ref()) {
-                    let done = if is_covered(key) { None } else { Some(oneshot::channel()) };
+                    let done = match Family::durability_of(key) {
+                        Durability::Acknowledged => Some(oneshot::channel()),
+                        Durability::Ordered => None,
+                    };
                     let (sender, receiver) = done.unzip();
                     state.push(key, value, sender)?;
                     self.shared.wake();

@@ -56,14 +56,14 @@ enum Call {
 
 /// What a call gives.
 #[derive(Debug, Serialize, Deserialize)]
-enum Given {
+enum Returned {
     Value(Option<Vec<u8>>),
     Done,
     Sum(i64),
     Keys(Option<Vec<String>>),
 }
 
-type Answer = std::result::Result<Given, String>;
+type Answer = std::result::Result<Returned, String>;
 
 type Connection = Framed<UnixStream, LengthDelimitedCodec>;
 
@@ -167,7 +167,7 @@ impl Joined {
         KvError(format!("the process that had {path} open is gone, or does not answer: {error}; try again"))
     }
 
-    async fn call(&self, call: Call) -> Result<Given> {
+    async fn call(&self, call: Call) -> Result<Returned> {
         let answered = async {
             let mut connection = self.connection().await?;
             send(&mut connection, &call).await?;
@@ -187,22 +187,22 @@ fn confused() -> KvError {
 impl KeyValue for Joined {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         let call = self.call(Call::Get(key.into()));
-        async { if let Given::Value(value) = call.await? { Ok(value) } else { Err(confused()) } }.boxed()
+        async { if let Returned::Value(value) = call.await? { Ok(value) } else { Err(confused()) } }.boxed()
     }
 
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>> {
         let call = self.call(Call::Set(key.into(), value));
-        async { if let Given::Done = call.await? { Ok(()) } else { Err(confused()) } }.boxed()
+        async { if let Returned::Done = call.await? { Ok(()) } else { Err(confused()) } }.boxed()
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
         let call = self.call(Call::Delete(key.into()));
-        async { if let Given::Done = call.await? { Ok(()) } else { Err(confused()) } }.boxed()
+        async { if let Returned::Done = call.await? { Ok(()) } else { Err(confused()) } }.boxed()
     }
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
         let call = self.call(Call::Increment(key.into(), delta));
-        async { if let Given::Sum(sum) = call.await? { Ok(sum) } else { Err(confused()) } }.boxed()
+        async { if let Returned::Sum(sum) = call.await? { Ok(sum) } else { Err(confused()) } }.boxed()
     }
 
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
@@ -215,8 +215,8 @@ impl KeyValue for Joined {
         let batches = async move |mut connection: Connection| {
             let answer = receive::<Answer>(&mut connection).await.map_err(|error| self.gone(&error))?;
             match answer.ok_or_else(|| self.gone(&std::io::ErrorKind::UnexpectedEof.into()))?.map_err(KvError)? {
-                Given::Keys(Some(keys)) => Ok(Some((keys, connection))),
-                Given::Keys(None) => {
+                Returned::Keys(Some(keys)) => Ok(Some((keys, connection))),
+                Returned::Keys(None) => {
                     self.put_back(connection);
                     Ok(None)
                 }

@@ -6,8 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::redis::Address;
-use super::{Door, Embedded, Joined, KeyValue, KvError, Memory, Redis, Result, SpinSqlite};
+#[cfg(feature = "spin-sqlite")]
+use super::SpinSqlite;
+use super::{Door, Embedded, Joined, KeyValue, KvError, Memory, Result};
+#[cfg(feature = "redis")]
+use super::{Redis, redis::Address};
 
 /// Where a store is: what `--store` takes. Shown as it was given, but without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,10 @@ pub enum Location {
     /// `memory:`, gone with the process.
     Memory,
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS.
+    #[cfg(feature = "redis")]
     Redis(Address),
     /// `spin:PATH`: the directory of a Spin app, or the file of its key-value store.
+    #[cfg(feature = "spin-sqlite")]
     Spin(PathBuf),
 }
 
@@ -32,12 +37,18 @@ impl FromStr for Location {
         if let Some(path) = text.strip_prefix("spin:") {
             return match path {
                 "" => Err(KvError("spin: lacks a path: that of a Spin app's directory, or of its store's file".into())),
+                #[cfg(feature = "spin-sqlite")]
                 path => Ok(Self::Spin(path.into())),
+                #[cfg(not(feature = "spin-sqlite"))]
+                _ => Err(lacking("spin-sqlite")),
             };
         }
         if let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
             return match scheme {
+                #[cfg(feature = "redis")]
                 "redis" | "rediss" => Ok(Self::Redis(text.parse()?)),
+                #[cfg(not(feature = "redis"))]
+                "redis" | "rediss" => Err(lacking("redis")),
                 _ => Err(KvError(format!("{scheme}:// is no store that Burrow knows; {KNOWN}"))),
             };
         }
@@ -52,6 +63,11 @@ impl FromStr for Location {
     }
 }
 
+#[cfg(not(all(feature = "redis", feature = "spin-sqlite")))]
+fn lacking(feature: &str) -> KvError {
+    KvError(format!("this program was built without this kind of store: burrow-host lacks the feature {feature}"))
+}
+
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
@@ -62,7 +78,9 @@ impl fmt::Display for Location {
         match self {
             Self::Directory(path) => path.display().fmt(f),
             Self::Memory => f.write_str("memory:"),
+            #[cfg(feature = "redis")]
             Self::Redis(address) => address.fmt(f),
+            #[cfg(feature = "spin-sqlite")]
             Self::Spin(path) => write!(f, "spin:{}", path.display()),
         }
     }
@@ -112,7 +130,9 @@ impl Location {
                 Arc::new(blocking(move || Embedded::open(&path)).await?)
             }
             Self::Memory => Arc::new(Memory::default()),
+            #[cfg(feature = "redis")]
             Self::Redis(address) => Arc::new(Redis::open(address).await?),
+            #[cfg(feature = "spin-sqlite")]
             Self::Spin(path) => {
                 let path = path.clone();
                 Arc::new(blocking(move || SpinSqlite::open(&path)).await?)
@@ -126,7 +146,7 @@ async fn blocking<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + '
     opened.unwrap_or_else(|error| Err(KvError(format!("opening the store was interrupted: {error}"))))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redis", feature = "spin-sqlite"))]
 mod tests {
     use super::*;
 

@@ -19,7 +19,7 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::Service;
 
 use crate::sending::{Sending, Stub};
-use crate::state::State;
+use crate::state::InstanceState;
 use crate::{Burrow, metrics};
 
 /// Requests that one instance serves at once, and in all. Each may be an upload, which takes up to 1.5 MiB of the
@@ -53,11 +53,11 @@ pub(super) struct Workers {
 }
 
 impl HandlerState for Workers {
-    type StoreData = State;
+    type StoreData = InstanceState;
     type WorkerExpiration = Expiration;
     type WorkerState = Worker;
 
-    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
+    async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, Expiration, Worker>> {
         let mut store = self.burrow.factory.store();
         store.data_mut().recorded = Some(self.recorded.clone());
         let instance = self.burrow.factory.instantiate(&mut store).await?;
@@ -69,7 +69,7 @@ impl HandlerState for Workers {
             stopping: Box::pin(self.stopping.clone().cancelled_owned()),
         };
         let state = Worker { stopping: self.stopping.clone(), sending, _alive: self.instances.token() };
-        Ok(Instance { store, proxy, view: State::http, expiration, state })
+        Ok(Instance { store, proxy, view: InstanceState::http, expiration, state })
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) struct Worker {
 }
 
 impl WorkerState for Worker {
-    type StoreData = State;
+    type StoreData = InstanceState;
     type RequestData = (Duration, Stub);
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
@@ -128,7 +128,7 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, State>,
+        _: StoreContextMut<'_, InstanceState>,
         (time, stub): (Duration, Stub),
         _: wasmtime::component::GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
@@ -136,7 +136,7 @@ impl WorkerState for Worker {
         Box::pin(tokio::time::sleep(time))
     }
 
-    fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
+    fn drop(&self, store: Store<InstanceState>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result
             && !self.stopping.is_cancelled()
         {

@@ -33,7 +33,7 @@ pub(crate) fn image(size: usize) -> Bytes {
     b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).take(size).collect()
 }
 
-async fn read(mut content: Content) -> Result<Vec<u8>, Error> {
+async fn read(mut content: ContentStream) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while let Some(piece) = content.next().await? {
         bytes.extend(piece);

@@ -40,11 +40,11 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Overlay {
     disk: Disk,
-    state: Mutex<State>,
+    state: Mutex<Layer>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Layer {
     len: u64,
     /// How much of the disk is still seen: a file that is cut off and grows again has zeros there.
     base: u64,
@@ -55,10 +55,10 @@ struct State {
 impl Overlay {
     pub(super) fn new(disk: Disk) -> Result<Self> {
         let len = disk.len()?;
-        Ok(Self { disk, state: Mutex::new(State { len, base: len, pages: HashMap::new() }) })
+        Ok(Self { disk, state: Mutex::new(Layer { len, base: len, pages: HashMap::new() }) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Layer> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) file: VaultFile,
-    state: Mutex<State>,
+    state: Mutex<Queue>,
     /// Wakes the writer.
     work: Condvar,
     /// Wakes those who wait for room in the queue.
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct Queue {
     queue: Vec<Write>,
     queued_bytes: usize,
     /// The newest of what is queued or being committed; what the file has is older.
@@ -61,7 +61,7 @@ struct Write {
     done: Option<oneshot::Sender<Result<()>>>,
 }
 
-impl State {
+impl Queue {
     /// Queues a write, if there is room.
     pub(super) fn push(
         &mut self,
@@ -119,7 +119,7 @@ impl Shared {
         Self { file, state: Mutex::default(), work: Condvar::new(), room: Notify::new() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while it is locked; and if it did, the state would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

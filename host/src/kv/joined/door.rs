@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Answer, Call, Connection, GREETING, Given, Host, address, framed, receive, send};
+use super::{Answer, Call, Connection, GREETING, Host, Returned, address, framed, receive, send};
 use crate::kv::{KeyValue, KvError, Result};
 
 /// Lets other processes of the same user use an open store, until it is dropped.
@@ -95,10 +95,10 @@ async fn attend(kv: &dyn KeyValue, host: Host, stream: UnixStream) -> std::io::R
     send(&mut guest, &host).await?;
     while let Some(call) = receive(&mut guest).await? {
         let given = match call {
-            Call::Get(key) => kv.get(&key).await.map(Given::Value),
-            Call::Set(key, value) => kv.set(&key, value).await.map(|()| Given::Done),
-            Call::Delete(key) => kv.delete(&key).await.map(|()| Given::Done),
-            Call::Increment(key, delta) => kv.increment(&key, delta).await.map(Given::Sum),
+            Call::Get(key) => kv.get(&key).await.map(Returned::Value),
+            Call::Set(key, value) => kv.set(&key, value).await.map(|()| Returned::Done),
+            Call::Delete(key) => kv.delete(&key).await.map(|()| Returned::Done),
+            Call::Increment(key, delta) => kv.increment(&key, delta).await.map(Returned::Sum),
             Call::Keys(prefix) => send_keys(kv, &prefix, &mut guest).await?,
         };
         send(&mut guest, &answer(given)).await?;
@@ -107,17 +107,17 @@ async fn attend(kv: &dyn KeyValue, host: Host, stream: UnixStream) -> std::io::R
 }
 
 /// Sends all batches of keys; the end is left to the caller.
-async fn send_keys(kv: &dyn KeyValue, prefix: &str, guest: &mut Connection) -> std::io::Result<Result<Given>> {
+async fn send_keys(kv: &dyn KeyValue, prefix: &str, guest: &mut Connection) -> std::io::Result<Result<Returned>> {
     let mut keys = kv.keys(prefix);
     while let Some(batch) = keys.next().await {
         match batch {
-            Ok(batch) => send(guest, &Answer::Ok(Given::Keys(Some(batch)))).await?,
+            Ok(batch) => send(guest, &Answer::Ok(Returned::Keys(Some(batch)))).await?,
             Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(Ok(Given::Keys(None)))
+    Ok(Ok(Returned::Keys(None)))
 }
 
-fn answer(given: Result<Given>) -> Answer {
+fn answer(given: Result<Returned>) -> Answer {
     given.map_err(|KvError(text)| text)
 }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use burrow_model::key::{Durability, Family};
 use futures::executor::block_on;
 use futures::future::join_all;
 
 use super::super::{Embedded, VaultFile};
 use super::simulation::{Random, Simulated, seed};
-use crate::kv::{KeyValue as _, is_covered};
+use crate::kv::KeyValue as _;
 
 fn open(disk: &Simulated) -> Embedded {
     Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap()).unwrap()
@@ -45,8 +46,7 @@ async fn write_some(store: &Embedded, log: &Log, random: &mut Random) {
         log.lock().unwrap().push(Begun { key: key.clone(), value: value.clone(), acknowledged: false });
         let mut write = Box::pin(async move {
             store.set(&key, value).await.unwrap();
-            // A covered write is acknowledged before it is durable.
-            if !is_covered(&key) {
+            if Family::durability_of(&key) == Durability::Acknowledged {
                 log.lock().unwrap()[n].acknowledged = true;
             }
         });

@@ -10,13 +10,13 @@ use super::super::file;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Simulated {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<SimulatedFile>>,
     /// Held while syncs do not get on.
     stalled: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct SimulatedFile {
     /// What is read.
     bytes: Vec<u8>,
     /// What is on the disk for certain.
@@ -64,7 +64,7 @@ impl Simulated {
         Disk(Arc::new(self.clone()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SimulatedFile> {
         self.state.lock().unwrap()
     }
 
@@ -94,12 +94,12 @@ impl Simulated {
     }
 
     /// Calls this before each operation that changes the disk.
-    pub(super) fn watch(&self, watcher: impl FnMut(&State) + Send + 'static) {
+    pub(super) fn watch(&self, watcher: impl FnMut(&SimulatedFile) + Send + 'static) {
         self.lock().watcher = Some(Watcher(Box::new(watcher)));
     }
 }
 
-struct Watcher(Box<dyn FnMut(&State) + Send>);
+struct Watcher(Box<dyn FnMut(&SimulatedFile) + Send>);
 
 impl std::fmt::Debug for Watcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -107,7 +107,7 @@ impl std::fmt::Debug for Watcher {
     }
 }
 
-impl State {
+impl SimulatedFile {
     /// [`Simulated::cut`].
     pub(super) fn cut(&self, mut coin: impl FnMut() -> bool) -> Simulated {
         let mut bytes = self.synced.clone();
@@ -178,7 +178,7 @@ impl StorageBackend for Simulated {
             return Err(error);
         }
         state.syncs += 1;
-        let State { synced, unsynced, .. } = &mut *state;
+        let SimulatedFile { synced, unsynced, .. } = &mut *state;
         unsynced.drain(..).for_each(|change| change.apply(synced));
         Ok(())
     }

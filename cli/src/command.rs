@@ -1,0 +1,109 @@
+//! What can be typed, and which verb does it.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::help;
+use crate::open::{Access, Global};
+use crate::parse::Parsed;
+use crate::verbs::{
+    add, completions, config, export, get, import, ls, man, rename, retry, rm, serve, show, stats, tag, verify, version,
+};
+
+/// Keeps images: download, compress without loss, store, and give the same bytes back.
+#[derive(Debug, Parser)]
+#[command(name = "burrow", version, max_term_width = 100, after_help = help::EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serve images over HTTP, and finish what an earlier run left.
+    #[command(after_help = help::SERVE)]
+    Serve(serve::Serve),
+    /// Download images and keep them.
+    #[command(after_help = help::ADD)]
+    Add(add::Add),
+    /// List images, newest first.
+    #[command(after_help = help::LS)]
+    Ls(ls::Ls),
+    /// Tell all that is known of images.
+    #[command(after_help = help::SHOW)]
+    Show(show::Show),
+    /// Write images' original bytes to files.
+    #[command(after_help = help::GET)]
+    Get(get::Get),
+    /// Add and remove tags of images.
+    #[command(after_help = help::TAG)]
+    Tag(tag::Tag),
+    /// Give an image another name.
+    #[command(after_help = help::RENAME)]
+    Rename(rename::Rename),
+    /// Remove images. Others with the same content stay whole.
+    #[command(after_help = help::RM)]
+    Rm(rm::Rm),
+    /// Try failed images again.
+    #[command(after_help = help::RETRY)]
+    Retry(retry::Retry),
+    /// Count images and bytes.
+    #[command(after_help = help::STATS)]
+    Stats(stats::Stats),
+    /// Check all that is stored, and repair it.
+    #[command(after_help = help::VERIFY)]
+    Verify(verify::Verify),
+    /// Write all images to an archive.
+    #[command(after_help = help::EXPORT)]
+    Export(export::Export),
+    /// Read images from archives.
+    #[command(after_help = help::IMPORT)]
+    Import(import::Import),
+    /// What Burrow is told by flags, environment and file.
+    #[command(after_help = help::CONFIG)]
+    Config(config::Config),
+    /// Print what a shell needs to complete `burrow`.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(completions::Completions),
+    /// Print a manual page, or write all of them.
+    #[command(after_help = help::MAN)]
+    Man(man::Man),
+    /// Print the versions of what is at work.
+    Version(version::Version),
+}
+
+/// Does what was typed; [`help::EXIT_CODES`] says what comes back.
+pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
+    let Cli { global, verb } = cli;
+    match verb {
+        Verb::Config(config) => config.run(parsed),
+        Verb::Completions(completions) => completions.run(Cli::command()),
+        Verb::Man(man) => man.run(Cli::command()),
+        Verb::Version(_) => version::Version::run(&global.component),
+        Verb::Serve(serve) => {
+            serve.check(&global.component)?;
+            serve.run(&global.open(Access::Alone).await?).await
+        }
+        Verb::Add(add) => {
+            add.check()?;
+            add.run(&global.open(Access::Long).await?).await
+        }
+        Verb::Import(import) => import.run(&global.open(Access::Long).await?).await,
+        Verb::Ls(ls) => ls.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Show(show) => show.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Get(get) => get.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Tag(tag) => tag.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Rename(rename) => rename.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Rm(rm) => rm.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Retry(retry) => retry.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Stats(stats) => stats.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Verify(verify) => verify.run(&global.open(Access::Short).await?).await,
+        Verb::Export(export) => export.run(&global.open(Access::Short).await?).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+use super::*;
+use crate::file;
+
+#[test]
+fn what_can_be_typed_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+/// The same name as the flag: nobody has to look it up.
+#[test]
+fn environment_variables_are_named_after_their_flags() {
+    let command = Cli::command();
+    let args = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
+    for arg in args.filter(|arg| arg.get_env().is_some()) {
+        let key = file::key_of(arg).unwrap().to_uppercase();
+        assert_eq!(arg.get_env().unwrap().to_str().unwrap(), format!("BURROW_{key}"));
+    }
+}
+
+/// Exceptions are for single uses: what is done, not how.
+#[test]
+fn every_flag_with_a_value_can_be_set_once_and_for_all() {
+    let single = ["name", "tags", "from", "failed", "status", "output", "add", "remove", "since", "dir"];
+    let command = Cli::command();
+    let args = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
+    for arg in args.filter(|arg| arg.get_long().is_some() && arg.get_action().takes_values()) {
+        let id = arg.get_id().as_str();
+        assert!(arg.get_env().is_some() != single.contains(&id), "{id}");
+    }
+}
+
+#[test]
+fn every_verb_has_an_example() {
+    for verb in Cli::command().get_subcommands().filter(|verb| verb.get_name() != "version") {
+        let help = verb.get_after_help().unwrap().to_string();
+        assert!(
+            help.contains(&format!("burrow {}", verb.get_name())) || help.contains("verify"),
+            "{}",
+            verb.get_name()
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! JSON as the HTTP interface has it.
+
+use burrow_host::{Packing, Statistics};
+use burrow_model::json::{Content, Image, Stats, content_path};
+use burrow_model::time::timestamp;
+use serde::Serialize;
+
+use crate::output;
+
+/// An image's record.
+pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
+    let content = image.content.as_ref().map(|content| Content {
+        path: content_path(&image.id),
+        media_type: &content.media_type,
+        width: content.width,
+        height: content.height,
+        size: content.size,
+        stored_size: content.stored_size,
+        codec: codec(content.packing),
+        sha256: &content.sha256,
+    });
+    Image {
+        id: image.id.as_str().into(),
+        name: &image.name,
+        tags: &image.tags,
+        url: image.source.as_deref(),
+        status: image.status.as_str(),
+        attempts: image.attempts,
+        error: image.error.as_deref(),
+        created: timestamp(image.created),
+        updated: timestamp(image.updated),
+        content,
+        placeholder: None,
+    }
+}
+
+/// Counts over the whole vault.
+pub(crate) fn stats(statistics: Statistics) -> Stats {
+    let Statistics { images, pending, failed, original_bytes, stored_bytes, last_uploaded } = statistics;
+    Stats { images, pending, failed, original_bytes, stored_bytes, last_uploaded: last_uploaded.map(timestamp) }
+}
+
+/// How the bytes are stored, in one word.
+pub(crate) fn codec(packing: Packing) -> &'static str {
+    match packing {
+        Packing::Raw => "raw",
+        Packing::Deflate => "deflate",
+    }
+}
+
+/// Prints one object on a line of its own, without control characters: what others wrote must not move the cursor.
+pub(crate) fn line(object: &impl Serialize) -> std::io::Result<()> {
+    let escape = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.into() };
+    output::line(&serde_json::to_string(object)?.chars().map(escape).collect::<String>())
+}

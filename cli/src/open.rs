@@ -1,0 +1,189 @@
+//! Opening the store and joining it with the component: what every verb begins with.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context as _;
+use burrow_host::kv::{Door, KeyValue, Location};
+use burrow_host::{Builder, Burrow, COMPONENT};
+use clap::{Args, ColorChoice};
+
+use crate::logs::Logs;
+use crate::output;
+use crate::settings::SettingFlags;
+
+/// How long a store is waited for that another verb has open, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "STORE")]
+    #[arg(hide_env_values = true)]
+    #[arg(help = "Where images are kept: a directory, made if it is not there; redis://HOST[:PORT][/DATABASE]; \
+                  spin:PATH, a Spin app's directory or the file of its store; or memory:")]
+    store: Location,
+
+    #[command(flatten)]
+    pub(crate) component: Component,
+
+    #[arg(help = "Read values of flags from this file [default: burrow/config.toml in $XDG_CONFIG_HOME or ~/.config]")]
+    #[arg(long, global = true, env = "BURROW_CONFIG", value_name = "FILE", hide_env_values = true)]
+    config: Option<PathBuf>,
+
+    /// Use colours.
+    #[arg(long, global = true, env = "BURROW_COLOR", value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+
+    /// Images packed at once [default: the number of cores].
+    #[arg(long, global = true, env = "BURROW_JOBS", value_name = "COUNT", value_parser = up_to(Builder::MAX_JOBS))]
+    jobs: Option<NonZeroUsize>,
+
+    /// Requests to one origin at once.
+    #[arg(long, global = true, env = "BURROW_PER_ORIGIN", value_name = "COUNT", default_value = "8")]
+    #[arg(hide_short_help = true, value_parser = up_to(Builder::MAX_PER_ORIGIN))]
+    per_origin: NonZeroUsize,
+
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// Understands a number from 1 to `max`.
+fn up_to(max: NonZeroUsize) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| *number <= max);
+        number.ok_or_else(|| format!("it must be 1 to {max}"))
+    }
+}
+
+/// How a verb uses the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Longer than others like to wait, and as the only one that opens it: others come in by its door.
+    Alone,
+    /// The same, or by the door of whoever has it open.
+    Long,
+    /// For a moment, if there is a store; or by the door of whoever has it open.
+    Short,
+}
+
+/// An open store.
+pub(crate) struct Opened {
+    pub(crate) burrow: Burrow,
+    /// When it was opened.
+    pub(crate) since: SystemTime,
+    /// Whether nobody else can have it open.
+    is_exclusive: bool,
+    /// Whether another process has it open and let this one in.
+    pub(crate) is_joined: bool,
+    /// The file of the component, if it is not the one inside this program.
+    pub(crate) component: Option<PathBuf>,
+    /// Where other processes come in.
+    _door: Option<Door>,
+}
+
+impl Opened {
+    /// Since when nobody else uses the store, if that is known.
+    pub(crate) fn alone_since(&self) -> Option<SystemTime> {
+        self.is_exclusive.then_some(self.since)
+    }
+}
+
+impl Global {
+    pub(crate) async fn open(&self, access: Access) -> anyhow::Result<Opened> {
+        if access == Access::Short && self.store.is_missing() {
+            anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
+        }
+        let (kv, since, is_joined) = self.kv(access).await?;
+        let door = if is_joined || access == Access::Short { None } else { self.door(&kv, since) };
+        let mut builder = Builder::new().variables(self.settings.variables()).per_origin(self.per_origin);
+        if let Some(jobs) = self.jobs {
+            builder = builder.jobs(jobs);
+        }
+        if self.store.is_exclusive() {
+            builder = builder.alone_since(since);
+        }
+        Ok(Opened {
+            burrow: builder.component(self.component.bytes()?).build(kv)?,
+            since,
+            is_exclusive: self.store.is_exclusive() && !is_joined,
+            is_joined,
+            component: self.component.path.clone(),
+            _door: door,
+        })
+    }
+
+    /// The store, since when it is open, and whether another process has it open. One that is open for a moment is waited
+    /// for.
+    async fn kv(&self, access: Access) -> anyhow::Result<(Arc<dyn KeyValue>, SystemTime, bool)> {
+        let begun = Instant::now();
+        loop {
+            let joined = self.store.join().await?;
+            let is_let_in = joined.is_some();
+            if let Some(joined) = joined.filter(|_| access != Access::Alone) {
+                let since = joined.since();
+                return Ok((Arc::new(joined), since, true));
+            }
+            match self.store.open().await {
+                Ok(kv) => return Ok((kv, SystemTime::now(), false)),
+                Err(error) if error.is_held() && !is_let_in && begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Lets others in, if that can be done.
+    fn door(&self, kv: &Arc<dyn KeyValue>, since: SystemTime) -> Option<Door> {
+        self.store.open_door(kv.clone(), since).unwrap_or_else(|error| {
+            output::complain(&error.to_string());
+            None
+        })
+    }
+}
+
+/// The component to run.
+#[derive(Debug, Args)]
+pub(crate) struct Component {
+    /// Run this component instead of the one inside this program.
+    #[arg(id = "component", long = "component", global = true, env = "BURROW_COMPONENT", value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl Component {
+    /// Whether it is the one inside this program.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.path.is_none()
+    }
+
+    pub(crate) fn bytes(&self) -> anyhow::Result<Cow<'static, [u8]>> {
+        match (&self.path, COMPONENT) {
+            (Some(path), _) => {
+                let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                Ok(bytes.into())
+            }
+            (None, Some(component)) => Ok(component.into()),
+            (None, None) => {
+                anyhow::bail!("no component was built into this program; name one with --component")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Component {
+    /// Where it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.path {
+            Some(path) => path.display().fmt(f),
+            None => f.write_str("built in"),
+        }
+    }
+}

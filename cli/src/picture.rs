@@ -1,0 +1,136 @@
+//! Small pictures on terminals that can show them.
+
+mod protocol;
+
+use std::io::IsTerminal as _;
+
+use burrow_host::{Burrow, Image, Shown};
+use clap::ValueEnum;
+use futures::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
+
+use crate::output;
+use protocol::Protocol;
+
+/// A picture's place, in characters.
+const COLUMNS: u32 = 6;
+const ROWS: u32 = 3;
+
+/// How far text stands from the left where pictures are beside it.
+pub(crate) const INDENT: usize = 8;
+
+/// The width of the thumbnails that are shown, in pixels.
+const WIDTH: u32 = 160;
+
+/// Pictures made at once.
+const AT_ONCE: usize = 2;
+
+/// Whether pictures are wanted.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Choice {
+    #[arg(long, env = "BURROW_PICTURES", value_name = "WHEN", default_value = "auto")]
+    #[arg(help = "Show small pictures of images")]
+    pictures: When,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    /// On a terminal that is known to show them, and for 20 images at most.
+    Auto,
+    /// In the terminal's protocol, or sixels where it is not known.
+    Always,
+    Never,
+    /// In kitty's protocol.
+    Kitty,
+    /// In iTerm2's protocol.
+    Iterm2,
+    /// As sixels.
+    Sixel,
+}
+
+impl Choice {
+    /// How to show pictures, if they are wanted.
+    pub(crate) fn pictures(&self, are_few: bool) -> Option<Pictures> {
+        let known = || Protocol::of_terminal(|name| std::env::var(name).ok());
+        let protocol = match self.pictures {
+            When::Never => None,
+            When::Auto => (are_few && std::io::stdout().is_terminal()).then(known).flatten(),
+            When::Always => Some(known().unwrap_or(Protocol::Sixel)),
+            When::Kitty => Some(Protocol::Kitty),
+            When::Iterm2 => Some(Protocol::Iterm2),
+            When::Sixel => Some(Protocol::Sixel),
+        };
+        protocol.map(|protocol| Pictures { protocol, width: COLUMNS * cell().0, height: ROWS * cell().1 })
+    }
+}
+
+/// A character's width and height in pixels.
+fn cell() -> (u32, u32) {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let each = |pixels: u16, count: u16| pixels.checked_div(count).filter(|pixels| *pixels > 0).map(u32::from);
+    let known = size.and_then(|size| Some((each(size.ws_xpixel, size.ws_col)?, each(size.ws_ypixel, size.ws_row)?)));
+    known.unwrap_or((10, 20))
+}
+
+/// Draws pictures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pictures {
+    protocol: Protocol,
+    /// The most pixels.
+    width: u32,
+    height: u32,
+}
+
+impl Pictures {
+    /// Pictures of these images, as what the terminal must be sent. There is none where an image is damaged, too large, or
+    /// not of a kind that can be decoded here.
+    pub(crate) async fn draw(self, burrow: &Burrow, images: &[Image]) -> Vec<Option<Vec<u8>>> {
+        futures::stream::iter(images).map(|image| self.draw_one(burrow, image)).buffered(AT_ONCE).collect().await
+    }
+
+    async fn draw_one(self, burrow: &Burrow, image: &Image) -> Option<Vec<u8>> {
+        image.content.as_ref()?;
+        let bytes = match burrow.thumbnail(&image.id, WIDTH).await.ok()? {
+            Shown::Picture(picture) => picture.bytes,
+            // A small JPEG, or a drawing, which is not drawn here.
+            Shown::Original => {
+                let mut bytes = Vec::new();
+                burrow.open(&image.id, None).await.ok()?.into_reader().read_to_end(&mut bytes).await.ok()?;
+                bytes
+            }
+            Shown::Nothing(_) => return None,
+        };
+        let image = image::load_from_memory(&bytes).ok()?;
+        let is_large = image.width() > self.width || image.height() > self.height;
+        let small = if is_large { image.thumbnail(self.width, self.height) } else { image };
+        self.protocol.encode(&small, COLUMNS, ROWS)
+    }
+}
+
+/// Prints a picture with a line of text beside its middle.
+pub(crate) fn beside(picture: &[u8], text: &str) -> std::io::Result<()> {
+    output::raw(&[&room(), &kept(picture), format!("\x1b[{}B\x1b[{INDENT}C", ROWS / 2).as_bytes()].concat())?;
+    output::drawn(text)?;
+    output::raw("\n".repeat((ROWS - ROWS / 2 - 1) as usize).as_bytes())
+}
+
+/// Prints pictures in a row.
+pub(crate) fn side_by_side(pictures: &[Vec<u8>]) -> std::io::Result<()> {
+    let mut row = room();
+    for picture in pictures {
+        row.extend(kept(picture));
+        row.extend(format!("\x1b[{}C", COLUMNS + 1).bytes());
+    }
+    row.extend("\n".repeat(ROWS as usize).bytes());
+    output::raw(&row)
+}
+
+/// Makes room below, so that a picture does not scroll what was printed, and goes back up.
+fn room() -> Vec<u8> {
+    format!("{}\x1b[{ROWS}A", "\n".repeat(ROWS as usize)).into_bytes()
+}
+
+/// A picture, and the cursor back to where it was: each protocol leaves it elsewhere.
+fn kept(picture: &[u8]) -> Vec<u8> {
+    [b"\x1b7", picture, b"\x1b8"].concat()
+}

@@ -1,0 +1,140 @@
+//! The component's settings as flags: the same names as the variables on Spin.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burrow_host::Variables;
+
+/// Text that is never shown.
+#[derive(Clone)]
+pub(crate) struct Secret(Text);
+
+impl FromStr for Secret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Text that is not blank: a variable that was meant to be set and is empty must not leave a door open.
+#[derive(Clone, Debug)]
+struct Text(String);
+
+impl FromStr for Text {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().is_empty() { Err("it is set, but blank; leave it out instead") } else { Ok(Self(text.into())) }
+    }
+}
+
+/// Makes text of a setting, for the component.
+trait Reveal {
+    fn reveal(&self) -> String;
+}
+
+impl Reveal for Text {
+    fn reveal(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Reveal for Secret {
+    fn reveal(&self) -> String {
+        self.0.reveal()
+    }
+}
+
+impl Reveal for u64 {
+    fn reveal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Reveal for bool {
+    fn reveal(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Declares each setting once: its type, its name, its default, what it means. The component has the defaults; here they
+/// are for people.
+macro_rules! settings {
+    ($(#[doc = $about:literal] $name:ident: $type:ty $(= $default:literal)?, $env:literal, $value:literal;)+) => {
+        /// Settings of the component.
+        #[derive(Debug, clap::Args)]
+        #[command(next_help_heading = "Settings")]
+        pub(crate) struct SettingFlags {
+            /// Fetch also from private addresses and names, and from any port.
+            #[arg(long, global = true, env = "BURROW_ALLOW_PRIVATE_NETWORK", value_name = "BOOL")]
+            #[arg(action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true)]
+            #[arg(default_value_t = false, default_missing_value = "true", hide_possible_values = true)]
+            allow_private_network: bool,
+            $(#[arg(help = concat!($about $(, " [default: ", $default, "]")?).trim_start())]
+            #[arg(long, global = true, env = $env, value_name = $value, hide_short_help = true, hide_env_values = true)]
+            $name: Option<$type>,)+
+        }
+
+        impl SettingFlags {
+            /// As the component asks for them.
+            pub(crate) fn variables(&self) -> Variables {
+                let mut variables = Variables::default();
+                variables.set("allow_private_network", &self.allow_private_network);
+                $(if let Some(value) = &self.$name {
+                    variables.set(stringify!($name), &value.reveal());
+                })+
+                variables
+            }
+        }
+
+        /// What the component takes where a setting is not set.
+        pub(crate) fn default_of(name: &str) -> Option<&'static str> {
+            match name {
+                $($(stringify!($name) => Some($default),)?)+
+                _ => None,
+            }
+        }
+    };
+}
+
+settings! {
+    /// Ask only these hosts: names, or *.example.com for those below it, separated by commas.
+    allowed_hosts: Text, "BURROW_ALLOWED_HOSTS", "HOSTS";
+    /// The largest image taken.
+    max_image_bytes: u64 = "268435456", "BURROW_MAX_IMAGE_BYTES", "BYTES";
+    /// Time to connect to an origin.
+    connect_timeout_seconds: u64 = "5", "BURROW_CONNECT_TIMEOUT_SECONDS", "SECONDS";
+    /// Time for an origin to begin its answer.
+    first_byte_timeout_seconds: u64 = "10", "BURROW_FIRST_BYTE_TIMEOUT_SECONDS", "SECONDS";
+    /// Time between two bytes of an origin's answer.
+    between_bytes_timeout_seconds: u64 = "10", "BURROW_BETWEEN_BYTES_TIMEOUT_SECONDS", "SECONDS";
+    /// Time for a whole download.
+    download_timeout_seconds: u64 = "300", "BURROW_DOWNLOAD_TIMEOUT_SECONDS", "SECONDS";
+    /// The largest JSON or form taken.
+    max_request_bytes: u64 = "65536", "BURROW_MAX_REQUEST_BYTES", "BYTES";
+    /// The most files in one request.
+    max_files: u64 = "100", "BURROW_MAX_FILES", "COUNT";
+    /// Images on a page of the list unless asked otherwise.
+    page_size: u64 = "50", "BURROW_PAGE_SIZE", "COUNT";
+    /// The longest time that a request may ask to wait for a job.
+    max_wait_seconds: u64 = "30", "BURROW_MAX_WAIT_SECONDS", "SECONDS";
+    /// Whether jobs are done here; if not, another Burrow over the same store must.
+    run_jobs: bool = "true", "BURROW_RUN_JOBS", "BOOL";
+    /// Bearer tokens, one of which changes over HTTP need; set it in the environment, where others do not see it.
+    write_token: Secret, "BURROW_WRITE_TOKEN", "TOKENS";
+    /// Bearer tokens, one of which reading over HTTP needs.
+    read_token: Secret, "BURROW_READ_TOKEN", "TOKENS";
+    /// Keys for signed links, ID:SECRET each; the first signs.
+    link_keys: Secret, "BURROW_LINK_KEYS", "KEYS";
+    /// The longest time for which a signed link is good.
+    max_link_seconds: u64 = "604800", "BURROW_MAX_LINK_SECONDS", "SECONDS";
+    /// Other sites whose pages may use the service: *, or origins separated by commas.
+    cors_origins: Text, "BURROW_CORS_ORIGINS", "ORIGINS";
+}

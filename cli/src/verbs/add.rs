@@ -1,0 +1,207 @@
+//! `burrow add`
+
+mod items;
+mod list;
+mod report;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use burrow_host::{Burrow, Error, Label, Status, VaultError, Wanted};
+use futures::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::find::found;
+use crate::open::Opened;
+use crate::output;
+use crate::parse::Refused;
+use crate::signals::Signals;
+use items::{Arguments, Item, Source};
+use report::{Outcome, Report};
+
+/// Download images, or take files, and keep them. What is here already stays as it is.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
+pub(crate) struct Add {
+    /// Addresses of images, files, or directories with all that is below them.
+    #[arg(required_unless_present = "from", value_name = "URL|FILE|DIRECTORY")]
+    images: Vec<String>,
+
+    /// Read images from this list too; - is standard input. A URL a line, CSV with a header (url, name, tags separated by
+    /// semicolons), or a JSON object a line. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+
+    /// Name of the image, if there is one only [default: the last part of its address, or the file's path].
+    #[arg(long)]
+    name: Option<String>,
+
+    /// Tag of all these images; may be repeated.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+
+    /// Download again what is here already, as new images.
+    #[arg(long)]
+    again: bool,
+
+    /// Begin no other image after the first that fails.
+    #[arg(long)]
+    fail_fast: bool,
+
+    /// Write what failed to this file, as a list that --from takes.
+    #[arg(long, value_name = "FILE")]
+    failed: Option<PathBuf>,
+
+    /// Print one JSON object a line: every image, and a summary at the end.
+    #[arg(long)]
+    json: bool,
+
+    /// Print nothing but failures.
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// How often the terminal is drawn.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Bytes of a file that are hashed at once.
+const PIECE: usize = 256 * 1024;
+
+impl Add {
+    /// Refuses what does not go together, before a store is made.
+    pub(crate) fn check(&self) -> Result<(), Refused> {
+        let is_one = matches!(self.images.as_slice(), [image] if self.from.is_empty() && !Path::new(image).is_dir());
+        if self.name.is_some() && !is_one {
+            return Err(Refused::Unusable("--name goes with one image only".into()));
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
+        let how = report::How { json: self.json, quiet: self.quiet, lists: !self.from.is_empty() };
+        let report = RefCell::new(Report::new(how, self.failed.as_deref(), &self.from)?);
+        let given = Arguments { images: self.images, lists: self.from, name: self.name, tags: self.tags };
+        let items::Items { items, total } = given.read().context("cannot start a thread")?;
+        let adding = Adding { burrow: &opened.burrow, again: self.again };
+
+        let stop = CancellationToken::new();
+        let (under_way, untold) = (RefCell::new(HashSet::new()), RefCell::new(None));
+        let tell = |number, item: &Item, outcome: &Outcome| {
+            if let Err(error) = report.borrow_mut().ended(number, item, outcome) {
+                // The disk is full, perhaps.
+                untold.replace(Some(error));
+                stop.cancel();
+            }
+        };
+        let items = futures::stream::unfold(items, async |mut items| Some((items.recv().await?, items)));
+        let wanted = items.filter_map(async |item| {
+            // One at a time: the second finds what the first has left.
+            if !self.again && !under_way.borrow_mut().insert(item.source.shown()) {
+                tell(None, &item, &Outcome::Twice);
+                return None;
+            }
+            let url = if let Source::Url(url) = &item.source { Some(url.clone()) } else { None };
+            Some(Wanted { url, what: item })
+        });
+        let work = async |item: Item| {
+            let number = report.borrow_mut().began(&item);
+            let outcome = adding.add(&item).await;
+            under_way.borrow_mut().remove(&item.source.shown());
+            tell(Some(number), &item, &outcome);
+            if self.fail_fast && matches!(outcome, Outcome::Failed(_)) {
+                stop.cancel();
+            }
+        };
+        let interrupted = Cell::new(None);
+        let mut signals = Signals::listen().context("cannot listen to signals")?;
+        let interrupts = async {
+            interrupted.set(Some(signals.next().await));
+            stop.cancel();
+            report.borrow_mut().stopping();
+            signals.next().await;
+        };
+        let drawing = async {
+            let mut pace = tokio::time::interval(PACE);
+            loop {
+                pace.tick().await;
+                report.borrow_mut().draw(total.get());
+            }
+        };
+        tokio::select! {
+            _ = opened.burrow.each(wanted, work, stop.cancelled()) => {}
+            // Twice: what is under way stays a job, which the next run, or a server, takes up.
+            () = interrupts => {}
+            () = drawing => {}
+        }
+        let code = report.into_inner().end(&total);
+        if let Some(error) = untold.take() {
+            return Err(error).context("cannot tell what was done");
+        }
+        let code = code?;
+        Ok(interrupted.get().map_or(code, ExitCode::from))
+    }
+}
+
+/// What each image is added with.
+struct Adding<'a> {
+    burrow: &'a Burrow,
+    again: bool,
+}
+
+impl Adding<'_> {
+    async fn add(&self, item: &Item) -> Outcome {
+        match &item.source {
+            Source::Url(url) => self.url(url, item.label.clone()).await,
+            Source::File { path, is_found } => match self.file(path, item.label.clone()).await {
+                Err(Error::Vault(VaultError::NotAnImage(_))) if *is_found => Outcome::NoImage,
+                added => added.unwrap_or_else(|error| Outcome::Failed(error.to_string())),
+            },
+            Source::Nowhere(_, reason) | Source::Unread(_, reason) => Outcome::Failed(reason.clone()),
+        }
+    }
+
+    async fn url(&self, url: &str, label: Label) -> Outcome {
+        let added = if self.again {
+            self.burrow.ingest(url, label).await.map(|image| (image, false))
+        } else {
+            self.burrow.ensure(url, label).await
+        };
+        match added {
+            Ok((image, true)) => Outcome::Present(image),
+            Ok((image, false)) if image.status == Status::Ready => Outcome::Added(image),
+            Ok((image, false)) => Outcome::Failed(image.error.unwrap_or_else(|| "it is not ready".into())),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    /// Takes a file, unless an image of that name has the same content.
+    async fn file(&self, path: &Path, label: Label) -> Result<Outcome, Error> {
+        let open = async || tokio::fs::File::open(path).await.map_err(Error::Read);
+        if !self.again
+            && let Some(name) = &label.name
+            && found(self.burrow.get_by_name(name).await)?.is_some()
+            && let sha256 = digest(open().await?).await.map_err(Error::Read)?
+            && let Some(image) = found(self.burrow.get_by_content(name, &sha256).await)?
+        {
+            return Ok(Outcome::Present(image));
+        }
+        self.burrow.put(open().await?, label).await.map(Outcome::Added)
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+async fn digest(mut file: tokio::fs::File) -> std::io::Result<String> {
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece).await? {
+            0 => return Ok(output::hex(&digest.finalize())),
+            read => digest.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
+}

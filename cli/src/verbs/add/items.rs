@@ -1,0 +1,224 @@
+//! What is to be added, read ahead by a thread of its own: arguments, then directories and lists as they are walked.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use burrow_host::Label;
+use tokio::sync::mpsc;
+use walkdir::{DirEntry, WalkDir};
+
+use super::list::{Entry, Lines};
+
+/// Items read ahead of those that are scheduled.
+const AHEAD: usize = 64;
+
+/// One image to be added, or why there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) source: Source,
+    pub(crate) label: Label,
+    /// Where it stood: a list and the number of the line.
+    pub(crate) at: Option<String>,
+}
+
+/// Where an image is.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Url(String),
+    File {
+        path: PathBuf,
+        /// Whether it was found in a directory, where other files than images may be, too.
+        is_found: bool,
+    },
+    /// Nowhere, for that reason.
+    Nowhere(String, String),
+    /// It is not known, for that reason: the line of a list cannot be read.
+    Unread(String, String),
+}
+
+impl Source {
+    /// The same for people.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Url(text) | Self::Nowhere(text, _) | Self::Unread(text, _) => text.clone(),
+            Self::File { path, .. } => path.display().to_string(),
+        }
+    }
+}
+
+/// What was given on the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments {
+    pub(crate) images: Vec<String>,
+    pub(crate) lists: Vec<PathBuf>,
+    pub(crate) name: Option<String>,
+    pub(crate) tags: Vec<String>,
+}
+
+/// The items, and how many they are, as far as that is known.
+#[derive(Debug)]
+pub(crate) struct Items {
+    pub(crate) items: mpsc::Receiver<Item>,
+    pub(crate) total: Arc<Total>,
+}
+
+/// How many items there are: counted while reading, unless known before.
+#[derive(Debug, Default)]
+pub(crate) struct Total {
+    read: AtomicU64,
+    expected: AtomicU64,
+    is_known: AtomicBool,
+}
+
+impl Total {
+    /// How many there are, as far as is known.
+    pub(crate) fn get(&self) -> u64 {
+        let read = self.read.load(Ordering::Relaxed);
+        if self.is_known() { read } else { read.max(self.expected.load(Ordering::Relaxed)) }
+    }
+
+    /// Whether all were read.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
+}
+
+impl Arguments {
+    /// Begins to read.
+    pub(crate) fn read(self) -> std::io::Result<Items> {
+        let (sender, items) = mpsc::channel(AHEAD);
+        let total = Arc::new(Total::default());
+        let reader = Reader { to: sender, total: total.clone(), tags: self.tags.clone() };
+        // Not waited for: standard input may never end.
+        std::thread::Builder::new().name("list".into()).spawn(move || reader.read(&self))?;
+        Ok(Items { items, total })
+    }
+}
+
+struct Reader {
+    to: mpsc::Sender<Item>,
+    total: Arc<Total>,
+    tags: Vec<String>,
+}
+
+/// Nobody wants more.
+struct Enough;
+
+impl Reader {
+    fn read(&self, given: &Arguments) -> Result<(), Enough> {
+        let expected = given.lists.iter().map(|list| lines(list)).sum::<u64>() + given.images.len() as u64;
+        self.total.expected.store(expected, Ordering::Relaxed);
+        let arguments = given.images.iter().try_for_each(|image| self.argument(image, given.name.as_deref()));
+        arguments.and_then(|()| given.lists.iter().try_for_each(|list| self.list(list)))?;
+        self.total.is_known.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn send(&self, source: Source, name: Option<String>, tags: &[String], at: Option<String>) -> Result<(), Enough> {
+        self.total.read.fetch_add(1, Ordering::Relaxed);
+        let label = Label { name, tags: [&self.tags, tags].concat() };
+        self.to.blocking_send(Item { source, label, at }).map_err(|_| Enough)
+    }
+
+    fn argument(&self, image: &str, name: Option<&str>) -> Result<(), Enough> {
+        let (path, name) = (Path::new(image), name.map(str::to_owned));
+        if is_url(image) {
+            self.send(Source::Url(image.into()), name, &[], None)
+        } else if path.is_dir() {
+            self.directory(path)
+        } else if path.exists() {
+            self.file(path, name, &[], None)
+        } else {
+            let reason = "neither a URL (http:// or https://) nor a file or directory that is there";
+            self.send(Source::Nowhere(image.into(), reason.into()), None, &[], None)
+        }
+    }
+
+    fn file(&self, path: &Path, name: Option<String>, tags: &[String], at: Option<String>) -> Result<(), Enough> {
+        let name = name.or_else(|| Some(path.file_name()?.to_string_lossy().into_owned()));
+        self.send(Source::File { path: path.into(), is_found: false }, name, tags, at)
+    }
+
+    /// All files below a directory but hidden ones, named by their path in it.
+    fn directory(&self, directory: &Path) -> Result<(), Enough> {
+        let is_hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+        for entry in WalkDir::new(directory).sort_by_file_name().into_iter().filter_entry(|entry| !is_hidden(entry)) {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() => {
+                    let below = entry.path().strip_prefix(directory).unwrap_or(entry.path());
+                    let name = below.to_string_lossy().into_owned();
+                    self.send(Source::File { path: entry.into_path(), is_found: true }, Some(name), &[], None)?;
+                }
+                Ok(_) => {}
+                Err(error) => self.broken(error.path().unwrap_or(directory), &error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, path: &Path) -> Result<(), Enough> {
+        let from: Box<dyn std::io::Read> = if path == Path::new("-") {
+            Box::new(std::io::stdin())
+        } else {
+            match File::open(path) {
+                Ok(file) => Box::new(file),
+                Err(error) => return self.broken(path, &error),
+            }
+        };
+        for line in Lines::new(BufReader::with_capacity(1 << 16, from)) {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => return self.broken(path, &error),
+            };
+            let at = format!("{}, line {}", path.display(), line.number);
+            match line.entry {
+                Ok(Entry { file: Some(file), name, tags, .. }) => self.file(Path::new(&file), name, &tags, Some(at))?,
+                Ok(Entry { url, name, tags, .. }) => {
+                    self.send(Source::Url(url.unwrap_or_default()), name, &tags, Some(at))?;
+                }
+                Err(reason) => self.send(Source::Unread(at.clone(), reason), None, &[], Some(at))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, path: &Path, error: &impl std::error::Error) -> Result<(), Enough> {
+        let reason = format!("cannot be read: {error}");
+        self.send(Source::Nowhere(path.display().to_string(), reason), None, &[], None)
+    }
+}
+
+/// Whether somebody means a URL, if perhaps not a good one.
+fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// How many lines of a list hold something, about; 0 if that is not to be known before it is read.
+fn lines(path: &Path) -> u64 {
+    let Some(file) = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))
+    else {
+        return 0;
+    };
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let (mut lines, mut is_empty) = (0, true);
+    while let Ok(bytes) = reader.fill_buf()
+        && !bytes.is_empty()
+    {
+        for &byte in bytes {
+            match byte {
+                b'\n' => {
+                    lines += u64::from(!is_empty);
+                    is_empty = true;
+                }
+                b' ' | b'\t' | b'\r' => {}
+                _ => is_empty = false,
+            }
+        }
+        let read = bytes.len();
+        reader.consume(read);
+    }
+    lines + u64::from(!is_empty)
+}

@@ -1,0 +1,23 @@
+//! `burrow version`
+
+use std::process::ExitCode;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::open::Component;
+use crate::output;
+
+/// Print the versions of what is at work.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Version {}
+
+impl Version {
+    pub(crate) fn run(component: &Component) -> anyhow::Result<ExitCode> {
+        let digest = output::hex(&Sha256::digest(component.bytes()?));
+        output::line(&format!("burrow     {}", env!("CARGO_PKG_VERSION")))?;
+        output::line(&format!("component  sha256:{digest} ({component})"))?;
+        output::line(&format!("wasmtime   {}", env!("BURROW_WASMTIME")))?;
+        output::line(&format!("rustc      {}", env!("BURROW_RUSTC")))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

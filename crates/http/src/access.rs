@@ -1,0 +1,6 @@
+//! Who may do what.
+
+pub(crate) mod cookie;
+pub mod cors;
+pub mod links;
+pub mod token;

@@ -1,0 +1,44 @@
+//! Signing in: a token in a cookie, for browsers, whose forms and pictures cannot send it in a header.
+//!
+//! Other sites can lead to this one with the cookie, but send nothing with it that would change something (`SameSite=Lax`);
+//! nor does it count if they do (`cors.rs`). Scripts cannot read it (`HttpOnly`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, header};
+
+use crate::access::token::{Tokens, bearer};
+
+/// The cookie's name.
+pub(crate) const COOKIE: &str = "burrow_token";
+
+/// The token that a request's cookie carries.
+pub(crate) fn token(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(name, _)| *name == COOKIE)?;
+    URL_SAFE_NO_PAD.decode(value).ok()
+}
+
+/// Whether a request carries one of these tokens, as a bearer or in its cookie.
+pub(crate) fn holds_one_of(tokens: &Tokens, headers: &HeaderMap) -> bool {
+    bearer(headers).map_or_else(|| token(headers).is_some_and(|token| tokens.hold(&token)), |token| tokens.hold(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let found = |values: &[&str]| {
+            let headers = values.iter().map(|value| (header::COOKIE, value.parse().unwrap()));
+            token(&headers.collect::<HeaderMap>())
+        };
+        let cookie = format!("a=b; {COOKIE}={}; c", URL_SAFE_NO_PAD.encode("a token, with=signs"));
+        assert_eq!(found(&["x=y", &cookie]).as_deref(), Some(&b"a token, with=signs"[..]));
+        for none in ["", "burrow_token", "burrow_token=!!", "xburrow_token=YQ", "a=burrow_token=YQ"] {
+            assert_eq!(found(&[none]), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Routes for programs, a file for each group.
+
+pub(crate) mod add;
+pub(crate) mod archive;
+pub(crate) mod content;
+pub(crate) mod first_design;
+pub(crate) mod images;
+pub(crate) mod json;
+pub(crate) mod multipart;
+pub(crate) mod notice;
+pub(crate) mod selection;
+pub(crate) mod thumbnail;

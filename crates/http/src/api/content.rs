@@ -1,0 +1,226 @@
+//! An image's bytes: conditions, ranges, forms.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use burrow_model::record::Codec;
+use burrow_model::record::{Content, ImageRecord};
+use burrow_vault::ports::Ports;
+use burrow_vault::sniff::file_name;
+use burrow_vault::store::blob::{Blob, Form};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::message::{Answer, Body, Piece, set};
+use crate::problem::Problem;
+use crate::protocol::conditional::{self, Validators, Verdict, names};
+use crate::protocol::range::{self, MAX_RANGES, Refused};
+use crate::protocol::{digest, negotiation};
+use crate::service::{Head, Service};
+
+/// Scripts inside an SVG must not run as if they were ours.
+pub(crate) const SANDBOX: HeaderValue =
+    HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
+
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// The digest of the original, whatever coding it is sent in (draft-ietf-httpbis-unencoded-digest).
+const UNENCODED_DIGEST: HeaderName = HeaderName::from_static("unencoded-digest");
+
+/// What need not be encoded in `filename*` (RFC 8187 section 3.2.1).
+const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+impl<P: Ports> Service<P> {
+    /// The content of what an id leads to, which never changes.
+    pub(crate) async fn content(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
+        let cache = match head.link {
+            Some(seconds) => format!("private, max-age={seconds}, immutable"),
+            None => self.immutable().into(),
+        };
+        self.send(head, image, &cache, Some(image.created / 1000)).await
+    }
+
+    /// The content of what a name leads to now. Its time says nothing: the image of a name can become an older one.
+    pub(crate) async fn content_by_name(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
+        let cache = if self.settings.read_tokens.is_empty() { "no-cache" } else { "private, no-cache" };
+        let mut answer = self.send(head, image, cache, None).await?;
+        let location = format!("/images/{}/content", image.id);
+        set(answer.response.headers_mut(), header::CONTENT_LOCATION, location);
+        Ok(answer)
+    }
+
+    async fn send(
+        &self,
+        Head { method, query, headers, .. }: Head<'_>,
+        image: &ImageRecord,
+        cache: &str,
+        last_modified: Option<u64>,
+    ) -> Result<Answer<P>, Problem> {
+        let content = image.content()?;
+        let gzip_etag = etag(content, Form::Gzip);
+        // Ranges are for GET alone (RFC 9110 section 14.2).
+        let of_part = *method == Method::GET && headers.contains_key(header::RANGE);
+        let of_gzip =
+            [header::IF_RANGE, header::IF_MATCH].iter().any(|condition| names(headers, condition, &gzip_etag));
+        let packed = content.codec == Codec::Deflate;
+        let form = negotiation::form(headers, packed, of_part && !of_gzip).ok_or_else(Problem::not_acceptable)?;
+        let etag = etag(content, form);
+        let now = Validators { etag: &etag, last_modified };
+
+        let mut response = Response::new(Body::from(Vec::new()));
+        describe(response.headers_mut(), cache, now);
+        match conditional::evaluate(headers, true, now) {
+            Verdict::Failed => return Err(Problem::precondition()),
+            Verdict::NotModified => {
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                return Ok(response.into());
+            }
+            Verdict::Proceed => {}
+        }
+
+        let blob = self.vault.open(image).await?;
+        let size = blob.size(form);
+        let mut ranges = None;
+        if of_part && conditional::range_holds(headers, now) {
+            ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
+        }
+        let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };
+        let disposition = disposition_of(disposition, &file_name(&image.name, &content.media_type));
+        describe_whole(response.headers_mut(), content, form, disposition);
+        match ranges.as_deref() {
+            Some([range]) => part(&mut response, &blob, form, range.clone(), size),
+            // A part of several has no place for the coding, so they are sent of the original only.
+            Some(ranges) if form == Form::Original => parts(&mut response, &blob, content, ranges, size),
+            _ => *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, 0..size))])),
+        }
+        if *method == Method::GET {
+            response.body_mut().read_ahead().await?;
+        }
+        Ok(response.into())
+    }
+}
+
+/// The entity tag of a form: of the original its SHA-256, for it says all.
+fn etag(content: &Content, form: Form) -> String {
+    match form {
+        Form::Original => format!("\"{}\"", content.sha256),
+        Form::Gzip => format!("\"{}-gzip\"", content.sha256),
+    }
+}
+
+/// What a 304 has, too.
+fn describe(headers: &mut HeaderMap, cache: &str, now: Validators<'_>) {
+    set(headers, header::ETAG, now.etag);
+    set(headers, header::CACHE_CONTROL, cache);
+    set(headers, header::VARY, "accept-encoding");
+    if let Some(seconds) = now.last_modified {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        set(headers, header::LAST_MODIFIED, httpdate::fmt_http_date(time));
+    }
+}
+
+fn describe_whole(headers: &mut HeaderMap, content: &Content, form: Form, disposition: String) {
+    set(headers, header::CONTENT_TYPE, content.media_type.as_str());
+    set(headers, header::CONTENT_DISPOSITION, disposition);
+    set(headers, header::ACCEPT_RANGES, "bytes");
+    set(headers, header::CONTENT_SECURITY_POLICY, SANDBOX);
+    let digest = digest::field(&content.sha256);
+    match form {
+        Form::Original => set(headers, REPR_DIGEST, digest),
+        Form::Gzip => {
+            set(headers, header::CONTENT_ENCODING, "gzip");
+            set(headers, UNENCODED_DIGEST, digest);
+        }
+    }
+}
+
+fn content_range(range: &Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end - 1)
+}
+
+fn part<P: Ports>(response: &mut Response<Body<P>>, blob: &Blob<P>, form: Form, range: Range<u64>, size: u64) {
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    set(response.headers_mut(), header::CONTENT_RANGE, content_range(&range, size));
+    *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, range))]));
+}
+
+/// `multipart/byteranges` (RFC 9110 section 14.6).
+fn parts<P: Ports>(
+    response: &mut Response<Body<P>>,
+    blob: &Blob<P>,
+    content: &Content,
+    ranges: &[Range<u64>],
+    size: u64,
+) {
+    // No content holds a digest of itself.
+    let boundary = format!("burrow-{}", content.sha256);
+    let mut pieces = VecDeque::new();
+    let mut before = String::new();
+    for range in ranges {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            before,
+            "--{boundary}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
+            content.media_type,
+            content_range(range, size)
+        );
+        pieces.push_back(Piece::Bytes(std::mem::take(&mut before).into_bytes()));
+        pieces.push_back(Piece::Content(blob.read(Form::Original, range.clone())));
+        before.push_str("\r\n");
+    }
+    pieces.push_back(Piece::Bytes(format!("{before}--{boundary}--\r\n").into_bytes()));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    set(response.headers_mut(), header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
+    *response.body_mut() = Body(pieces);
+}
+
+fn unsatisfiable(refused: &Refused, size: u64) -> Problem {
+    let detail = match refused {
+        Refused::Malformed => "Range is not one or more ranges of bytes".into(),
+        Refused::TooMany(count) => format!("at most {MAX_RANGES} ranges are sent at once, not {count}"),
+        Refused::Outside => format!("no byte of Range lies inside the {size} bytes"),
+    };
+    Problem::range(detail, size)
+}
+
+/// `Content-Disposition` (RFC 6266): the name in ASCII for old clients, and as it is (RFC 8187).
+fn disposition_of(disposition: &str, name: &str) -> String {
+    let is_path = |c: char| matches!(c, '/' | '\\');
+    let ascii: String = name
+        .chars()
+        .map(|c| if matches!(c, ' '..='~') && !is_path(c) && !matches!(c, '"' | '%') { c } else { '_' })
+        .collect();
+    if ascii == name {
+        return format!("{disposition}; filename=\"{ascii}\"");
+    }
+    let name = name.replace(is_path, "_");
+    format!("{disposition}; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(&name, ATTR_CHAR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_safe_file_names() {
+        assert_eq!(disposition_of("inline", "a b.png"), "inline; filename=\"a b.png\"");
+        assert_eq!(
+            disposition_of("attachment", "../ü\"%.png"),
+            "attachment; filename=\"..____.png\"; filename*=UTF-8''.._%C3%BC%22%25.png"
+        );
+        assert_eq!(disposition_of("inline", "\u{202e}x"), "inline; filename=\"_x\"; filename*=UTF-8''%E2%80%AEx");
+    }
+}

@@ -1,0 +1,204 @@
+//! Listing, changing and removing images; their links; jobs left over.
+
+use burrow_model::error::Error;
+use burrow_model::json::Image;
+use burrow_model::key::ImageId;
+use burrow_model::record::ImageRecord;
+use burrow_model::status::Status;
+use burrow_model::time::timestamp;
+use burrow_vault::ports::{ByteSource, Ports};
+use burrow_vault::vault::{Edit, Filter, Label, Order, Page};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use crate::api::json::{self, Change, Link, List, Patch, read, response};
+use crate::message::{Answer, Job, etag, no_content, set};
+use crate::problem::Problem;
+use crate::protocol::body::{media_type, read_body};
+use crate::protocol::conditional::{self, Validators, Verdict};
+use crate::protocol::negotiation::wants_html;
+use crate::route::Query;
+use crate::service::{Head, Service};
+
+/// Seconds for which a signed link is good unless asked otherwise.
+const LINK_SECONDS: u64 = 3600;
+
+impl<P: Ports> Service<P> {
+    /// `GET /images`.
+    pub(crate) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
+        head.query.check(&["cursor", "limit", "status", "q", "order"], &["tag"])?;
+        let Page { images, next } = self.page(head.query).await?;
+        let placeholders = self.vault.placeholders(&images).await?;
+        let mut response = response(StatusCode::OK, &List::new(&images, &placeholders, next));
+        if let Some(next) = next {
+            let link = format!("<{}>; rel=\"next\"", next_page(head.query, next));
+            set(response.headers_mut(), header::LINK, link);
+        }
+        Ok(response.into())
+    }
+
+    /// The page of images that a query asks for.
+    pub(crate) async fn page(&self, query: &Query) -> Result<Page, Problem> {
+        let cursor = query.get("cursor").map(|cursor| {
+            let reason = "not one that a page gave".to_owned();
+            cursor.parse().map_err(|_| Error::Invalid { field: "cursor", reason })
+        });
+        let limit = query.get("limit").map(|limit| {
+            let reason = "not a whole number from 1 to 1000".to_owned();
+            limit.parse().map_err(|_| Error::Invalid { field: "limit", reason })
+        });
+        let limit = limit.transpose()?.unwrap_or(self.settings.page_size);
+        let order = match query.get("order") {
+            None | Some("newest") => Order::Newest,
+            Some("oldest") => Order::Oldest,
+            Some(_) => return Err(Problem::invalid("order", "only newest and oldest are known")),
+        };
+        Ok(self.vault.list(&filter(query)?, order, cursor.transpose()?, limit).await?)
+    }
+
+    /// `PATCH /images/{id}`.
+    pub(crate) async fn edit(&self, head: Head<'_>, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        match media_type(head.headers)?.as_str() {
+            "application/merge-patch+json" | "application/json" | "" => {}
+            other => {
+                let detail = format!("Content-Type {other:?} is not taken here, only application/merge-patch+json");
+                let accept_patch = HeaderValue::from_static("application/merge-patch+json");
+                return Err(Problem::unsupported(detail).with(ACCEPT_PATCH, accept_patch));
+            }
+        }
+        let patch: Patch = read(body, self.settings.max_request_bytes).await?;
+        let name = match patch.name {
+            Change::Keep => None,
+            Change::Remove => return Err(Problem::invalid("name", "an image cannot do without a name")),
+            Change::Set(name) => Some(name),
+        };
+        let tags = match patch.tags {
+            Change::Keep => None,
+            Change::Remove => Some(Vec::new()),
+            Change::Set(tags) => Some(tags),
+        };
+        let edit = Edit::new(name.as_deref(), tags.as_deref())?;
+        let record = self.vault.edit(id, &edit, |record| check(head, record)).await?;
+        let mut response = json::image(&record);
+        set(response.headers_mut(), header::ETAG, etag_of(&record));
+        Ok(response.into())
+    }
+
+    /// `DELETE /images/{id}`.
+    pub(crate) async fn remove(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
+        match self.vault.get(id).await {
+            Ok(record) => check(head, &record)?,
+            // A condition cannot hold for what is not there, or cannot be read.
+            Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_))
+                if head.headers.contains_key(header::IF_MATCH) =>
+            {
+                return Err(Problem::precondition());
+            }
+            // A damaged record can be removed, too, and none is no error.
+            Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.vault.remove(id).await?;
+        Ok(no_content().into())
+    }
+
+    /// `POST /images/{id}/retry`.
+    pub(crate) async fn retry(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
+        let record = self.vault.get(id).await?;
+        let (record, job) = match self.vault.retry(record, self.worker()).await? {
+            Some(record) => {
+                let job = self.job(&record);
+                (record, job)
+            }
+            // Somebody else does it.
+            None => (self.vault.get(id).await?, None),
+        };
+        let mut answer = self.answer_job(head.headers, record, job).await?;
+        if answer.response.status() == StatusCode::CREATED {
+            // It was there before.
+            *answer.response.status_mut() = StatusCode::OK;
+        }
+        Ok(answer)
+    }
+
+    /// `POST /images/{id}/links`.
+    pub(crate) async fn link(&self, head: Head<'_>, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        let bytes = read_body(body, self.settings.max_request_bytes).await?;
+        let link = if bytes.is_empty() { Link::default() } else { json::parse(&bytes)? };
+        let (path, expires) = self.signed_link(id, link.seconds).await?;
+        if wants_html(head.headers) {
+            let record = self.vault.get(id).await?;
+            return self.detail_with(head, &record, Some((path, expires.into()))).await;
+        }
+        let body = json!({ "path": path, "expires": timestamp(expires) });
+        Ok(response(StatusCode::CREATED, &body).into())
+    }
+
+    /// Signs a link: its path, and until when it is good, in milliseconds since 1970.
+    async fn signed_link(&self, id: ImageId, seconds: Option<u64>) -> Result<(String, u64), Problem> {
+        let max = self.settings.max_link_seconds;
+        let seconds = seconds.unwrap_or(LINK_SECONDS.min(max));
+        if !(1..=max).contains(&seconds) {
+            return Err(Problem::invalid("seconds", format!("1 to max_link_seconds = {max} are taken, not {seconds}")));
+        }
+        self.vault.get(id).await?.content()?;
+        let expires = self.vault.now() / 1000 + seconds;
+        let path = self.settings.link_keys.sign(id, expires).ok_or_else(Problem::no_links)?;
+        Ok((path, expires * 1000))
+    }
+
+    /// `POST /jobs/resume`: does what is to be done before it answers, for it is called by cron; if that takes long, it
+    /// answers, and goes on.
+    pub(crate) async fn resume(&self) -> Result<Answer<P>, Problem> {
+        let vault = self.vault.clone();
+        let mut resuming = Box::pin(async move { vault.resume(None).await });
+        if let Some(resumed) = self.vault.wait(self.settings.max_wait, &mut resuming).await {
+            let resumed = resumed?;
+            let body = json!({ "ready": resumed.ready, "failed": resumed.failed, "busy": resumed.busy });
+            return Ok(response(StatusCode::OK, &body).into());
+        }
+        let job: Job = Box::pin(async move { resuming.await.map(|_| ()) });
+        let response = response(StatusCode::ACCEPTED, &json!({ "status": "continuing" }));
+        Ok(Answer { jobs: vec![job], ..response.into() })
+    }
+}
+
+const ACCEPT_PATCH: http::HeaderName = http::HeaderName::from_static("accept-patch");
+
+/// Refuses a change to a record that is not the one the client has seen.
+fn check(head: Head<'_>, record: &ImageRecord) -> Result<(), Problem> {
+    let etag = etag_of(record);
+    match conditional::evaluate(head.headers, false, Validators { etag: &etag, last_modified: None }) {
+        Verdict::Proceed => Ok(()),
+        Verdict::Failed | Verdict::NotModified => Err(Problem::precondition()),
+    }
+}
+
+/// The entity tag that `GET` gives a record.
+fn etag_of(record: &ImageRecord) -> String {
+    etag(&serde_json::to_vec(&Image::from(record)).unwrap_or_default())
+}
+
+fn filter(query: &Query) -> Result<Filter, Error> {
+    let tags: Vec<String> = query.all("tag").map(str::to_owned).collect();
+    let rename = |error: Error| match error {
+        Error::Invalid { field: "tags", reason } => Error::Invalid { field: "tag", reason },
+        Error::Invalid { field: "name", reason } => Error::Invalid { field: "q", reason },
+        error => error,
+    };
+    let Label { name, tags } = Label::new(query.get("q"), &tags).map_err(rename)?;
+    let status = query.get("status").map(|word| {
+        let reason = "only pending, storing, ready and failed are known".to_owned();
+        Status::parse(word).ok_or(Error::Invalid { field: "status", reason })
+    });
+    Ok(Filter { tags, status: status.transpose()?, name: name.map(|name| name.to_lowercase()) })
+}
+
+/// The path of the next page: the same query with another cursor.
+fn next_page(query: &Query, next: u64) -> String {
+    let path = String::from("/images?");
+    let start = path.len();
+    let mut pairs = url::form_urlencoded::Serializer::for_suffix(path, start);
+    pairs.extend_pairs(query.pairs().filter(|(name, _)| *name != "cursor"));
+    pairs.append_pair("cursor", &next.to_string()).finish()
+}

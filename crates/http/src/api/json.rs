@@ -1,0 +1,150 @@
+//! JSON as clients see it.
+
+use burrow_model::json::{Image, Stats};
+use burrow_model::record::ImageRecord;
+use burrow_model::time::{instant, timestamp};
+use burrow_vault::ports::ByteSource;
+use burrow_vault::vault::Statistics;
+use http::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Body, respond};
+use crate::problem::Problem;
+use crate::protocol::body::read_body;
+
+/// `POST /upload`, `POST /process_image`: what else is sent is passed over.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
+pub(crate) struct Upload {
+    #[serde(default)]
+    pub(crate) url: Option<String>,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: Option<Vec<String>>,
+}
+
+/// `POST /images`: the same, and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
+pub(crate) struct AddByUrl {
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+impl From<AddByUrl> for Upload {
+    fn from(AddByUrl { url, name, tags }: AddByUrl) -> Self {
+        Self { url, name, tags }
+    }
+}
+
+/// `PATCH /images/{id}`, a merge patch (RFC 7396).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
+pub(crate) struct Patch {
+    #[serde(default)]
+    pub(crate) name: Change<String>,
+    #[serde(default)]
+    pub(crate) tags: Change<Vec<String>>,
+}
+
+/// What a merge patch does to a member: nothing if it is absent; null removes it.
+#[derive(Debug, Default)]
+pub(crate) enum Change<T> {
+    #[default]
+    Keep,
+    Remove,
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(value)?.map_or(Self::Remove, Self::Set))
+    }
+}
+
+/// `POST /images/{id}/links`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
+pub(crate) struct Link {
+    #[serde(default)]
+    pub(crate) seconds: Option<u64>,
+}
+
+/// Reads a body as JSON.
+pub(crate) async fn read<T: DeserializeOwned>(body: impl ByteSource, limit: usize) -> Result<T, Problem> {
+    parse(&read_body(body, limit).await?)
+}
+
+/// Parses JSON, all of it.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // An array could be read as a struct, too, field by field.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::malformed("a JSON object is needed here, not an array"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        Problem::json(&error.into_inner(), Some(path))
+    })?;
+    // What follows the value must be white space.
+    json.end().map_err(|error| Problem::json(&error, None))?;
+    Ok(value)
+}
+
+/// A page of images.
+#[derive(Debug, Serialize)]
+pub(crate) struct List<'a> {
+    images: Vec<Image<'a>>,
+    next: Option<String>,
+}
+
+impl<'a> List<'a> {
+    /// Shows a page, with the placeholders of its images.
+    pub(crate) fn new(images: &'a [ImageRecord], placeholders: &'a [Option<String>], next: Option<u64>) -> Self {
+        let image = |(record, placeholder): (&'a ImageRecord, &'a Option<String>)| Image {
+            placeholder: placeholder.as_deref(),
+            ..Image::from(record)
+        };
+        Self { images: images.iter().zip(placeholders).map(image).collect(), next: next.map(|next| next.to_string()) }
+    }
+}
+
+/// What `GET /stats` tells.
+pub(crate) fn counts(statistics: Statistics) -> Stats {
+    let Statistics { images, pending, failed, original_bytes, stored_bytes, last_uploaded } = statistics;
+    Stats { images, pending, failed, original_bytes, stored_bytes, last_uploaded: last_uploaded.map(timestamp) }
+}
+
+/// The same for people, to the minute.
+pub(crate) fn readable(millis: u64) -> String {
+    instant(millis).map(|instant| instant.strftime("%-d %b %Y, %H:%M UTC").to_string()).unwrap_or_default()
+}
+
+/// A JSON response.
+pub(crate) fn response<P>(status: StatusCode, body: &impl Serialize) -> Response<Body<P>> {
+    respond(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
+}
+
+/// An image's record.
+pub(crate) fn image<P>(record: &ImageRecord) -> Response<Body<P>> {
+    response(StatusCode::OK, &Image::from(record))
+}
+
+/// `GET /stats`.
+pub(crate) fn stats<P>(statistics: Statistics) -> Response<Body<P>> {
+    response(StatusCode::OK, &counts(statistics))
+}
+
+/// `GET /openapi.json`.
+pub(crate) fn interface<P>() -> Response<Body<P>> {
+    respond(StatusCode::OK, "application/json", include_bytes!("../../../../openapi.json").to_vec())
+}

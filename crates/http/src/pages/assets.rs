@@ -1,0 +1,49 @@
+//! What pages are made of beside HTML: plain files, as they are in `assets/`.
+
+use http::{Response, StatusCode, header};
+
+use crate::message::{Body, respond, set};
+use crate::problem::Problem;
+
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Every file: its name, its media type, and what is in it.
+const ASSETS: [(&str, &str, &[u8]); 13] = [
+    ("style.css", CSS, include_bytes!("../assets/style.css")),
+    ("icon.svg", SVG, include_bytes!("../assets/icon.svg")),
+    ("gallery.js", JS, include_bytes!("../assets/gallery.js")),
+    ("image.js", JS, include_bytes!("../assets/image.js")),
+    ("add.js", JS, include_bytes!("../assets/add.js")),
+    ("cards.js", JS, include_bytes!("../assets/cards.js")),
+    ("live.js", JS, include_bytes!("../assets/live.js")),
+    ("select.js", JS, include_bytes!("../assets/select.js")),
+    ("scroll.js", JS, include_bytes!("../assets/scroll.js")),
+    ("server.js", JS, include_bytes!("../assets/server.js")),
+    ("toast.js", JS, include_bytes!("../assets/toast.js")),
+    ("times.js", JS, include_bytes!("../assets/times.js")),
+    ("pictures.js", JS, include_bytes!("../assets/pictures.js")),
+];
+
+/// `GET /assets/{name}`.
+pub(crate) fn asset<P>(name: &str) -> Result<Response<Body<P>>, Problem> {
+    let (_, media_type, bytes) = ASSETS.iter().find(|(known, ..)| *known == name).ok_or_else(Problem::nothing_there)?;
+    let mut response = respond(StatusCode::OK, media_type, bytes.to_vec());
+    set(response.headers_mut(), header::CACHE_CONTROL, "public, max-age=300");
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_small_enough_to_read_and_all_are_listed() {
+        let names: Vec<_> = std::fs::read_dir("src/assets").unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(names.len(), ASSETS.len(), "{names:?}");
+        for (name, _, bytes) in ASSETS {
+            assert!(bytes.split(|byte| *byte == b'\n').count() <= 400, "{name} is too long to read");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Charts, as shapes for the SVG of a page.
+
+use burrow_model::time::instant;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, Unit, Zoned};
+
+/// A bar that lies: of how much, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// Its length, of 1000.
+    pub(crate) length: u64,
+}
+
+/// A bar that stands: a stretch of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// When it begins, for people.
+    pub(crate) name: String,
+    pub(crate) count: u64,
+    /// Its height, of 100.
+    pub(crate) height: u64,
+    /// Where it stands, and how wide it is, of 1000.
+    pub(crate) x: usize,
+    pub(crate) width: usize,
+}
+
+impl Column {
+    /// Where it begins, from above.
+    pub(crate) fn y(&self) -> u64 {
+        100 - self.height
+    }
+}
+
+/// The most columns.
+const COLUMNS: usize = 40;
+
+/// Bars of a length that is to the longest as their amounts are.
+pub(crate) fn bars(amounts: impl IntoIterator<Item = (String, u64, String)>) -> Vec<Bar> {
+    let amounts: Vec<_> = amounts.into_iter().collect();
+    let most = amounts.iter().map(|(_, amount, _)| *amount).max().unwrap_or(0).max(1);
+    let bar = |(name, amount, text): (String, u64, String)| {
+        let length = u64::try_from(u128::from(amount) * 1000 / u128::from(most)).unwrap_or(1000);
+        // What there is is seen.
+        Bar { name, text, length: if amount > 0 { length.max(2) } else { 0 } }
+    };
+    amounts.into_iter().map(bar).collect()
+}
+
+/// How many of these times, in milliseconds since 1970, fall into each hour, day, month or year: the smallest of which not
+/// too many would be drawn. Those of UTC.
+pub(crate) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
+    let read = |millis| Some(instant(millis)?.to_zoned(TimeZone::UTC));
+    let mut times: Vec<Zoned> = times.into_iter().filter_map(read).collect();
+    times.sort_unstable();
+    let (Some(first), Some(last)) = (times.first(), times.last()) else { return ("", Vec::new()) };
+    let days = first.until((Unit::Day, last)).map_or(0, |span| span.get_days());
+    let unit = match days {
+        ..=1 => Step::Hour,
+        2..=39 => Step::Day,
+        40..=1199 => Step::Month,
+        _ => Step::Year,
+    };
+    let mut columns: Vec<(DateTime, u64)> = Vec::new();
+    for time in &times {
+        let begin = unit.begin(time.datetime());
+        // Those between in which nothing came.
+        while let Some((last, _)) = columns.last()
+            && *last < begin
+            && columns.len() < COLUMNS * 2
+        {
+            match unit.next(*last) {
+                Some(next) => columns.push((next, 0)),
+                None => break,
+            }
+        }
+        match columns.last_mut() {
+            Some((last, count)) if *last == begin => *count += 1,
+            _ => columns.push((begin, 1)),
+        }
+    }
+    let most = columns.iter().map(|(_, count)| *count).max().unwrap_or(1);
+    let width = 1000 / columns.len().max(8);
+    let column = |(n, (begin, count)): (usize, (DateTime, u64))| Column {
+        name: unit.name(begin),
+        count,
+        height: if count > 0 { (100 * count / most).max(2) } else { 0 },
+        x: n * width,
+        width,
+    };
+    (unit.word(), columns.into_iter().enumerate().map(column).collect())
+}
+
+/// A stretch of time.
+#[derive(Clone, Copy)]
+enum Step {
+    Hour,
+    Day,
+    Month,
+    Year,
+}
+
+impl Step {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+
+    /// The stretch that a time is in.
+    fn begin(self, time: DateTime) -> DateTime {
+        let (year, month, day, hour) = (time.year(), time.month(), time.day(), time.hour());
+        match self {
+            Self::Hour => jiff::civil::date(year, month, day).at(hour, 0, 0, 0),
+            Self::Day => jiff::civil::date(year, month, day).at(0, 0, 0, 0),
+            Self::Month => jiff::civil::date(year, month, 1).at(0, 0, 0, 0),
+            Self::Year => jiff::civil::date(year, 1, 1).at(0, 0, 0, 0),
+        }
+    }
+
+    fn next(self, begin: DateTime) -> Option<DateTime> {
+        let span = match self {
+            Self::Hour => 1.hour(),
+            Self::Day => 1.day(),
+            Self::Month => 1.month(),
+            Self::Year => 1.year(),
+        };
+        begin.checked_add(span).ok()
+    }
+
+    fn name(self, begin: DateTime) -> String {
+        match self {
+            Self::Hour => format!("{} {:02}:00", begin.date(), begin.hour()),
+            Self::Day => begin.date().to_string(),
+            Self::Month => format!("{:04}-{:02}", begin.year(), begin.month()),
+            Self::Year => begin.year().to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3_600_000;
+    const DAY: u64 = 24 * HOUR;
+
+    #[test]
+    fn bars_are_to_the_longest() {
+        let bars = bars([("a".into(), 400, "x".into()), ("b".into(), 100, "y".into()), ("c".into(), 0, "z".into())]);
+        assert_eq!(bars.iter().map(|bar| bar.length).collect::<Vec<_>>(), [1000, 250, 0]);
+        assert_eq!(super::bars([("a".into(), u64::MAX, String::new()), ("b".into(), 1, String::new())])[1].length, 2);
+    }
+
+    #[test]
+    fn times_fall_into_stretches_of_time_with_those_between() {
+        let begin = 1_800_000_000_000;
+        let (unit, columns) = over_time(vec![begin, begin + 60_000, begin + 3 * HOUR]);
+        assert_eq!((unit, columns.iter().map(|column| column.count).collect::<Vec<_>>()), ("hour", vec![2, 0, 0, 1]));
+        assert_eq!((columns[0].name.as_str(), columns[0].height, columns[3].height), ("2027-01-15 08:00", 100, 50));
+        let (unit, columns) = over_time(vec![begin, begin + 5 * DAY]);
+        assert_eq!((unit, columns.len(), columns[5].name.as_str()), ("day", 6, "2027-01-20"));
+        let (unit, columns) = over_time(vec![begin, begin + 100 * DAY]);
+        assert_eq!((unit, columns.len(), columns[3].name.as_str()), ("month", 4, "2027-04"));
+        let (unit, columns) = over_time(vec![0, begin]);
+        assert_eq!((unit, columns.len()), ("year", 58));
+        assert_eq!(over_time(vec![]), ("", vec![]));
+        assert!(over_time(vec![u64::MAX]).1.is_empty());
+    }
+}

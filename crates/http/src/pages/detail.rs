@@ -1,0 +1,121 @@
+//! The page of one image.
+
+use askama::Template;
+use burrow_model::error::Error;
+use burrow_model::record::{Content, ImageRecord};
+use burrow_vault::ports::Ports;
+use burrow_vault::vault::{Filter, Order};
+use http::StatusCode;
+
+use crate::api::notice;
+use crate::api::thumbnail::has_few_pixels;
+use crate::message::Answer;
+use crate::pages::card::{Cell, bytes, cells, saved};
+use crate::pages::frame::{Frame, Moment, html};
+use crate::problem::Problem;
+use crate::service::{Head, Service};
+
+#[derive(Template)]
+#[template(path = "image.html")]
+struct One {
+    frame: Frame,
+    id: String,
+    name: String,
+    tags: Vec<String>,
+    source: Option<String>,
+    status: &'static str,
+    attempts: u32,
+    error: Option<String>,
+    created: Moment,
+    updated: Moment,
+    facts: Option<Facts>,
+    /// Whether links can be signed.
+    has_links: bool,
+    /// A link that was signed just now, and until when it is good.
+    link: Option<(String, Moment)>,
+    newer: Option<String>,
+    older: Option<String>,
+    told: Option<String>,
+}
+
+/// What is known of the content.
+struct Facts {
+    media_type: String,
+    dimensions: Option<(u32, u32)>,
+    size: String,
+    stored: String,
+    saved: u64,
+    codec: &'static str,
+    sha256: String,
+    cells: Vec<Cell>,
+    /// Whether browsers show the original; if not, its largest thumbnail is shown.
+    is_shown: bool,
+}
+
+/// Originals of more bytes than this are shown by their largest thumbnail, with a link to them.
+const MAX_SHOWN: u64 = 8 * 1024 * 1024;
+
+/// Whether a page shows an original itself: every browser does so, and soon.
+fn is_shown(content: &Content) -> bool {
+    content.size <= MAX_SHOWN
+        && has_few_pixels(content)
+        && matches!(
+            content.media_type.as_str(),
+            "image/jpeg" | "image/png" | "image/gif" | "image/webp" | "image/avif" | "image/bmp"
+        )
+}
+
+impl<P: Ports> Service<P> {
+    /// The page of an image.
+    pub(crate) async fn detail(&self, head: Head<'_>, record: &ImageRecord) -> Result<Answer<P>, Problem> {
+        self.detail_with(head, record, None).await
+    }
+
+    /// The same, with a link that was signed just now.
+    pub(crate) async fn detail_with(
+        &self,
+        head: Head<'_>,
+        record: &ImageRecord,
+        link: Option<(String, Moment)>,
+    ) -> Result<Answer<P>, Problem> {
+        let [placeholder] = &self.vault.placeholders(std::slice::from_ref(record)).await?[..] else {
+            return Err(Problem::internal());
+        };
+        let facts = record.content().ok().map(|content| Facts {
+            media_type: content.media_type.clone(),
+            dimensions: content.dimensions,
+            size: bytes(content.size),
+            stored: bytes(content.stored_size),
+            saved: saved(content.size, content.stored_size),
+            codec: content.codec.as_str(),
+            sha256: content.sha256.to_string(),
+            cells: placeholder.as_deref().map(cells).unwrap_or_default(),
+            is_shown: is_shown(content),
+        });
+        let page = One {
+            frame: self.frame(head.headers),
+            id: record.id.to_string(),
+            name: record.name.clone(),
+            tags: record.tags.clone(),
+            source: record.source.clone(),
+            status: record.status().as_str(),
+            attempts: record.attempts,
+            error: record.failure().map(str::to_owned),
+            created: record.created.into(),
+            updated: record.updated.into(),
+            facts,
+            has_links: self.settings.link_keys.can_sign(),
+            link,
+            newer: self.neighbour(record, Order::Oldest).await?,
+            older: self.neighbour(record, Order::Newest).await?,
+            told: notice::read(head.query),
+        };
+        Ok(html(StatusCode::OK, &page)?.into())
+    }
+
+    /// The id of the image beside one, in an order.
+    async fn neighbour(&self, record: &ImageRecord, order: Order) -> Result<Option<String>, Error> {
+        let page = self.vault.list(&Filter::default(), order, Some(record.seq), 1).await?;
+        Ok(page.images.first().map(|image| image.id.to_string()))
+    }
+}

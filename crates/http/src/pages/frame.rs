@@ -1,0 +1,140 @@
+//! What all pages for people have in common.
+
+use askama::Template;
+use burrow_model::time::timestamp;
+use burrow_vault::ports::Ports;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::access::cookie::{holds_one_of, token};
+use crate::access::token::Tokens;
+use crate::api::json::{readable, response};
+use crate::message::{Answer, Body, respond, set, varying};
+use crate::problem::{self, Problem};
+use crate::protocol::negotiation::wants_html;
+use crate::route::Target;
+use crate::service::{Head, Service};
+
+/// Everything comes from us, nothing is inline, nobody may frame us.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// What every page offers to whoever looks at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    /// To change something.
+    pub(crate) may_change: bool,
+    /// To sign out.
+    pub(crate) is_signed_in: bool,
+}
+
+/// What was asked, of which a page is to say that it failed.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    /// Path and query.
+    pub(crate) target: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// A moment, for programs and for people.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) stamp: String,
+    pub(crate) text: String,
+}
+
+impl From<u64> for Moment {
+    /// Milliseconds since 1970.
+    fn from(millis: u64) -> Self {
+        Self { stamp: timestamp(millis), text: readable(millis) }
+    }
+}
+
+/// A page that says what went wrong.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Failed<'a> {
+    frame: Frame,
+    title: &'a str,
+    detail: &'a str,
+    kind: &'a str,
+    /// Whether a token helps.
+    is_unauthorized: bool,
+    /// Where to go on once signed in.
+    back: &'a str,
+    /// Whether it is of use to go there, signed in or not.
+    leads_back: bool,
+}
+
+/// A page about a kind of failure.
+#[derive(Template)]
+#[template(path = "about.html")]
+struct About {
+    frame: Frame,
+    title: &'static str,
+    text: &'static str,
+}
+
+impl<P: Ports> Service<P> {
+    /// What whoever sent these headers is offered by pages.
+    pub(crate) fn frame(&self, headers: &HeaderMap) -> Frame {
+        let [write, read] = [&self.settings.write_tokens, &self.settings.read_tokens];
+        let has = |tokens: &Tokens| token(headers).is_some_and(|token| tokens.hold(&token));
+        Frame { may_change: write.is_empty() || holds_one_of(write, headers), is_signed_in: has(write) || has(read) }
+    }
+
+    /// `GET /problems/{kind}`.
+    pub(crate) fn explain(&self, head: Head<'_>, kind: &str) -> Result<Answer<P>, Problem> {
+        let (title, about) = problem::about(kind)?;
+        if wants_html(head.headers) {
+            let frame = self.frame(head.headers);
+            return Ok(html(StatusCode::OK, &About { frame, title, text: about })?.into());
+        }
+        let about = json!({ "type": format!("/problems/{kind}"), "title": title, "about": about });
+        Ok(varying(response(StatusCode::OK, &about)).into())
+    }
+}
+
+/// An HTML response.
+pub(crate) fn html<P>(status: StatusCode, page: &impl Template) -> Result<Response<Body<P>>, Problem> {
+    let body = page.render().map_err(|_| Problem::internal())?;
+    let mut response = respond(status, "text/html; charset=utf-8", body.into_bytes());
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    set(response.headers_mut(), header::REFERRER_POLICY, "same-origin");
+    // Who is signed in sees more.
+    set(response.headers_mut(), header::VARY, "accept, cookie");
+    Ok(response)
+}
+
+/// A failure as a page.
+pub(crate) fn failed<P>(mut problem: Problem, frame: Frame, asked: &Asked<'_>) -> Response<Body<P>> {
+    let (status, is_read) = (problem.status(), matches!(*asked.method, Method::GET | Method::HEAD));
+    let back = problem.take_back().unwrap_or_else(|| {
+        let page = if is_read { Some(asked.target) } else { came_from(asked.headers) };
+        page.unwrap_or("/").to_owned()
+    });
+    let page = Failed {
+        frame,
+        title: problem.title(),
+        detail: problem.detail(),
+        kind: problem.kind(),
+        is_unauthorized: status == StatusCode::UNAUTHORIZED,
+        back: &back,
+        leads_back: !is_read && status != StatusCode::UNAUTHORIZED,
+    };
+    let Ok(mut response) = html(status, &page) else { return problem.into_response() };
+    set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
+    response.headers_mut().extend(problem.into_headers());
+    response
+}
+
+/// The page of ours that a browser comes from: its path and query.
+pub(super) fn came_from(headers: &HeaderMap) -> Option<&str> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let (_, place) = text(header::REFERER)?.split_once("://")?;
+    let (host, target) = place.split_at(place.find('/')?);
+    let is_page = Target::parse(target).is_ok_and(|target| target.check_method(&Method::GET).is_ok());
+    (is_page && host.eq_ignore_ascii_case(text(header::HOST)?)).then_some(target)
+}

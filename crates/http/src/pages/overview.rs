@@ -1,0 +1,121 @@
+//! `GET /stats` for people: what is saved, when images came, of which formats they are.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use burrow_model::error::Error;
+use burrow_model::status::Status;
+use burrow_vault::ports::Ports;
+use burrow_vault::sniff::extension;
+use burrow_vault::vault::{Filter, MAX_PAGE, Order, Statistics};
+use http::StatusCode;
+
+use crate::api::notice::images;
+use crate::message::Answer;
+use crate::pages::card::{bytes, saved};
+use crate::pages::chart::{self, Bar, Column};
+use crate::pages::frame::{Frame, Moment, html};
+use crate::problem::Problem;
+use crate::service::{Head, Service};
+
+/// Images that are looked at for the charts of times and formats: the newest, so that a page costs the same whatever is in
+/// the vault.
+const NEWEST: usize = 1000;
+
+#[derive(Template)]
+#[template(path = "stats.html")]
+struct StatsPage {
+    frame: Frame,
+    statistics: Statistics,
+    last_uploaded: Option<Moment>,
+    original: String,
+    stored: String,
+    saved: u64,
+    /// Original and stored bytes.
+    bytes: Vec<Bar>,
+    times: Vec<Column>,
+    /// What one column of times is.
+    unit: &'static str,
+    formats: Vec<Bar>,
+    /// The count of the highest column.
+    most: u64,
+    /// How many images the last two charts are of.
+    looked_at: usize,
+    is_all: bool,
+}
+
+/// Images of one format.
+#[derive(Default)]
+struct Format {
+    images: u64,
+    original: u64,
+    stored: u64,
+}
+
+impl<P: Ports> Service<P> {
+    /// The page of counts.
+    pub(crate) async fn overview(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
+        let statistics = self.vault.statistics().await?;
+        let (mut created, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
+        let is_all = self.newest(|time, media_type, size, stored_size| {
+            created.push(time);
+            let format = formats.entry(extension(media_type).to_owned()).or_default();
+            format.images += 1;
+            format.original += size;
+            format.stored += stored_size;
+        });
+        let is_all = is_all.await?;
+        let looked_at = created.len();
+        let (unit, times) = chart::over_time(created);
+        let mut formats: Vec<_> = formats.into_iter().collect();
+        formats.sort_by(|(a, one), (b, other)| other.images.cmp(&one.images).then_with(|| a.cmp(b)));
+        let share = |(name, format): (String, Format)| {
+            let text = format!(
+                "{}, {} stored in {}, {} % saved",
+                images(format.images),
+                bytes(format.original),
+                bytes(format.stored),
+                saved(format.original, format.stored)
+            );
+            (name, format.images, text)
+        };
+        let page = StatsPage {
+            frame: self.frame(head.headers),
+            last_uploaded: statistics.last_uploaded.map(Moment::from),
+            original: bytes(statistics.original_bytes),
+            stored: bytes(statistics.stored_bytes),
+            saved: saved(statistics.original_bytes, statistics.stored_bytes),
+            bytes: chart::bars([
+                ("as they came".into(), statistics.original_bytes, bytes(statistics.original_bytes)),
+                ("as they are stored".into(), statistics.stored_bytes, bytes(statistics.stored_bytes)),
+            ]),
+            statistics,
+            most: times.iter().map(|column| column.count).max().unwrap_or(0),
+            times,
+            unit,
+            formats: chart::bars(formats.into_iter().map(share)),
+            looked_at,
+            is_all,
+        };
+        Ok(html(StatusCode::OK, &page)?.into())
+    }
+
+    /// Looks at the newest ready images: when each was accepted, its type, and its sizes. Returns whether that were all.
+    async fn newest(&self, mut each: impl FnMut(u64, &str, u64, u64)) -> Result<bool, Error> {
+        let filter = Filter { status: Some(Status::Ready), ..Filter::default() };
+        let (mut cursor, mut left) = (None, NEWEST);
+        loop {
+            let page = self.vault.list(&filter, Order::Newest, cursor, left.min(MAX_PAGE)).await?;
+            for image in &page.images {
+                if let Ok(content) = image.content() {
+                    each(image.created, &content.media_type, content.size, content.stored_size);
+                }
+            }
+            left -= page.images.len();
+            cursor = page.next;
+            if cursor.is_none() || left == 0 {
+                return Ok(cursor.is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Signing in and out.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use burrow_vault::ports::{ByteSource, Ports};
+use http::{HeaderName, Response, header};
+
+use crate::access::cookie::COOKIE;
+use crate::message::see_other;
+use crate::message::{Answer, Body, no_content, set};
+use crate::pages::form::back;
+use crate::problem::Problem;
+use crate::protocol::body::read_form;
+use crate::protocol::negotiation::wants_html;
+use crate::service::{Head, Service};
+
+/// What a browser is to forget (W3C Clear Site Data).
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// Seconds for which somebody stays signed in.
+const SECONDS: u32 = 7 * 86_400;
+
+impl<P: Ports> Service<P> {
+    /// `POST /session`: signs in with a `token`, or out without one; back to the page it came from.
+    pub(crate) async fn session(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
+        form.check(&["token", "back"], &[])?;
+        let back = back(&form, head.headers);
+        let given = form.get("token").unwrap_or_default().trim();
+        let cookie = if given.is_empty() {
+            format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
+        } else {
+            let [write, read] = [&self.settings.write_tokens, &self.settings.read_tokens];
+            if !write.hold(given.as_bytes()) && !read.hold(given.as_bytes()) {
+                return Err(Problem::unauthorized(true).leading_to(back));
+            }
+            let value = URL_SAFE_NO_PAD.encode(given);
+            let origin = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+            let secure = if origin.is_some_and(|origin| origin.starts_with("https://")) { "; Secure" } else { "" };
+            format!("{COOKIE}={value}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Lax{secure}")
+        };
+        let mut response: Response<Body<P>> = if wants_html(head.headers) { see_other(&back) } else { no_content() };
+        set(response.headers_mut(), header::SET_COOKIE, cookie);
+        set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
+        if given.is_empty() {
+            // Pictures that only who was signed in may see are in it.
+            set(response.headers_mut(), CLEAR_SITE_DATA, "\"cache\"");
+        }
+        Ok(response.into())
+    }
+}

@@ -1,0 +1,8 @@
+//! What HTTP itself rules.
+
+pub(crate) mod body;
+pub(crate) mod conditional;
+pub(crate) mod digest;
+pub(crate) mod negotiation;
+pub(crate) mod prefer;
+pub(crate) mod range;

@@ -1,0 +1,64 @@
+//! Request bodies that are read whole.
+
+use burrow_model::error::Error;
+use burrow_vault::ports::ByteSource;
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::problem::Problem;
+use crate::route::Query;
+
+/// Reads a whole body of at most `limit` bytes.
+pub(crate) async fn read_body(mut body: impl ByteSource, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > limit {
+            let (allowed, seen) = (limit as u64, bytes.len() as u64);
+            return Err(Error::Limit { limit: "max_request_bytes", allowed, seen }.into());
+        }
+    }
+    Ok(bytes)
+}
+
+/// Reads a body as a form.
+pub(crate) async fn read_form(headers: &HeaderMap, body: impl ByteSource, limit: usize) -> Result<Query, Problem> {
+    let media_type = media_type(headers)?;
+    if !matches!(media_type.as_str(), "application/x-www-form-urlencoded" | "") {
+        let detail = format!("Content-Type {media_type:?} is not taken here, only application/x-www-form-urlencoded");
+        return Err(Problem::unsupported(detail));
+    }
+    let form = String::from_utf8(read_body(body, limit).await?);
+    Query::parse(&form.map_err(|_| Problem::malformed("the form is not UTF-8"))?)
+}
+
+/// The media type of a request's body, in lower case and without parameters; empty if there is none.
+///
+/// # Errors
+///
+/// Text in another character set than UTF-8, and encoded bodies, are not taken.
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let identity = HeaderValue::from_static("identity");
+        let detail = "a body with a Content-Encoding is not taken: what is sent is what is kept";
+        return Err(Problem::unsupported(detail).with(header::ACCEPT_ENCODING, identity));
+    }
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(String::new()) };
+    let value = value.to_str().map_err(|_| Problem::unsupported("Content-Type is not ASCII"))?;
+    let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let media_type = media_type.trim().to_ascii_lowercase();
+    if media_type.starts_with("image/") {
+        // Its bytes are not read as text.
+        return Ok(media_type);
+    }
+    for parameter in parameters.split(';') {
+        let (name, value) = parameter.split_once('=').unwrap_or_default();
+        let value = value.trim().trim_matches('"');
+        if name.trim().eq_ignore_ascii_case("charset")
+            && !["utf-8", "us-ascii"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8))
+        {
+            return Err(Problem::unsupported("only UTF-8 is read"));
+        }
+    }
+    Ok(media_type)
+}

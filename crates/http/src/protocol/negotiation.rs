@@ -1,0 +1,157 @@
+//! What the client would rather have (RFC 9110 section 12).
+
+use std::io::Write as _;
+
+use burrow_vault::store::blob::Form;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderMap, HeaderName, Response, header};
+
+use crate::message::{Body, set};
+
+/// The weights of a header's elements, in thousandths, by their names in lower case; parameters but `q` are left out.
+fn weights(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, u16)> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let elements = values.flat_map(|value| value.split(','));
+    let weighted = elements.filter_map(|element| {
+        let mut parts = element.split(';').map(str::trim);
+        let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        Some((name, weight.map_or(Some(1000), thousandths)?))
+    });
+    weighted.collect()
+}
+
+/// A weight of `0` to `1` with at most three digits after the point (section 12.4.2).
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = format!("{fraction:0<3}").parse::<u16>().ok()?;
+    match (whole, thousandths) {
+        ("0", _) => Some(thousandths),
+        ("1", 0) => Some(1000),
+        _ => None,
+    }
+}
+
+fn weight(weights: &[(String, u16)], names: &[&str]) -> Option<u16> {
+    weights.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, weight)| *weight)
+}
+
+/// The form to send, of content that is stored as deflate (`packed`) or raw; none if the client takes neither.
+/// `for_range`: a part is asked for, which is of more use of the original.
+pub(crate) fn form(headers: &HeaderMap, packed: bool, for_range: bool) -> Option<Form> {
+    let weights = weights(headers, &header::ACCEPT_ENCODING);
+    let any = weight(&weights, &["*"]);
+    // What is not named has the weight of the star; the original is refused only by name or by the star (12.5.3).
+    let gzip = weight(&weights, &["gzip", "x-gzip"]).or(any).unwrap_or(0);
+    let identity = weight(&weights, &["identity"]);
+    let original = identity.or(any).unwrap_or(1);
+    if packed && gzip > 0 && (original == 0 || (!for_range && gzip >= identity.unwrap_or(0))) {
+        return Some(Form::Gzip);
+    }
+    (original > 0).then_some(Form::Original)
+}
+
+/// The least that is compressed, in bytes: less saves nothing.
+const MIN_COMPRESSED: usize = 1024;
+
+/// Whether a response is text that is made for pages, and may be sent compressed.
+pub(crate) fn is_text(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|media_type| media_type.starts_with("text/"))
+}
+
+/// Compresses the text of a page, if the client takes that.
+pub(crate) fn compress<P>(request: &HeaderMap, response: &mut Response<Body<P>>) {
+    if !is_text(response.headers()) || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return;
+    }
+    let vary = response.headers().get(header::VARY).and_then(|vary| vary.to_str().ok());
+    let vary = vary.map_or_else(|| "accept-encoding".into(), |vary| format!("{vary}, accept-encoding"));
+    set(response.headers_mut(), header::VARY, vary);
+    let weights = weights(request, &header::ACCEPT_ENCODING);
+    let gzip = weight(&weights, &["gzip", "x-gzip"]).or(weight(&weights, &["*"])).unwrap_or(0);
+    if gzip == 0 || gzip < weight(&weights, &["identity"]).unwrap_or(0) {
+        return;
+    }
+    let Some(text) = response.body().text().filter(|text| text.len() >= MIN_COMPRESSED) else { return };
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to a Vec cannot fail.
+    let Ok(packed) = encoder.write_all(text).and_then(|()| encoder.finish()) else { return };
+    set(response.headers_mut(), header::CONTENT_ENCODING, "gzip");
+    *response.body_mut() = packed.into();
+}
+
+/// Whether the client asks for pages: browsers name `text/html`, programs do not.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
+    let weights = weights(headers, &header::ACCEPT);
+    let html = weight(&weights, &["text/html"]).unwrap_or(0);
+    html > 0 && html >= weight(&weights, &["application/json"]).unwrap_or(0)
+}
+
+/// Whether the client names JSON.
+pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
+    !wants_html(headers) && weight(&weights(headers, &header::ACCEPT), &["application/json"]).is_some_and(|q| q > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn codings_are_weighed() {
+        use Form::{Gzip, Original};
+        for (value, packed, raw) in [
+            ("", Some(Original), Some(Original)),
+            ("gzip", Some(Gzip), Some(Original)),
+            ("GZIP;Q=0.5, br", Some(Gzip), Some(Original)),
+            ("x-gzip", Some(Gzip), Some(Original)),
+            ("*", Some(Gzip), Some(Original)),
+            ("gzip;q=0", Some(Original), Some(Original)),
+            ("gzip;q=0.5, identity", Some(Original), Some(Original)),
+            ("gzip;q=0.5, identity;q=0.5", Some(Gzip), Some(Original)),
+            ("identity;q=0", None, None),
+            ("gzip, identity;q=0", Some(Gzip), None),
+            ("*;q=0", None, None),
+            ("*;q=0, gzip", Some(Gzip), None),
+            ("*;q=0, identity", Some(Original), Some(Original)),
+            ("br, *;q=0.1", Some(Gzip), Some(Original)),
+            ("gzip;q=2", Some(Original), Some(Original)),
+            ("gzip;q=0.0001", Some(Original), Some(Original)),
+            ("gzip;q=x", Some(Original), Some(Original)),
+            (";q=1,,", Some(Original), Some(Original)),
+            ("deflate, br, zstd", Some(Original), Some(Original)),
+        ] {
+            let headers = headers(header::ACCEPT_ENCODING, value);
+            assert_eq!(form(&headers, true, false), packed, "{value}");
+            assert_eq!(form(&headers, false, false), raw, "{value}");
+        }
+        let form_of_range = |value| form(&headers(header::ACCEPT_ENCODING, value), true, true);
+        assert_eq!(form_of_range("gzip"), Some(Original));
+        assert_eq!(form_of_range("gzip, identity;q=0"), Some(Gzip));
+        assert_eq!(form(&HeaderMap::new(), true, false), Some(Original));
+    }
+
+    #[test]
+    fn browsers_are_told_from_programs() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+        for (value, html, json) in [
+            (browser, true, false),
+            ("*/*", false, false),
+            ("application/json", false, true),
+            ("application/json, text/html;q=0.5", false, true),
+            ("text/html;q=0", false, false),
+            ("image/avif,image/webp,*/*", false, false),
+        ] {
+            let headers = headers(header::ACCEPT, value);
+            assert_eq!((wants_html(&headers), wants_json(&headers)), (html, json), "{value}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Request targets: paths and queries.
+
+use burrow_model::key::ImageId;
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::problem::Problem;
+
+/// The longest path and query taken, in bytes.
+const MAX_TARGET: usize = 16 * 1024;
+
+/// What a path means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Home,
+    Asset(String),
+    Form,
+    Session,
+    Archive,
+    Health,
+    Interface,
+    Problem(String),
+    Images,
+    Image(ImageId),
+    Content(ImageId),
+    Thumbnail(ImageId),
+    Retry(ImageId),
+    Links(ImageId),
+    ByName(String),
+    ContentByName(String),
+    Upload,
+    BasicStats,
+    NamedImage(String),
+    Stats,
+    Resume,
+}
+
+/// Every route: its path, what it means, and its methods, beside `HEAD` wherever `GET` is, and `OPTIONS`. The part in
+/// braces is one segment, percent-decoded; with a star all that follows.
+#[rustfmt::skip]
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 22] = [
+    ("/", |_| Some(Route::Home), &[Method::GET]),
+    ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
+    ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
+    ("/images/by-name/{name}/content", |name| Some(Route::ContentByName(name)), &[Method::GET]),
+    ("/images/{id}", |id| ImageId::parse(&id).map(Route::Image), &[Method::GET, Method::PATCH, Method::DELETE]),
+    ("/images/{id}/content", |id| ImageId::parse(&id).map(Route::Content), &[Method::GET]),
+    ("/images/{id}/thumbnail", |id| ImageId::parse(&id).map(Route::Thumbnail), &[Method::GET]),
+    ("/images/{id}/retry", |id| ImageId::parse(&id).map(Route::Retry), &[Method::POST]),
+    ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
+    ("/stats", |_| Some(Route::Stats), &[Method::GET]),
+    ("/jobs/resume", |_| Some(Route::Resume), &[Method::POST]),
+    ("/healthz", |_| Some(Route::Health), &[Method::GET]),
+    ("/openapi.json", |_| Some(Route::Interface), &[Method::GET]),
+    ("/problems/{kind}", |kind| Some(Route::Problem(kind)), &[Method::GET]),
+    ("/archive", |_| Some(Route::Archive), &[Method::GET]),
+    ("/assets/{name}", |name| Some(Route::Asset(name)), &[Method::GET]),
+    ("/gallery", |_| Some(Route::Form), &[Method::POST]),
+    ("/session", |_| Some(Route::Session), &[Method::POST]),
+    ("/upload", |_| Some(Route::Upload), &[Method::POST]),
+    ("/process_image", |_| Some(Route::Upload), &[Method::POST]),
+    ("/basic_stats", |_| Some(Route::BasicStats), &[Method::GET]),
+    ("/image/{*name}", |name| Some(Route::NamedImage(name)), &[Method::GET]),
+];
+
+/// Makes a route of what stood in the braces.
+type Make = fn(String) -> Option<Route>;
+
+/// A request's target, read.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) route: Route,
+    methods: &'static [Method],
+    pub(crate) query: Query,
+}
+
+impl Target {
+    /// Reads a path with its query, percent-encoded as they came.
+    pub(crate) fn parse(target: &str) -> Result<Self, Problem> {
+        if target.len() > MAX_TARGET {
+            return Err(Problem::target_too_long(MAX_TARGET, target.len()));
+        }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        // All of it is checked, whatever route it is, so that one rule holds everywhere.
+        decode(path)?;
+        let query = Query::parse(query)?;
+        for (template, make, methods) in ROUTES {
+            if let Some(text) = captured(template, path)
+                && let Some(route) = make(decode(text)?)
+            {
+                return Ok(Self { route, methods, query });
+            }
+        }
+        Err(Problem::nothing_there())
+    }
+
+    /// Refuses a method that the path does not have.
+    pub(crate) fn check_method(&self, method: &Method) -> Result<(), Problem> {
+        let asked = if method == Method::HEAD { &Method::GET } else { method };
+        if method == Method::OPTIONS || self.methods.contains(asked) {
+            Ok(())
+        } else {
+            Err(Problem::method_not_allowed(method, &self.allow()))
+        }
+    }
+
+    /// The methods of the path, as `Allow` has them.
+    pub(crate) fn allow(&self) -> String {
+        let head = self.methods.contains(&Method::GET).then_some(Method::HEAD);
+        let methods = self.methods.iter().cloned().chain(head).chain([Method::OPTIONS]);
+        methods.map(|method| method.to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What stands in the template's braces, if the path fits it.
+fn captured<'a>(template: &str, path: &'a str) -> Option<&'a str> {
+    let Some((before, rest)) = template.split_once('{') else {
+        return (template == path).then_some("");
+    };
+    let text = path.strip_prefix(before)?;
+    match rest.split_once('}')? {
+        (name, _) if name.starts_with('*') => Some(text),
+        (_, after) => {
+            let text = text.strip_suffix(after)?;
+            (!text.contains('/')).then_some(text)
+        }
+    }
+}
+
+/// Decodes percent-encoded UTF-8; a `%` that begins nothing is refused, never guessed.
+fn decode(text: &str) -> Result<String, Problem> {
+    let whole = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(whole) {
+        return Err(Problem::malformed("the request target has a % that no two hexadecimal digits follow"));
+    }
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| Problem::malformed("what is percent-encoded is not UTF-8"))
+}
+
+/// Names and values of a query or a form.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `application/x-www-form-urlencoded`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        let decoded = |text: &str| decode(&text.replace('+', " "));
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decoded(name)?, decoded(value)?))
+        });
+        pairs.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The value of a name; the last, if it is there more than once.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
+    }
+
+    /// All values of a name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Refuses other names than `once`, which may be there once, and `often`.
+    pub(crate) fn check(&self, once: &[&str], often: &[&str]) -> Result<(), Problem> {
+        for (name, _) in self.pairs() {
+            if once.contains(&name) && self.all(name).count() > 1 {
+                return Err(Problem::invalid(name, format!("{name} is there more than once")));
+            }
+            if !once.contains(&name) && !often.contains(&name) {
+                let taken = [once, often].concat().join(", ");
+                let taken = if taken.is_empty() { "no parameter is" } else { &format!("only {taken}") };
+                return Err(Problem::invalid(name, format!("{name} is not taken here; {taken}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same without what is empty: forms send what was not filled in, too.
+    pub(crate) fn without_empty(&self) -> Self {
+        Self(self.0.iter().filter(|(_, value)| !value.is_empty()).cloned().collect())
+    }
+
+    /// Names and values in their order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_routes() {
+        let route = |path: &str| Target::parse(path).ok().map(|target| target.route);
+        assert_eq!(route("/images?x=1"), Some(Route::Images));
+        assert_eq!(route("/images/by-name/a%2Fb%20c"), Some(Route::ByName("a/b c".into())));
+        assert_eq!(route("/images/by-name/a/content"), Some(Route::ContentByName("a".into())));
+        assert_eq!(route("/images/by-name/content"), Some(Route::ByName("content".into())));
+        assert_eq!(route("/image/a/b"), Some(Route::NamedImage("a/b".into())));
+        let id = ImageId::new(1, &[2; 10]);
+        assert_eq!(route(&format!("/images/{id}/retry")), Some(Route::Retry(id)));
+        for nothing in ["", "*", "//images", "/images/", "/images/x", "/images/by-name/a/b", "/healthz/", "/image"] {
+            assert_eq!(route(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn the_routes_and_openapi_json_agree() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+        let mut documented: Vec<(String, String)> = Vec::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+            let methods = methods.iter().filter(|method| operations.get(method).is_some());
+            documented.extend(methods.map(|method| (path.clone(), method.to_ascii_uppercase())));
+        }
+        let routed = ROUTES.iter().flat_map(|(template, _, methods)| {
+            // A star has no counterpart in OpenAPI.
+            methods.iter().map(|method| (template.replace("{*", "{"), method.to_string()))
+        });
+        let mut routed: Vec<_> = routed.collect();
+        documented.sort();
+        routed.sort();
+        assert_eq!(documented, routed);
+    }
+
+    #[test]
+    fn percent_signs_are_not_guessed() {
+        for target in ["/%", "/%1", "/%zz", "/images?q=%", "/images?%=1", "/image/%ff", "/stats?a=%c3%28"] {
+            assert_eq!(Target::parse(target).unwrap_err().status().as_u16(), 400, "{target}");
+        }
+        let query = Query::parse("a=1+2&b&a=%2B&&c=d=e").unwrap();
+        assert_eq!(query.get("a"), Some("+"));
+        assert_eq!(query.all("a").collect::<Vec<_>>(), ["1 2", "+"]);
+        assert_eq!((query.get("b"), query.get("c"), query.get("d")), (Some(""), Some("d=e"), None));
+    }
+}

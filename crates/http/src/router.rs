@@ -1,0 +1,180 @@
+//! Routes a request, after it was admitted, and finishes the answer.
+
+use burrow_vault::ports::{ByteSource, Ports};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+
+use crate::access::cookie::{self, holds_one_of};
+use crate::access::cors::Site;
+use crate::access::token::{Tokens, bearer};
+use crate::api::json;
+use crate::message::{Answer, Body, Piece, Request, etag, no_content, set, varying};
+use crate::pages::assets;
+use crate::pages::frame::{Asked, failed};
+use crate::problem::Problem;
+use crate::protocol::conditional::{self, Validators, Verdict};
+use crate::protocol::negotiation;
+use crate::route::{Route, Target};
+use crate::service::{Head, Service};
+use crate::settings::ServiceSettings;
+
+impl<P: Ports> Service<P> {
+    /// Answers a request. Every failure is an answer too.
+    pub async fn handle(&self, request: Request<impl ByteSource>) -> Answer<P> {
+        let Request { method, path_and_query, headers, body } = request;
+        let mut answer = match self.answer(&method, &path_and_query, &headers, body).await {
+            Ok(answer) => answer,
+            Err(mut problem) => {
+                let log = problem.take_cause();
+                let response = if negotiation::wants_html(&headers) {
+                    failed(
+                        problem,
+                        self.frame(&headers),
+                        &Asked { method: &method, target: &path_and_query, headers: &headers },
+                    )
+                } else {
+                    problem.into_response()
+                };
+                Answer { log, ..response.into() }
+            }
+        };
+        let response = &mut answer.response;
+        self.settings.cors_origins.share(&headers, response.headers_mut());
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        negotiation::compress(&headers, response);
+        if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            let length = response.body().remaining();
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        }
+        if method == Method::HEAD {
+            *response.body_mut() = Vec::new().into();
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: impl ByteSource,
+    ) -> Result<Answer<P>, Problem> {
+        if method == Method::OPTIONS && target == "*" {
+            return Ok(no_content().into());
+        }
+        let target = Target::parse(target)?;
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return Err(Problem::malformed("a request has one Host"));
+        }
+        target.check_method(method)?;
+        if method == Method::OPTIONS {
+            return Ok(self.options(&target, headers).into());
+        }
+        let link = self.admit(&target, method, headers)?;
+        let head = Head { method, query: &target.query, headers, link };
+        let route = target.route.clone();
+        let reading = matches!(*method, Method::GET | Method::HEAD);
+        let answer = match (route, method) {
+            (Route::Home, _) => self.home(head).await,
+            (Route::Asset(name), _) => Ok(assets::asset(&name)?.into()),
+            (Route::Form, _) => self.act(head, body).await,
+            (Route::Session, _) => self.session(head, body).await,
+            (Route::Archive, _) => return self.archive(head).await,
+            (Route::Health, _) => Ok(json::response(StatusCode::OK, &serde_json::json!({"status": "ok"})).into()),
+            (Route::Interface, _) => Ok(json::interface().into()),
+            (Route::Problem(kind), _) => self.explain(head, &kind),
+            (Route::Images, &Method::POST) => self.add(head, body).await,
+            (Route::Images, _) => self.list(head).await,
+            (Route::Image(id), &Method::DELETE) => self.remove(head, id).await,
+            (Route::Image(id), &Method::PATCH) => self.edit(head, id, body).await,
+            (Route::Image(id), _) => {
+                let record = self.vault.get(id).await?;
+                if negotiation::wants_html(headers) {
+                    self.detail(head, &record).await
+                } else {
+                    Ok(varying(json::image(&record)).into())
+                }
+            }
+            (Route::Content(id), _) => return self.content(head, &self.vault.get(id).await?).await,
+            (Route::Thumbnail(id), _) => self.thumbnail(head, &self.vault.get(id).await?).await,
+            (Route::Retry(id), _) => self.retry(head, id).await,
+            (Route::Links(id), _) => self.link(head, id, body).await,
+            (Route::ByName(name), _) => Ok(json::image(&self.vault.get_by_name(&name).await?).into()),
+            (Route::ContentByName(name), _) => {
+                return self.content_by_name(head, &self.vault.get_by_name(&name).await?).await;
+            }
+            (Route::Upload, _) => self.upload(head, body).await,
+            (Route::BasicStats, _) => self.basic_stats().await,
+            (Route::NamedImage(name), _) => {
+                let record = self.vault.get_by_name(&name).await?;
+                if !negotiation::wants_html(headers) {
+                    let mut answer = self.content_by_name(head, &record).await?;
+                    set(answer.response.headers_mut(), header::VARY, "accept, accept-encoding");
+                    return Ok(answer);
+                }
+                self.detail(head, &record).await
+            }
+            (Route::Stats, _) if negotiation::wants_html(headers) => self.overview(head).await,
+            (Route::Stats, _) => Ok(varying(json::stats(self.vault.statistics().await?)).into()),
+            (Route::Resume, _) => self.resume().await,
+        }?;
+        if reading { revalidated(answer, headers) } else { Ok(answer) }
+    }
+
+    /// Whether a request may do what it asks for; the seconds for which a signed link that it uses is still good.
+    fn admit(&self, target: &Target, method: &Method, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+        let ServiceSettings { write_tokens, read_tokens, link_keys, cors_origins, .. } = &self.settings;
+        let has_token = bearer(headers).is_some() || cookie::token(headers).is_some();
+        let holds = |tokens: &Tokens| holds_one_of(tokens, headers);
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let site = cors_origins.check(headers)?;
+            let admitted = write_tokens.is_empty()
+                || match site {
+                    Site::Ours => holds(write_tokens) || target.route == Route::Session,
+                    Site::Allowed => bearer(headers).is_some_and(|token| write_tokens.hold(token)),
+                };
+            return if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) };
+        }
+        if let Route::Content(id) = target.route {
+            let link = link_keys.judge(id, &target.query, self.vault.now() / 1000)?;
+            if link.is_some() {
+                return Ok(link);
+            }
+        }
+        let public = matches!(target.route, Route::Health | Route::Asset(_) | Route::Interface | Route::Problem(_));
+        let admitted = public || read_tokens.is_empty() || holds(read_tokens) || holds(write_tokens);
+        if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) }
+    }
+
+    fn options(&self, target: &Target, headers: &HeaderMap) -> Response<Body<P>> {
+        let mut response = no_content();
+        self.settings.cors_origins.preflight(headers, &target.allow(), response.headers_mut());
+        set(response.headers_mut(), header::ALLOW, target.allow());
+        response
+    }
+}
+
+/// Gives an answer that is made anew each time an entity tag, and leaves its body out where the client has it.
+fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
+    let response = &mut answer.response;
+    if response.headers().contains_key(header::ETAG) {
+        // An original in place of its small picture.
+        return Ok(answer);
+    }
+    let etag = match response.body().0.front() {
+        // It may go out compressed.
+        Some(Piece::Bytes(bytes)) if negotiation::is_text(response.headers()) => format!("W/{}", etag(bytes)),
+        Some(Piece::Bytes(bytes)) => etag(bytes),
+        _ => return Ok(answer),
+    };
+    set(response.headers_mut(), header::ETAG, etag.as_str());
+    match conditional::evaluate(headers, true, Validators { etag: &etag, last_modified: None }) {
+        Verdict::Proceed => {}
+        Verdict::Failed => return Err(Problem::precondition()),
+        Verdict::NotModified => {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Vec::new().into();
+            response.headers_mut().remove(header::CONTENT_TYPE);
+        }
+    }
+    Ok(answer)
+}

@@ -1,0 +1,93 @@
+//! JSON as clients see it: the same from the HTTP interface and from the command line. docs/http-api.md has the fields.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::record::ImageRecord;
+use crate::time::timestamp;
+
+/// An image.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md has each field")]
+pub struct Image<'a> {
+    pub id: Cow<'a, str>,
+    pub name: &'a str,
+    pub tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<&'a str>,
+    pub status: &'static str,
+    pub attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+    pub created: String,
+    pub updated: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content<'a>>,
+    /// In lists only: it may come and go without a change of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placeholder: Option<&'a str>,
+}
+
+/// The content of an image that is ready.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md has each field")]
+pub struct Content<'a> {
+    /// Path of the original's bytes.
+    #[serde(rename = "content")]
+    pub path: String,
+    pub media_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    pub size: u64,
+    pub stored_size: u64,
+    pub codec: &'static str,
+    pub sha256: &'a str,
+}
+
+/// Counts over the whole vault.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/http-api.md has each field")]
+pub struct Stats {
+    pub images: u64,
+    pub pending: u64,
+    pub failed: u64,
+    pub original_bytes: u64,
+    pub stored_bytes: u64,
+    pub last_uploaded: Option<String>,
+}
+
+/// The path of an image's bytes.
+pub fn content_path(id: impl std::fmt::Display) -> String {
+    format!("/images/{id}/content")
+}
+
+impl<'a> From<&'a ImageRecord> for Image<'a> {
+    fn from(record: &'a ImageRecord) -> Self {
+        let content = record.content().ok().map(|content| Content {
+            path: content_path(record.id),
+            media_type: &content.media_type,
+            width: content.dimensions.map(|(width, _)| width),
+            height: content.dimensions.map(|(_, height)| height),
+            size: content.size,
+            stored_size: content.stored_size,
+            codec: content.codec.as_str(),
+            sha256: content.sha256.as_str(),
+        });
+        Self {
+            id: record.id.to_string().into(),
+            name: &record.name,
+            tags: &record.tags,
+            url: record.source.as_deref(),
+            status: record.status().as_str(),
+            attempts: record.attempts,
+            error: record.failure(),
+            created: timestamp(record.created),
+            updated: timestamp(record.updated),
+            content,
+            placeholder: None,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Keys of the store: typed names of `[a-z0-9:._-]` and at most 200 bytes, which every provider takes.
+//!
+//! docs/storage-format.md has each key's form and value; [`Family`] says when a write to it must be durable, and [`Kind`]
+//! reads a key back.
+
+mod family;
+mod kind;
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+pub use family::{Durability, Family};
+pub use kind::Kind;
+
+/// One key of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(String);
+
+/// An image's id: a `UUIDv7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ImageId(Uuid);
+
+/// A blob's id: a `UUIDv7`, new for every packing, so that no two writers ever write the same chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct BlobId(Uuid);
+
+impl ImageId {
+    /// Makes an id from the time in milliseconds since 1970 and ten random bytes (RFC 9562 section 5.7).
+    pub fn new(now: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
+    }
+
+    /// Reads the hyphenated form; any other form, or another UUID version, is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uuid = Uuid::try_parse(text).ok()?;
+        let id = Self(uuid);
+        (uuid.get_version_num() == 7 && text.eq_ignore_ascii_case(&id.to_string())).then_some(id)
+    }
+}
+
+impl BlobId {
+    /// Makes an id; see [`ImageId::new`].
+    pub fn new(now: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
+    }
+}
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+/// A counter or mark of the whole vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vaultwide {
+    /// The number of the newest feed entry.
+    Feed,
+    /// The number of the newest trash entry.
+    Trash,
+    /// Ready images.
+    Ready,
+    /// Pending and storing images.
+    Pending,
+    /// Failed images.
+    Failed,
+    /// Bytes of the originals of ready images.
+    OriginalBytes,
+    /// Bytes of packed forms.
+    StoredBytes,
+    /// Mark: when an image last became ready.
+    LastUploaded,
+    /// Mark: every feed entry up to this number is settled.
+    Settled,
+    /// Mark: every trash entry up to this number is gone.
+    Emptied,
+}
+
+impl Vaultwide {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Feed,
+        Self::Trash,
+        Self::Ready,
+        Self::Pending,
+        Self::Failed,
+        Self::OriginalBytes,
+        Self::StoredBytes,
+        Self::LastUploaded,
+        Self::Settled,
+        Self::Emptied,
+    ];
+}
+
+impl Key {
+    fn of(family: Family, rest: impl fmt::Display) -> Self {
+        Self(format!("{}{rest}", family.prefix()))
+    }
+
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `b1:i:{image}`.
+    pub fn image(id: ImageId) -> Self {
+        Self::of(Family::Image, id)
+    }
+
+    /// `b1:m:{blob}`.
+    pub fn manifest(blob: BlobId) -> Self {
+        Self::of(Family::Manifest, blob)
+    }
+
+    /// `b1:c:{blob}:{n}`.
+    pub fn chunk(blob: BlobId, n: u32) -> Self {
+        Self::of(Family::Chunk, format_args!("{blob}:{n}"))
+    }
+
+    /// `b1:d:{sha256}`.
+    pub fn digest(sha256: &Sha256Hex) -> Self {
+        Self::of(Family::Digest, sha256)
+    }
+
+    /// `b1:u:{blob}`.
+    pub fn sharers(blob: BlobId) -> Self {
+        Self::of(Family::Sharing, blob)
+    }
+
+    /// `b1:u:{blob}:end`.
+    pub fn sharing_ended(blob: BlobId) -> Self {
+        Self::of(Family::Sharing, format_args!("{blob}:end"))
+    }
+
+    /// `b1:n:{sha256 of name}`.
+    pub fn name(name: &Sha256Hex) -> Self {
+        Self::of(Family::Name, name)
+    }
+
+    /// `b1:n:{sha256 of name}:{n}`.
+    pub fn namesake(name: &Sha256Hex, n: u64) -> Self {
+        Self::of(Family::Name, format_args!("{name}:{n}"))
+    }
+
+    /// `b1:f:{seq}`.
+    pub fn feed(seq: u64) -> Self {
+        Self::of(Family::Feed, seq)
+    }
+
+    /// `b1:o:{sha256 of URL}`.
+    pub fn source(url: &Sha256Hex) -> Self {
+        Self::of(Family::Source, url)
+    }
+
+    /// `b1:p:{blob}`.
+    pub fn preview(blob: BlobId) -> Self {
+        Self::of(Family::Preview, blob)
+    }
+
+    /// `b1:v:{blob}:{width}`.
+    pub fn thumbnail(blob: BlobId, width: u32) -> Self {
+        Self::of(Family::Thumbnail, format_args!("{blob}:{width}"))
+    }
+
+    /// `b1:a:{image}:{updated}:{window}`.
+    pub fn takeover(id: ImageId, updated: u64, window: u64) -> Self {
+        Self::of(Family::Takeover, format_args!("{id}:{updated}:{window}"))
+    }
+
+    /// `b1:k:{sha256 of key}`.
+    pub fn answered(key: &Sha256Hex) -> Self {
+        Self::of(Family::Idempotency, key)
+    }
+
+    /// `b1:k:{sha256 of key}:{window}`.
+    pub fn answering(key: &Sha256Hex, window: u64) -> Self {
+        Self::of(Family::Idempotency, format_args!("{key}:{window}"))
+    }
+
+    /// `b1:x:{image}`.
+    pub fn removal(id: ImageId) -> Self {
+        Self::of(Family::Removal, id)
+    }
+
+    /// `b1:x:{image}:left`.
+    pub fn blob_left(id: ImageId) -> Self {
+        Self::of(Family::Removal, format_args!("{id}:left"))
+    }
+
+    /// `b1:t:{seq}`.
+    pub fn trash(seq: u64) -> Self {
+        Self::of(Family::Trash, seq)
+    }
+
+    /// `b1:s:{counter}`.
+    pub fn vaultwide(what: Vaultwide) -> Self {
+        let name = match what {
+            Vaultwide::Feed => "feed",
+            Vaultwide::Trash => "trash",
+            Vaultwide::Ready => "ready",
+            Vaultwide::Pending => "pending",
+            Vaultwide::Failed => "failed",
+            Vaultwide::OriginalBytes => "original-bytes",
+            Vaultwide::StoredBytes => "stored-bytes",
+            Vaultwide::LastUploaded => "last-uploaded",
+            Vaultwide::Settled => "settled",
+            Vaultwide::Emptied => "emptied",
+        };
+        Self::of(Family::Vaultwide, name)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A SHA-256 as 64 lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Sha256Hex(String);
+
+impl Sha256Hex {
+    /// Hashes the bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::from_digest(&Sha256::digest(bytes))
+    }
+
+    /// Reads the digits; any other text is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
+    }
+
+    /// Writes a finished digest.
+    pub fn from_digest(digest: &[u8]) -> Self {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// The 32 bytes that the digits mean; fewer, should they be damaged.
+    pub fn bytes(&self) -> Vec<u8> {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
+        let pairs = self.0.as_bytes().chunks_exact(2);
+        pairs.map(|pair| pair.iter().fold(0, |byte, &hex| (byte << 4) | digit(hex))).collect()
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,146 @@
+//! Keys read back: what a listed key is of.
+
+use uuid::Uuid;
+
+use super::{BlobId, Family, ImageId, Key, Sha256Hex, Vaultwide};
+
+/// What a key of Burrow's is of. The table of [`super`] has their forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An image's record.
+    Image(ImageId),
+    /// A blob's manifest.
+    Manifest(BlobId),
+    /// A chunk of a blob.
+    Chunk(BlobId, u32),
+    /// A digest.
+    Digest(Sha256Hex),
+    /// The counter of a blob's sharers.
+    Sharers(BlobId),
+    /// The counter that ends sharing.
+    SharingEnded(BlobId),
+    /// The counter of a name.
+    Name(Sha256Hex),
+    /// An entry of a name.
+    Namesake(Sha256Hex, u64),
+    /// A feed entry.
+    Feed(u64),
+    /// A hint to the image that came from a URL.
+    Source(Sha256Hex),
+    /// What is known of a blob's small pictures.
+    Preview(BlobId),
+    /// A small picture of a blob.
+    Thumbnail(BlobId, u32),
+    /// A claim on a job: image, time, window.
+    Takeover(ImageId, u64, u64),
+    /// What an idempotency key made.
+    Answered(Sha256Hex),
+    /// A claim on an idempotency key in a window.
+    Answering(Sha256Hex, u64),
+    /// A claim on an image's removal.
+    Removal(ImageId),
+    /// A claim on undoing what a removed image was counted as.
+    BlobLeft(ImageId),
+    /// A trash entry.
+    Trash(u64),
+    /// A counter or mark of the whole vault.
+    Vaultwide,
+}
+
+impl Kind {
+    /// Reads a key; none if it is not one that Burrow writes.
+    pub fn of(key: &str) -> Option<Self> {
+        let family = Family::of(key)?;
+        let mut parts = key.strip_prefix(family.prefix())?.split(':');
+        let first = parts.next()?;
+        let rest = (parts.next(), parts.next(), parts.next());
+        Some(match (family, rest) {
+            (Family::Image, (None, ..)) => Self::Image(image(first)?),
+            (Family::Manifest, (None, ..)) => Self::Manifest(blob(first)?),
+            (Family::Chunk, (Some(n), None, _)) => Self::Chunk(blob(first)?, number(n)?.try_into().ok()?),
+            (Family::Digest, (None, ..)) => Self::Digest(Sha256Hex::parse(first)?),
+            (Family::Sharing, (None, ..)) => Self::Sharers(blob(first)?),
+            (Family::Sharing, (Some("end"), None, _)) => Self::SharingEnded(blob(first)?),
+            (Family::Name, (None, ..)) => Self::Name(Sha256Hex::parse(first)?),
+            (Family::Name, (Some(n), None, _)) => Self::Namesake(Sha256Hex::parse(first)?, number(n)?),
+            (Family::Feed, (None, ..)) => Self::Feed(number(first)?),
+            (Family::Source, (None, ..)) => Self::Source(Sha256Hex::parse(first)?),
+            (Family::Preview, (None, ..)) => Self::Preview(blob(first)?),
+            (Family::Thumbnail, (Some(width), None, _)) => {
+                Self::Thumbnail(blob(first)?, number(width)?.try_into().ok()?)
+            }
+            (Family::Takeover, (Some(updated), Some(window), None)) => {
+                Self::Takeover(image(first)?, number(updated)?, number(window)?)
+            }
+            (Family::Idempotency, (None, ..)) => Self::Answered(Sha256Hex::parse(first)?),
+            (Family::Idempotency, (Some(window), None, _)) => {
+                Self::Answering(Sha256Hex::parse(first)?, number(window)?)
+            }
+            (Family::Removal, (None, ..)) => Self::Removal(image(first)?),
+            (Family::Removal, (Some("left"), None, _)) => Self::BlobLeft(image(first)?),
+            (Family::Trash, (None, ..)) => Self::Trash(number(first)?),
+            (Family::Vaultwide, (None, ..))
+                if Vaultwide::ALL.iter().any(|&what| Key::vaultwide(what).as_str() == key) =>
+            {
+                Self::Vaultwide
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn image(text: &str) -> Option<ImageId> {
+    ImageId::parse(text).filter(|id| id.to_string() == text)
+}
+
+fn blob(text: &str) -> Option<BlobId> {
+    let id = BlobId(Uuid::try_parse(text).ok()?);
+    (id.to_string() == text).then_some(id)
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read_back_and_nothing_else_is() {
+        let (id, other) = (ImageId::new(5, &[1; 10]), BlobId::new(6, &[2; 10]));
+        let sum = Sha256Hex::of(b"x");
+        let keys = [
+            (Key::image(id), Kind::Image(id)),
+            (Key::manifest(other), Kind::Manifest(other)),
+            (Key::chunk(other, 3), Kind::Chunk(other, 3)),
+            (Key::digest(&sum), Kind::Digest(sum.clone())),
+            (Key::sharers(other), Kind::Sharers(other)),
+            (Key::sharing_ended(other), Kind::SharingEnded(other)),
+            (Key::name(&sum), Kind::Name(sum.clone())),
+            (Key::namesake(&sum, 9), Kind::Namesake(sum.clone(), 9)),
+            (Key::feed(7), Kind::Feed(7)),
+            (Key::source(&sum), Kind::Source(sum.clone())),
+            (Key::preview(other), Kind::Preview(other)),
+            (Key::thumbnail(other, 320), Kind::Thumbnail(other, 320)),
+            (Key::takeover(id, 1, 2), Kind::Takeover(id, 1, 2)),
+            (Key::answered(&sum), Kind::Answered(sum.clone())),
+            (Key::answering(&sum, 4), Kind::Answering(sum, 4)),
+            (Key::removal(id), Kind::Removal(id)),
+            (Key::blob_left(id), Kind::BlobLeft(id)),
+            (Key::trash(8), Kind::Trash(8)),
+            (Key::vaultwide(Vaultwide::Feed), Kind::Vaultwide),
+        ];
+        for (key, kind) in keys {
+            let text = key.as_str();
+            assert_eq!(Kind::of(text).as_ref(), Some(&kind), "{text}");
+            for wrong in [format!("{text}:"), format!("{text}:1:2:3"), text.to_uppercase(), format!("x{text}")] {
+                assert_eq!(Kind::of(&wrong), None, "{wrong}");
+            }
+        }
+        for wrong in ["b1:f:07", "b1:f:+7", "b1:f:", "b1:i:", "b1::", "b1:c:1", "b1:q:1", "b1:s:x", "", "b1", "b2:f:7"]
+        {
+            assert_eq!(Kind::of(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Times: everywhere milliseconds since 1970-01-01T00:00:00Z.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// That time; none if it is beyond the year 9999.
+pub fn instant(millis: u64) -> Option<Timestamp> {
+    i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok())
+}
+
+/// That time as RFC 3339 in UTC; empty if it is beyond the year 9999.
+pub fn timestamp(millis: u64) -> String {
+    instant(millis).map(|instant| instant.to_string()).unwrap_or_default()
+}
+
+/// Reads `Retry-After` (RFC 9110 section 10.2.3), seconds or a date, as the time from `now`, in milliseconds since 1970.
+/// What is neither is ignored.
+pub fn retry_after(value: &str, now: u64) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is longer than anybody waits.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(date.saturating_sub(Duration::from_millis(now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::FetchError;
+
+    /// 2027-01-15T08:00:00Z.
+    const BEGINNING: u64 = 1_800_000_000_000;
+
+    #[test]
+    fn retry_after_is_read() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("120", Some(120_000)),
+            (" 7 ", Some(7000)),
+            ("Fri, 15 Jan 2027 08:01:30 GMT", Some(90_000)),
+            ("Friday, 15-Jan-27 08:00:02 GMT", Some(2000)),
+            ("Fri Jan 15 08:00:03 2027", Some(3000)),
+            ("Fri, 15 Jan 2027 07:59:59 GMT", Some(0)),
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+            ("2027-01-15T08:01:30Z", None),
+        ] {
+            let read = retry_after(value, BEGINNING).map(|time| time.as_millis());
+            assert_eq!(read, expected, "{value}");
+        }
+        assert_eq!(retry_after("99999999999999999999", BEGINNING), Some(Duration::from_secs(u64::MAX)));
+        // The parts of a second until a date are not lost.
+        let error =
+            |now| FetchError::Status { status: 503, retry_after: retry_after("Fri, 15 Jan 2027 08:01:30 GMT", now) };
+        let told = "the origin answered 503 and asks to come back in 90 s";
+        assert_eq!((error(BEGINNING).to_string(), error(BEGINNING + 500).to_string()), (told.into(), told.into()));
+    }
+}

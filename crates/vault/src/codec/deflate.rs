@@ -1,0 +1,157 @@
+//! Deflate (RFC 1951) in blocks that each inflate alone, by `miniz_oxide`.
+
+use burrow_model::error::Error;
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+
+use super::STEP;
+
+/// zlib's default level: the best ratio that still keeps up with a download.
+const LEVEL: i32 = 6;
+
+/// Window bits, negative for raw deflate without a zlib header.
+const RAW_WINDOW: i32 = -15;
+
+/// Default matching strategy.
+const STRATEGY: i32 = 0;
+
+/// Room for what one call of the compressor can give: more than a [`STEP`] and what it held back, packed at worst.
+/// With less room it would have to be asked again, and cannot be asked to end a block twice.
+const ROOM: usize = 4 * STEP;
+
+/// Packs blocks one after the other. About 600 KiB; make one a job and keep it.
+pub struct Deflater {
+    compressor: Box<CompressorOxide>,
+    out: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl std::fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deflater").field("packed", &self.packed.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Deflater {
+    fn default() -> Self {
+        let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW, STRATEGY);
+        Self { compressor: Box::new(CompressorOxide::new(flags)), out: vec![0; ROOM], packed: Vec::new() }
+    }
+}
+
+impl Deflater {
+    /// Packs a part of the current block; its size decides how long this computes.
+    pub fn push(&mut self, part: &[u8]) -> Result<(), Error> {
+        part.chunks(STEP).try_for_each(|step| self.run(step, TDEFLFlush::None))
+    }
+
+    /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form:
+    /// always the same for the same block, whatever came before.
+    pub fn finish_block(&mut self) -> Result<Vec<u8>, Error> {
+        self.run(&[], TDEFLFlush::Full)?;
+        // Else it would remember its place in the window, and miss other matches than a fresh one.
+        self.compressor.reset();
+        Ok(std::mem::take(&mut self.packed))
+    }
+
+    fn run(&mut self, step: &[u8], flush: TDEFLFlush) -> Result<(), Error> {
+        let (status, read, written) = compress(&mut self.compressor, step, &mut self.out, flush);
+        if status != TDEFLStatus::Okay || read != step.len() || written == self.out.len() {
+            return Err(Error::Corrupt(format!("the deflate compressor stopped: {status:?} after {written}")));
+        }
+        self.packed.extend_from_slice(self.out.get(..written).unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// Inflates one block made by [`Deflater`], of exactly `size` bytes.
+pub fn inflate_block(packed: &[u8], size: usize) -> Result<Vec<u8>, Error> {
+    const FLAGS: u32 = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_HAS_MORE_INPUT;
+    let mut block = vec![0; size];
+    let mut state = Box::<DecompressorOxide>::default();
+    let (status, read, written) = decompress(&mut state, packed, &mut block, 0, FLAGS);
+    // A block ends on a flush, not on the end of a deflate stream, so the decompressor asks for more. If the output
+    // filled up before the empty block of the flush was read, it says so instead.
+    let whole = match status {
+        TINFLStatus::NeedsMoreInput => read == packed.len(),
+        TINFLStatus::HasMoreOutput => true,
+        _ => false,
+    };
+    if whole && written == size {
+        Ok(block)
+    } else {
+        Err(Error::Corrupt(format!("a deflate block of {size} bytes did not unpack: {status:?} after {written}")))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits")]
+mod tests {
+    use super::*;
+    use crate::codec::BLOCK;
+
+    fn pack(bytes: &[u8]) -> Vec<u8> {
+        let mut deflater = Deflater::default();
+        for part in bytes.chunks(10_000) {
+            deflater.push(part).unwrap();
+        }
+        deflater.finish_block().unwrap()
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        (0..len)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            })
+            .collect()
+    }
+
+    #[test]
+    fn blocks_of_every_kind_come_back() {
+        let text: Vec<u8> = b"a burrow of many rooms ".iter().copied().cycle().take(BLOCK).collect();
+        for block in [vec![], vec![7], vec![0; BLOCK], noise(BLOCK), text] {
+            let packed = pack(&block);
+            assert!(packed.len() <= 252 * 1024, "{} bytes became {}", block.len(), packed.len());
+            assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+        }
+    }
+
+    /// Noise and text in turn fill the compressor's buffers at every possible moment.
+    #[test]
+    fn blocks_of_every_texture_come_back() {
+        let noise = noise(BLOCK);
+        for stride in (1..4000).step_by(37) {
+            let len = BLOCK - 17 * stride;
+            let block: Vec<u8> = (0..len)
+                .map(|n| if n / stride % 2 == 0 { noise[n] >> (stride % 8) } else { (n % stride) as u8 })
+                .collect();
+            assert!(inflate_block(&pack(&block), len).unwrap() == block, "{stride}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_size_or_a_cut_is_an_error() {
+        let packed = pack(&noise(1000));
+        assert!(inflate_block(&packed, 1001).is_err());
+        assert!(inflate_block(&packed[..500], 1000).is_err());
+    }
+
+    #[test]
+    fn blocks_do_not_refer_to_each_other() {
+        let block = noise(5000);
+        let mut deflater = Deflater::default();
+        for _ in 0..2 {
+            deflater.push(&block).unwrap();
+            let packed = deflater.finish_block().unwrap();
+            assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+        }
+    }
+}

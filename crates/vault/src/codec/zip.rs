@@ -1,0 +1,226 @@
+//! ZIP archives (PKWARE APPNOTE 6.3.10) around bytes that are packed already: headers only, so that the length of an
+//! archive is known before any of it is read, and deflated content goes in as it is stored.
+
+use burrow_model::time::instant;
+use jiff::tz::TimeZone;
+
+/// How an entry's bytes are packed (APPNOTE 4.4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// As they are.
+    Stored = 0,
+    /// As deflate.
+    Deflated = 8,
+}
+
+/// One file of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path in the archive: see [`Names`].
+    pub name: String,
+    /// How it is packed.
+    pub method: Method,
+    /// CRC-32 of what it unpacks to.
+    pub crc32: u32,
+    /// Bytes of it packed.
+    pub packed: u64,
+    /// Bytes of it unpacked.
+    pub size: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub time: u64,
+}
+
+/// What 32 bits cannot hold stands elsewhere (APPNOTE 4.3.9.2).
+const ELSEWHERE: u32 = u32::MAX;
+
+/// Names are UTF-8 (APPNOTE 4.4.4).
+const UTF8: u16 = 1 << 11;
+
+impl Entry {
+    /// What stands before the entry's bytes.
+    pub fn header(&self) -> Vec<u8> {
+        let large = self.is_large();
+        let mut bytes = b"PK\x03\x04".to_vec();
+        self.describe(&mut bytes, large);
+        bytes.extend(length(self.name.len()));
+        bytes.extend(if large { 20_u16 } else { 0 }.to_le_bytes());
+        bytes.extend(self.name.as_bytes());
+        if large {
+            bytes.extend([1, 0, 16, 0]);
+            bytes.extend(self.size.to_le_bytes());
+            bytes.extend(self.packed.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// What the directory says of an entry that begins there.
+    fn listed(&self, offset: u64) -> Vec<u8> {
+        let large = self.is_large() || offset >= u64::from(ELSEWHERE);
+        let mut bytes = b"PK\x01\x02".to_vec();
+        // Made by a Unix, for files that anybody may read.
+        bytes.extend([45, 3]);
+        self.describe(&mut bytes, large);
+        bytes.extend(length(self.name.len()));
+        bytes.extend(if large { 28_u16 } else { 0 }.to_le_bytes());
+        bytes.extend([0; 6]);
+        bytes.extend((0o100_644_u32 << 16).to_le_bytes());
+        bytes.extend(if large { ELSEWHERE } else { short(offset) }.to_le_bytes());
+        bytes.extend(self.name.as_bytes());
+        if large {
+            bytes.extend([1, 0, 24, 0]);
+            for number in [self.size, self.packed, offset] {
+                bytes.extend(number.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// The fields that both have: version needed to the sizes.
+    fn describe(&self, bytes: &mut Vec<u8>, large: bool) {
+        bytes.extend(if large { 45_u16 } else { 20 }.to_le_bytes());
+        bytes.extend(UTF8.to_le_bytes());
+        bytes.extend((self.method as u16).to_le_bytes());
+        bytes.extend(dos_time(self.time));
+        bytes.extend(self.crc32.to_le_bytes());
+        for number in [self.packed, self.size] {
+            bytes.extend(if large { ELSEWHERE } else { short(number) }.to_le_bytes());
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        self.size >= u64::from(ELSEWHERE) || self.packed >= u64::from(ELSEWHERE)
+    }
+}
+
+/// What stands after the bytes of all entries.
+pub fn directory(entries: &[Entry]) -> Vec<u8> {
+    let (mut bytes, mut offset) = (Vec::new(), 0);
+    for entry in entries {
+        bytes.extend(entry.listed(offset));
+        offset += entry.header().len() as u64 + entry.packed;
+    }
+    let (count, size) = (entries.len() as u64, bytes.len() as u64);
+    let large = offset >= u64::from(ELSEWHERE) || count >= 0xffff;
+    if large {
+        let end = offset + size;
+        bytes.extend(b"PK\x06\x06");
+        bytes.extend(44_u64.to_le_bytes());
+        bytes.extend([45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for number in [count, count, size, offset] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(b"PK\x06\x07\0\0\0\0");
+        bytes.extend(end.to_le_bytes());
+        bytes.extend(1_u32.to_le_bytes());
+    }
+    bytes.extend(b"PK\x05\x06\0\0\0\0");
+    let count = if large { u16::MAX } else { u16::try_from(count).unwrap_or(u16::MAX) };
+    bytes.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
+    bytes.extend(short(size).to_le_bytes());
+    bytes.extend(if large { ELSEWHERE } else { short(offset) }.to_le_bytes());
+    bytes.extend([0, 0]);
+    bytes
+}
+
+fn short(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(ELSEWHERE)
+}
+
+fn length(bytes: usize) -> [u8; 2] {
+    u16::try_from(bytes).unwrap_or(u16::MAX).to_le_bytes()
+}
+
+/// A time as MS-DOS had it: UTC, to two seconds, from 1980 to 2107 (APPNOTE 4.4.6); the first of these for others.
+fn dos_time(millis: u64) -> [u8; 4] {
+    let time = instant(millis).unwrap_or_default().to_zoned(TimeZone::UTC);
+    let Some(year) = u16::try_from(time.year() - 1980).ok().filter(|year| *year <= 127) else {
+        return [0, 0, 0x21, 0];
+    };
+    let part = |number: i8| u16::from(number.unsigned_abs());
+    let clock = (part(time.hour()) << 11) | (part(time.minute()) << 5) | (part(time.second()) / 2);
+    let date = (year << 9) | (part(time.month()) << 5) | part(time.day());
+    let ([a, b], [c, d]) = (clock.to_le_bytes(), date.to_le_bytes());
+    [a, b, c, d]
+}
+
+/// Gives every file a path of its own, that leads nowhere outside of where the archive is unpacked.
+#[derive(Debug, Default)]
+pub struct Names(std::collections::HashSet<String>);
+
+impl Names {
+    /// The path of the next file, which is called that: one that every system takes, in no folder.
+    pub fn path(&mut self, name: &str) -> String {
+        let name = name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_");
+        // Windows takes no notice of these.
+        let name = name.trim_start().trim_end_matches([' ', '.']);
+        let stem = name.split('.').next().unwrap_or_default().trim_end();
+        let path = if name.is_empty() {
+            "image".into()
+        } else if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(stem)) {
+            format!("_{name}")
+        } else {
+            name.to_owned()
+        };
+        // Some systems take names for the same that differ in case alone.
+        if self.0.insert(path.to_lowercase()) {
+            return path;
+        }
+        let dot = path.rfind('.').filter(|dot| *dot > 0).unwrap_or(path.len());
+        let (stem, extension) = path.split_at(dot);
+        let mut paths = (2..).map(|n| format!("{stem} ({n}){extension}"));
+        paths.find(|path| self.0.insert(path.to_lowercase())).unwrap_or(path)
+    }
+}
+
+/// Names of devices, on Windows.
+const RESERVED: [&str; 22] = [
+    "aux", "con", "nul", "prn", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
+    "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_nowhere_else_and_are_each_others_only() {
+        let mut names = Names::default();
+        let mut path = |name: &str| names.path(name);
+        assert_eq!(path("a.png"), "a.png");
+        assert_eq!(path("A.PNG"), "A (2).PNG");
+        assert_eq!(path("a.png"), "a (3).png");
+        assert_eq!(path("../../etc/passwd"), ".._.._etc_passwd");
+        assert_eq!(path("/x//y"), "_x__y");
+        assert_eq!(path("c:\\x"), "c__x");
+        assert_eq!(path(" .. "), "image");
+        assert_eq!(path("d. ."), "d");
+        assert_eq!(path("CON.png"), "_CON.png");
+        assert_eq!(path("con sole"), "con sole");
+        assert_eq!(path("a\nb?.gif"), "a_b_.gif");
+        assert_eq!(path("A"), "A");
+        assert_eq!(path("a/b.jpg"), "a_b.jpg");
+    }
+
+    #[test]
+    fn large_archives_say_so() {
+        let large = Entry {
+            name: "a".into(),
+            method: Method::Stored,
+            crc32: 0,
+            packed: 5_000_000_000,
+            size: 5_000_000_000,
+            time: 1_800_000_000_000,
+        };
+        let small = Entry { packed: 10, size: 10, ..large.clone() };
+        assert_eq!((large.header().len(), small.header().len()), (31 + 20, 31));
+        let end = directory(&[large.clone(), small.clone()]);
+        assert!(
+            end.windows(4).any(|bytes| bytes == b"PK\x06\x06") && end.windows(4).any(|bytes| bytes == b"PK\x06\x07")
+        );
+        let offset = large.header().len() as u64 + large.packed;
+        assert!(end.windows(8).any(|bytes| bytes == offset.to_le_bytes()), "the second entry's offset is there");
+        assert!(!directory(&[small]).windows(4).any(|bytes| bytes == b"PK\x06\x06"));
+        assert_eq!(dos_time(1_800_000_000_000), [0, 0x40, 0x2f, 0x5e]);
+        assert_eq!((dos_time(0), dos_time(u64::MAX)), ([0, 0, 0x21, 0], [0, 0, 0x21, 0]));
+    }
+}

@@ -1,0 +1,145 @@
+//! The middle of the pipeline, pure: pieces of any size in; hashed, counted, sniffed, cut into blocks, packed and
+//! verified chunks out. Holds one block at a time.
+
+use burrow_model::error::Error;
+use burrow_model::key::Sha256Hex;
+use burrow_model::record::Codec;
+use burrow_model::record::Manifest;
+use sha2::{Digest as _, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::codec::deflate::{Deflater, inflate_block};
+use crate::codec::{BLOCK, STEP, pays};
+use crate::ports::Clock;
+use crate::sniff::{Sniffed, describe, sniff};
+
+/// Turns a stream of bytes into chunks and, at the end, a manifest.
+#[derive(Debug)]
+pub struct Packer {
+    max_size: u64,
+    block: Vec<u8>,
+    codec: Option<Codec>,
+    deflater: Deflater,
+    sha256: Sha256,
+    crc32: crc32fast::Hasher,
+    size: u64,
+    sniffed: Option<Sniffed>,
+    chunks: Vec<(u32, u64)>,
+}
+
+impl Packer {
+    /// Takes at most `max_size` bytes (the setting `max_image_bytes`), and only an image.
+    pub fn new(max_size: u64) -> Self {
+        Self {
+            max_size,
+            block: Vec::with_capacity(BLOCK),
+            codec: None,
+            deflater: Deflater::default(),
+            sha256: Sha256::new(),
+            crc32: crc32fast::Hasher::new(),
+            size: 0,
+            sniffed: None,
+            chunks: Vec::new(),
+        }
+    }
+
+    /// Takes bytes up to the end of the current block and returns those left over.
+    pub fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+        let room = BLOCK - self.block.len();
+        let (taken, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        self.size += taken.len() as u64;
+        if self.size > self.max_size {
+            return Err(Error::Limit { limit: "max_image_bytes", allowed: self.max_size, seen: self.size });
+        }
+        self.sha256.update(taken);
+        self.crc32.update(taken);
+        self.block.extend_from_slice(taken);
+        Ok(rest)
+    }
+
+    /// Whether the current block must be packed before more is taken.
+    pub fn is_full(&self) -> bool {
+        self.block.len() == BLOCK
+    }
+
+    /// Whether there is a last, shorter block to pack.
+    pub fn has_rest(&self) -> bool {
+        !self.block.is_empty()
+    }
+
+    /// Packs the current block and empties it. Looks, at the first block, whether this is an image and which codec pays.
+    /// Lets others run every [`STEP`] bytes.
+    pub async fn pack_block(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
+        if self.sniffed.is_none() {
+            self.sniffed = Some(sniff(&self.block).ok_or_else(|| Error::NotAnImage(describe(&self.block)))?);
+        }
+        let chunk = match self.codec {
+            Some(Codec::Raw) => self.block.clone(),
+            Some(Codec::Deflate) => deflate(&mut self.deflater, &self.block, clock).await?,
+            None => self.choose(clock).await?,
+        };
+        clock.yield_now().await;
+        self.block.clear();
+        Ok(chunk)
+    }
+
+    /// Takes the current block, for somebody else to [`deflate`]; none if that is not what has to be done with it.
+    pub fn take_block(&mut self) -> Option<Vec<u8>> {
+        (self.codec == Some(Codec::Deflate)).then(|| std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)))
+    }
+
+    /// Takes note of the next chunk, in the order of the blocks; returns its number.
+    pub fn note(&mut self, chunk: &[u8]) -> u32 {
+        let number = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
+        let len = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        self.chunks.push((len, xxh3_64(chunk)));
+        number
+    }
+
+    /// Ends: what was packed, and what it is.
+    pub fn finish(self) -> Result<(Manifest, Sniffed), Error> {
+        let sniffed = self.sniffed.ok_or_else(|| Error::NotAnImage(describe(&[])))?;
+        let manifest = Manifest {
+            codec: self.codec.unwrap_or(Codec::Raw),
+            size: self.size,
+            sha256: Sha256Hex::from_digest(&self.sha256.finalize()),
+            crc32: self.crc32.finalize(),
+            chunks: self.chunks,
+        };
+        Ok((manifest, sniffed))
+    }
+
+    /// Packs the first block, and with it decides for all: raw, if its middle (past headers and metadata) or all of it
+    /// does not shrink by 2 %.
+    async fn choose(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
+        const PROBE: usize = 32 * 1024;
+        let start = self.block.len().saturating_sub(PROBE) / 2;
+        let probe = self.block.get(start..).unwrap_or_default();
+        let probe = probe.get(..PROBE).unwrap_or(probe);
+        let mut deflater = Deflater::default();
+        deflater.push(probe)?;
+        if pays(probe.len(), deflater.finish_block()?.len()) {
+            let chunk = deflate(&mut self.deflater, &self.block, clock).await?;
+            if pays(self.block.len(), chunk.len()) {
+                self.codec = Some(Codec::Deflate);
+                return Ok(chunk);
+            }
+        }
+        self.codec = Some(Codec::Raw);
+        Ok(self.block.clone())
+    }
+}
+
+/// Packs a block and unpacks it again, to see that it comes back the same. Lets others run every [`STEP`] bytes.
+pub async fn deflate(deflater: &mut Deflater, block: &[u8], clock: &impl Clock) -> Result<Vec<u8>, Error> {
+    for step in block.chunks(STEP) {
+        deflater.push(step)?;
+        clock.yield_now().await;
+    }
+    let chunk = deflater.finish_block()?;
+    if inflate_block(&chunk, block.len())? == block {
+        Ok(chunk)
+    } else {
+        Err(Error::Corrupt("a packed block did not unpack to the same bytes, so it was not stored".into()))
+    }
+}

@@ -1,0 +1,208 @@
+//! Which URLs Burrow asks for: closed by default. Every hop of a redirect is checked by the same function.
+//!
+//! A component cannot see what address a name resolves to; the host checks that when it connects (the native host
+//! always, Spin with the shipped `runtime-config.toml`).
+
+use burrow_model::error::Error;
+use burrow_model::words::words;
+use url::{Host, Url};
+
+/// The longest URL taken, in bytes.
+pub const MAX_URL_BYTES: usize = 8192;
+
+/// Which origins are asked; unless told otherwise, public web servers on their usual ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OriginPolicy {
+    /// Allows IP addresses, private names and any port: for tests and private networks.
+    pub allow_private_network: bool,
+    /// If there are any, no other host is asked.
+    pub allowed_hosts: AllowedHosts,
+}
+
+/// Hosts by name; `*.example.com` is every name below `example.com`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<String>);
+
+impl std::str::FromStr for AllowedHosts {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let host = |pattern: &str| {
+            let (below, name) = pattern.strip_prefix("*.").map_or(("", pattern), |name| ("*.", name));
+            // As the URL parser writes it: lower-case, internationalised names in ASCII, addresses in full.
+            let host = Host::parse(name).map_err(|_| ())?;
+            Ok(format!("{below}{host}"))
+        };
+        words(text, host).map(Self)
+    }
+}
+
+impl AllowedHosts {
+    fn allow(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.');
+        let allows = |pattern: &String| match pattern.strip_prefix('*') {
+            Some(below) => host.len() > below.len() && host.ends_with(below),
+            None => host == pattern,
+        };
+        self.0.is_empty() || self.0.iter().any(allows)
+    }
+}
+
+/// Reads a URL given by a user, whether or not it may be asked for.
+pub fn parse(text: &str) -> Result<Url, Error> {
+    if text.len() > MAX_URL_BYTES {
+        return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
+    }
+    Url::parse(text.trim()).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => {
+            invalid("not a URL: it begins with neither http:// nor https://".into())
+        }
+        error => invalid(format!("not a URL: {error}")),
+    })
+}
+
+fn invalid(reason: String) -> Error {
+    Error::Invalid { field: "url", reason }
+}
+
+impl OriginPolicy {
+    /// Reads a URL given by a user that is to be asked for.
+    pub fn parse(&self, text: &str) -> Result<Url, Error> {
+        let url = parse(text)?;
+        self.check(&url).map_err(invalid)?;
+        Ok(url)
+    }
+
+    /// Says why a URL is refused, if it is.
+    pub fn check(&self, url: &Url) -> Result<(), String> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("only http and https are fetched, not {}", url.scheme()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("a URL with a user name or password is not fetched".into());
+        }
+        let Some(host) = url.host() else {
+            return Err("the URL has no host".into());
+        };
+        if url.port() == Some(0) {
+            return Err("no server is on port 0".into());
+        }
+        if !self.allowed_hosts.allow(&host.to_string()) {
+            return Err(format!("{host} is not one of allowed_hosts"));
+        }
+        if self.allow_private_network {
+            return Ok(());
+        }
+        let because = "; allow_private_network would allow it";
+        if let Some(port) = url.port().filter(|port| !matches!(port, 80 | 443)) {
+            return Err(format!("only ports 80 and 443 are asked, not {port}{because}"));
+        }
+        match host {
+            Host::Ipv4(address) => Err(format!("the host is an IP address ({address}), not a name{because}")),
+            Host::Ipv6(address) => Err(format!("the host is an IP address ({address}), not a name{because}")),
+            Host::Domain(name) if is_private_name(name) => Err(format!("{name} is not a public name{because}")),
+            Host::Domain(_) => Ok(()),
+        }
+    }
+}
+
+/// Names that mean this machine, this network, or the platform (research list B4; RFC 6761, RFC 6762, RFC 8375).
+fn is_private_name(name: &str) -> bool {
+    const TOP: [&str; 12] = [
+        "alt",
+        "arpa",
+        "corp",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
+        "test",
+    ];
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    match name.rsplit_once('.') {
+        None => true,
+        Some((_, top)) => TOP.contains(&top),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOSED: OriginPolicy = OriginPolicy { allow_private_network: false, allowed_hosts: AllowedHosts(Vec::new()) };
+    const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true, allowed_hosts: AllowedHosts(Vec::new()) };
+
+    #[test]
+    fn public_web_servers_are_asked() {
+        for url in ["http://example.com/a.png", "https://example.com:443/", "http://xn--bcher-kva.example:80/?q=1#f"] {
+            assert!(CLOSED.parse(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_private_place_is_refused() {
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://0/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[fe80::1]/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://localhost/",
+            "http://LOCALHOST./",
+            "http://a.localhost/",
+            "http://printer.local/",
+            "http://metadata.google.internal/",
+            "http://self.alt/",
+            "http://burrow.spin.internal/",
+            "http://intranet/",
+            "http://example.com:22/",
+            "http://u:p@example.com/",
+            "http://u@example.com/",
+            "file:///etc/passwd",
+            "ftp://example.com/",
+            "data:image/png;base64,AA==",
+            "http:///",
+            "example.com/a.png",
+            "",
+            "http://１２７.0.0.1/",
+            "http://127。0。0。1/",
+        ] {
+            assert!(CLOSED.parse(url).is_err(), "{url}");
+        }
+        assert!(CLOSED.parse(&format!("http://example.com/{}", "a".repeat(MAX_URL_BYTES))).is_err());
+    }
+
+    #[test]
+    fn a_private_network_is_asked_only_when_told() {
+        assert!(OPEN.parse("http://127.0.0.1:8080/a.png").is_ok());
+        assert!(OPEN.parse("http://u:p@127.0.0.1/").is_err());
+        assert!(OPEN.parse("file:///etc/passwd").is_err());
+        assert!(OPEN.parse("http://127.0.0.1:0/").is_err());
+    }
+
+    #[test]
+    fn only_allowed_hosts_are_asked_if_there_are_any() {
+        let allowed_hosts = "example.com, *.Example.org bücher.example".parse().unwrap();
+        let policy = OriginPolicy { allowed_hosts, ..CLOSED };
+        for url in
+            ["http://EXAMPLE.com./a", "https://a.example.org/", "http://a.b.example.org/", "http://bücher.example/"]
+        {
+            assert!(policy.parse(url).is_ok(), "{url}");
+        }
+        for url in ["http://a.example.com/", "http://example.org/", "http://notexample.org/", "http://other.example/"] {
+            assert!(policy.parse(url).is_err(), "{url}");
+        }
+        let local = OriginPolicy { allowed_hosts: "localhost".parse().unwrap(), ..CLOSED };
+        assert!(local.parse("http://localhost/").is_err(), "a private name needs allow_private_network too");
+    }
+}

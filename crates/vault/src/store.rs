@@ -1,0 +1,133 @@
+//! The border around state: every key and every durable byte is written and read through here, and only `vault` calls
+//! it. The layout and the order of writes are in docs/storage-format.md.
+
+pub mod blob;
+mod claims;
+mod names;
+mod sharing;
+mod sources;
+mod thumbnails;
+mod trash;
+pub mod verify;
+
+pub use claims::LEASE;
+
+use burrow_model::envelope;
+use burrow_model::error::{Error, passing_over};
+use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
+use burrow_model::record::{ImageRecord, Pointer, Record};
+
+use crate::ports::Ports;
+
+/// Typed access to the key-value store.
+#[derive(Clone, Debug)]
+pub struct Store<P> {
+    ports: P,
+}
+
+impl<P: Ports> Store<P> {
+    /// Opens the store behind the ports.
+    pub fn new(ports: P) -> Self {
+        Self { ports }
+    }
+
+    async fn load<R: Record>(&self, key: &Key) -> Result<Option<R>, Error> {
+        match self.ports.get(key).await? {
+            Some(value) => envelope::decode(key, &value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn save<R: Record>(&self, key: &Key, record: &R) -> Result<(), Error> {
+        Ok(self.ports.set(key, envelope::encode(key, record)?).await?)
+    }
+
+    /// Returns an image's record.
+    pub async fn image(&self, id: ImageId) -> Result<Option<ImageRecord>, Error> {
+        self.load(&Key::image(id)).await
+    }
+
+    /// Writes an image's record; durable when it returns.
+    pub async fn save_image(&self, record: &ImageRecord) -> Result<(), Error> {
+        self.save(&Key::image(record.id), record).await
+    }
+
+    /// Deletes an image's record.
+    pub async fn delete_image(&self, id: ImageId) -> Result<(), Error> {
+        Ok(self.ports.delete(&Key::image(id)).await?)
+    }
+
+    /// Takes the next number of the feed.
+    pub async fn next_seq(&self) -> Result<u64, Error> {
+        self.add(Vaultwide::Feed, 1).await
+    }
+
+    /// Writes the record of a new image and lists it in the feed; both durable when it returns.
+    pub async fn list_image(&self, record: &ImageRecord) -> Result<(), Error> {
+        let (key, entry) = (Key::feed(record.seq), Pointer::Image(record.id));
+        // The entry first: whoever finds the record is told of it, and then it must be listed. An entry that leads
+        // nowhere is passed over.
+        self.save(&key, &entry).await?;
+        self.save_image(record).await
+    }
+
+    /// Takes an image out of the feed.
+    pub async fn leave_feed(&self, seq: u64) -> Result<(), Error> {
+        Ok(self.ports.delete(&Key::feed(seq)).await?)
+    }
+
+    /// Takes an image out of the feed, its name and its source, and deletes its record. Twice does no harm.
+    pub async fn take_out(&self, record: &ImageRecord) -> Result<(), Error> {
+        self.leave_feed(record.seq).await?;
+        self.leave_name(record).await?;
+        self.forget_source(record).await?;
+        self.delete_image(record.id).await
+    }
+
+    /// Returns the image that was accepted as number `seq`, if it is still listed.
+    pub async fn feed(&self, seq: u64) -> Result<Option<ImageRecord>, Error> {
+        match self.load(&Key::feed(seq)).await? {
+            // An image that was tried again is listed under its new number.
+            Some(Pointer::Image(id)) => Ok(self.image(id).await?.filter(|image| image.seq == seq)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns a blob that holds this content, if one was remembered.
+    pub async fn blob_of(&self, sha256: &Sha256Hex) -> Result<Option<BlobId>, Error> {
+        match passing_over(self.load(&Key::digest(sha256)).await)? {
+            Some(Pointer::Blob(blob)) => Ok(Some(blob)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Remembers the blob that holds this content.
+    pub async fn remember_blob(&self, sha256: &Sha256Hex, blob: BlobId) -> Result<(), Error> {
+        self.save(&Key::digest(sha256), &Pointer::Blob(blob)).await
+    }
+
+    /// Adds to a counter and returns it. A sum below 0 is drift after a crash and reads as 0.
+    pub async fn add(&self, counter: Vaultwide, delta: i64) -> Result<u64, Error> {
+        let sum = self.ports.increment(&Key::vaultwide(counter), delta).await?;
+        Ok(u64::try_from(sum).unwrap_or(0))
+    }
+
+    /// Reads a counter.
+    pub async fn count(&self, counter: Vaultwide) -> Result<u64, Error> {
+        // Adding 0 is the one way to read a counter that every provider agrees on.
+        self.add(counter, 0).await
+    }
+
+    /// Reads a mark. A damaged one is none: whoever goes by it begins at the beginning.
+    pub async fn mark(&self, mark: Vaultwide) -> Result<Option<u64>, Error> {
+        match passing_over(self.load(&Key::vaultwide(mark)).await)? {
+            Some(Pointer::Number(number)) => Ok(Some(number)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sets a mark.
+    pub async fn set_mark(&self, mark: Vaultwide, number: u64) -> Result<(), Error> {
+        self.save(&Key::vaultwide(mark), &Pointer::Number(number)).await
+    }
+}

@@ -1,0 +1,48 @@
+//! Small pictures of blobs, and what is known of them. They are made from the blob alone, so they may be lost, written twice
+//! or made anew at any time.
+
+use burrow_model::envelope;
+use burrow_model::error::{Error, passing_over};
+use burrow_model::key::{BlobId, Key};
+use burrow_model::record::{Picture, Preview};
+
+use super::Store;
+use crate::ports::Ports;
+use crate::thumbnail::{Thumbnail, WIDTHS};
+
+impl<P: Ports> Store<P> {
+    /// Returns what is known of a blob's small pictures; what is damaged is not known.
+    pub async fn preview(&self, blob: BlobId) -> Result<Option<Preview>, Error> {
+        passing_over(self.load(&Key::preview(blob)).await)
+    }
+
+    /// Notes what is known of a blob's small pictures.
+    pub async fn save_preview(&self, blob: BlobId, preview: &Preview) -> Result<(), Error> {
+        self.save(&Key::preview(blob), preview).await
+    }
+
+    /// Returns a small picture and its bytes; a damaged one is none.
+    pub async fn thumbnail(&self, blob: BlobId, width: u32) -> Result<Option<(Picture, Vec<u8>)>, Error> {
+        let key = Key::thumbnail(blob, width);
+        match self.ports.get(&key).await? {
+            Some(value) => passing_over(envelope::decode_with(&key, &value).map(Some)),
+            None => Ok(None),
+        }
+    }
+
+    /// Stores a small picture.
+    pub async fn save_thumbnail(&self, blob: BlobId, width: u32, drawn: &Thumbnail) -> Result<(), Error> {
+        let key = Key::thumbnail(blob, width);
+        let picture = Picture { media_type: drawn.media_type.into(), size: (drawn.width, drawn.height) };
+        let value = envelope::encode_with(&key, &picture, &drawn.bytes)?;
+        Ok(self.ports.set(&key, value).await?)
+    }
+
+    /// Deletes all that was made from a blob.
+    pub(super) async fn delete_thumbnails(&self, blob: BlobId) -> Result<(), Error> {
+        for width in WIDTHS {
+            self.ports.delete(&Key::thumbnail(blob, width)).await?;
+        }
+        Ok(self.ports.delete(&Key::preview(blob)).await?)
+    }
+}

@@ -1,0 +1,252 @@
+//! Blobs: whether images have all of what they refer to, and whether somebody refers to all there is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burrow_model::envelope::decode_with;
+use burrow_model::error::{Error, passing_over};
+use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex};
+use burrow_model::record::{Manifest, Picture, Pointer, Preview, Rubbish};
+
+use super::super::Store;
+use super::claims::Trashed;
+use super::found::Found;
+use super::survey::{BlobKeys, Survey};
+use super::{Discovery, FaultKind, Verifier};
+use crate::ports::Ports;
+use crate::thumbnail::WIDTHS;
+
+/// Manifests that are in memory at once.
+const WINDOW: usize = 128;
+
+/// More chunks than this are not missing among those of one blob.
+const ODD: u32 = 100_000;
+
+/// What blobs there are.
+#[derive(Debug, Default)]
+pub(super) struct Blobs {
+    /// Those in use that are whole, by what they hold.
+    pub(super) by_digest: HashMap<Sha256Hex, BlobId>,
+    /// Packed bytes of those in use, and of those that nobody uses but that are not in the trash either.
+    pub(super) used_bytes: u64,
+    pub(super) orphan_bytes: u64,
+    /// Whether some manifest of an image cannot be read, so that its bytes are not known.
+    pub(super) damaged: bool,
+}
+
+/// One blob.
+struct OneBlob<'a> {
+    id: BlobId,
+    keys: BlobKeys,
+    /// Whether something was drawn from it.
+    is_drawn: bool,
+    /// The images that use it.
+    images: &'a [(BlobId, ImageId)],
+    manifest: Result<Option<Manifest>, Error>,
+}
+
+impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
+    /// Looks at all blobs that have keys or images.
+    pub(super) async fn blobs(&mut self, survey: &Survey, found: &Found, trash: &Trashed) -> Result<Blobs, Error> {
+        let mut all = survey.blobs.clone();
+        for &(blob, _) in &found.uses {
+            all.entry(blob).or_default();
+        }
+        let ids: Vec<BlobId> = all.keys().copied().collect();
+        let mut blobs = Blobs::default();
+        for window in ids.chunks(WINDOW) {
+            for (id, manifest) in self.load_all::<_, Manifest>(window, |&id| Key::manifest(id)).await? {
+                let (first, keys) = (found.uses.partition_point(|(blob, _)| *blob < id), all.get(&id));
+                let images = found.uses.get(first..).unwrap_or_default();
+                let images = images.chunk_by(|(a, _), (b, _)| a == b).next().unwrap_or_default();
+                let images = if images.first().is_some_and(|(blob, _)| *blob == id) { images } else { &[] };
+                let is_drawn = survey.drawn.binary_search(&id).is_ok();
+                let one = OneBlob { id, keys: keys.copied().unwrap_or_default(), is_drawn, images, manifest };
+                if one.images.is_empty() {
+                    self.unused(one, trash, &mut blobs).await?;
+                } else {
+                    self.used(one, trash, &mut blobs).await?;
+                }
+            }
+        }
+        Ok(blobs)
+    }
+
+    /// A blob that images use: it must be whole, and nobody may think that it is not used.
+    async fn used(&mut self, one: OneBlob<'_>, trash: &Trashed, blobs: &mut Blobs) -> Result<(), Error> {
+        let (store, OneBlob { id, keys, is_drawn, images, manifest }) = (self.store, one);
+        self.verified.contents += 1;
+        match manifest {
+            Ok(Some(manifest)) => {
+                blobs.used_bytes += manifest.stored_size();
+                let count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
+                if let Some(missing) = self.missing_chunk(id, keys, count).await? {
+                    self.damaged(images, &missing, "it is missing").await?;
+                } else {
+                    blobs.by_digest.insert(manifest.sha256, id);
+                    (self.out)(Discovery::Content(images.iter().map(|(_, image)| *image).collect())).await;
+                }
+            }
+            Ok(None) => {
+                blobs.damaged = true;
+                self.damaged(images, &Key::manifest(id), "it is missing").await?;
+            }
+            Err(error) => {
+                blobs.damaged = true;
+                self.damaged(images, &Key::manifest(id), &error.to_string()).await?;
+            }
+        }
+        if let Some(&seq) = trash.blobs.get(&id) {
+            let how = async { Ok(store.ports.delete(&Key::trash(seq)).await?) };
+            let detail = format!("blob {id} is in the trash, and {} use it", images.len());
+            self.mend(FaultKind::Condemned, &Key::trash(seq), None, detail, how).await?;
+        }
+        if is_drawn {
+            self.pictures(id).await?;
+        }
+        self.sharing(id, keys, images.len()).await
+    }
+
+    /// What was drawn from a blob can be drawn again, if it is damaged.
+    async fn pictures(&mut self, id: BlobId) -> Result<(), Error> {
+        let store = self.store;
+        if let Err(error) = store.load::<Preview>(&Key::preview(id)).await {
+            self.forget(&Key::preview(id), error).await?;
+        }
+        for key in WIDTHS.map(|width| Key::thumbnail(id, width)) {
+            if let Some(value) = store.ports.get(&key).await?
+                && let Err(error) = decode_with::<Picture>(&key, &value)
+            {
+                self.forget(&key, error).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The counter is 0 for the first image, and sharing has not ended.
+    async fn sharing(&mut self, id: BlobId, keys: BlobKeys, images: usize) -> Result<(), Error> {
+        let (store, key) = (self.store, Key::sharers(id));
+        if !self.is_alone() {
+            return Ok(());
+        }
+        let right = i64::try_from(images).unwrap_or(i64::MAX) - 1;
+        let count = if keys.sharers { self.counter(&key).await? } else { 0 };
+        // What cannot be read may be another sharer.
+        if count < right || (count > right && !self.blind) {
+            let detail = format!("it is {count}, and should be {right}");
+            let how = async { Ok(store.ports.increment(&key, right.saturating_sub(count)).await.map(drop)?) };
+            self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
+        }
+        let key = Key::sharing_ended(id);
+        if keys.ended && self.counter(&key).await? != 0 {
+            let detail = format!("sharing of blob {id} has ended, and {images} use it");
+            let how = async { Ok(store.ports.delete(&key).await?) };
+            self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
+        }
+        Ok(())
+    }
+
+    /// A blob that nobody uses: in the trash, or somebody's work under way, or left by a crash.
+    async fn unused(&mut self, one: OneBlob<'_>, trash: &Trashed, blobs: &mut Blobs) -> Result<(), Error> {
+        let (store, OneBlob { id, keys, manifest, .. }) = (self.store, one);
+        if trash.blobs.contains_key(&id) {
+            return Ok(());
+        }
+        let manifest = manifest.ok().flatten();
+        blobs.orphan_bytes += manifest.as_ref().map_or(0, Manifest::stored_size);
+        if !self.is_alone() {
+            return Ok(());
+        }
+        let (key, detail) = (Key::manifest(id), format!("no image uses blob {id}, of {} chunks", keys.chunks));
+        // A number far beyond the count is nobody's; deleting up to it would not end.
+        let is_odd = keys.end.saturating_sub(keys.chunks) > ODD;
+        if self.blind || is_odd {
+            let detail = detail + "; it is kept, for what cannot be read may";
+            self.tell(FaultKind::Orphan, key.as_str(), None, detail, false).await;
+            return Ok(());
+        }
+        let how = async {
+            match manifest {
+                Some(manifest) => store.discard_orphan(id, &manifest).await,
+                // Nobody can read chunks without a manifest.
+                None => store.delete_remains(id, keys.end).await,
+            }
+        };
+        self.mend(FaultKind::Orphan, &key, None, detail, how).await
+    }
+
+    /// The first chunk that is not there.
+    async fn missing_chunk(&self, id: BlobId, keys: BlobKeys, count: u32) -> Result<Option<Key>, Error> {
+        if keys.chunks == count && keys.end == count {
+            return Ok(None);
+        }
+        for key in (0..count).map(|n| Key::chunk(id, n)) {
+            if self.store.ports.get(&key).await?.is_none() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn damaged(&mut self, images: &[(BlobId, ImageId)], key: &Key, detail: &str) -> Result<(), Error> {
+        for &(_, image) in images {
+            // It may have been removed so long ago that its content is gone, too.
+            if passing_over(self.store.image(image).await)?.is_some() {
+                self.tell(FaultKind::DamagedContent, key.as_str(), Some(image), detail.to_owned(), false).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every digest leads to a blob that holds it and is in use, and every such blob is led to.
+    pub(super) async fn digests(&mut self, survey: &Survey, blobs: &Blobs) -> Result<(), Error> {
+        let store = self.store;
+        let mut missing: BTreeMap<&str, (&Sha256Hex, BlobId)> =
+            blobs.by_digest.iter().map(|(sha256, &blob)| (sha256.as_str(), (sha256, blob))).collect();
+        for (sha256, entry) in self.load_all::<_, Pointer>(&survey.digests, Key::digest).await? {
+            let key = Key::digest(&sha256);
+            match entry {
+                Ok(Some(Pointer::Blob(blob))) if store.holds(blob, &sha256).await? => {
+                    // One that leads to an orphan went with it, if it was mended.
+                    missing.remove(sha256.as_str());
+                }
+                Ok(None) => {}
+                Ok(Some(pointer)) => {
+                    let detail = format!("it leads to no blob of this content: {pointer:?}");
+                    let how = async { Ok(store.ports.delete(&key).await?) };
+                    self.mend(FaultKind::Stale, &key, None, detail, how).await?;
+                }
+                Err(error) => self.forget(&key, error).await?,
+            }
+        }
+        for (sha256, blob) in missing.into_values() {
+            let detail = format!("the content of blob {blob} would be stored again");
+            let how = store.remember_blob(sha256, blob);
+            self.mend(FaultKind::Unlisted, &Key::digest(sha256), None, detail, how).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<P: Ports> Store<P> {
+    async fn holds(&self, blob: BlobId, sha256: &Sha256Hex) -> Result<bool, Error> {
+        Ok(passing_over(self.manifest(blob).await)?.is_some_and(|manifest| manifest.sha256 == *sha256))
+    }
+
+    /// Puts a blob into the trash that nobody uses, so that nobody comes to share it. Its bytes are counted out when all
+    /// are counted anew.
+    async fn discard_orphan(&self, blob: BlobId, manifest: &Manifest) -> Result<(), Error> {
+        self.ports.increment(&Key::sharing_ended(blob), 1).await?;
+        if self.blob_of(&manifest.sha256).await? == Some(blob) {
+            self.ports.delete(&Key::digest(&manifest.sha256)).await?;
+        }
+        self.discard(Rubbish::Blob(blob)).await
+    }
+
+    /// Deletes what is left of a blob that has no manifest to be read.
+    async fn delete_remains(&self, blob: BlobId, end: u32) -> Result<(), Error> {
+        self.delete_chunks(blob, end).await?;
+        self.delete_thumbnails(blob).await?;
+        self.delete_manifest(blob).await?;
+        self.forget_sharing(blob).await
+    }
+}

@@ -1,0 +1,100 @@
+//! Trash and claims: what is to be deleted some day, and whether all that should be is.
+
+use std::collections::{HashMap, HashSet};
+
+use burrow_model::error::Error;
+use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
+use burrow_model::record::{Answered, Rubbish, Trash};
+
+use super::survey::Survey;
+use super::{Discovery, FaultKind, Verifier};
+use crate::ports::Ports;
+
+/// What is in the trash.
+#[derive(Debug, Default)]
+pub(super) struct Trashed {
+    /// Blobs, with the numbers of their entries.
+    pub(super) blobs: HashMap<BlobId, u64>,
+    removals: HashSet<ImageId>,
+    takeovers: HashSet<(ImageId, u64, u64)>,
+    answers: HashSet<(Sha256Hex, u64)>,
+}
+
+impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
+    /// Reads the trash. What a damaged entry was for is found as an orphan.
+    pub(super) async fn trash(&mut self, survey: &Survey) -> Result<Trashed, Error> {
+        let (store, mut trashed) = (self.store, Trashed::default());
+        for (seq, entry) in self.load_all::<_, Trash>(&survey.trash, |&seq| Key::trash(seq)).await? {
+            match entry {
+                Ok(None) => {}
+                Ok(Some(Trash { what, .. })) => match what {
+                    Rubbish::Blob(blob) => drop(trashed.blobs.insert(blob, seq)),
+                    Rubbish::Removal(id) => drop(trashed.removals.insert(id)),
+                    Rubbish::Takeover(id, updated, window) => drop(trashed.takeovers.insert((id, updated, window))),
+                    Rubbish::Answer(key, window) => drop(trashed.answers.insert((key, window))),
+                },
+                Err(error) => self.forget(&Key::trash(seq), error).await?,
+            }
+        }
+        let highest = survey.trash.last().copied().unwrap_or(0);
+        self.reaches(&Key::vaultwide(Vaultwide::Trash), true, highest).await?;
+        // The sweep begins after the mark.
+        let (key, lowest) = (Key::vaultwide(Vaultwide::Emptied), survey.trash.first());
+        if let (Some(emptied), Some(&lowest)) = (store.mark(Vaultwide::Emptied).await?, lowest)
+            && lowest <= emptied
+            && self.is_alone()
+        {
+            let detail = format!("it is {emptied}, and number {lowest} is not gone");
+            let how = store.set_mark(Vaultwide::Emptied, lowest.saturating_sub(1));
+            self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
+        }
+        Ok(trashed)
+    }
+
+    /// Puts claims into the trash that should be there.
+    pub(super) async fn claims(&mut self, survey: &Survey, trashed: &Trashed) -> Result<(), Error> {
+        if !self.is_alone() {
+            // Each is younger than its entry in the trash, for a moment.
+            return Ok(());
+        }
+        let detail = || "nobody would delete this claim".to_owned();
+        let store = self.store;
+        for &id in survey.removals.iter().filter(|id| !trashed.removals.contains(id)) {
+            // Some stores keep a counter that was only looked at.
+            let looked_at = !store.is_removed(id).await? && survey.has(id);
+            if !looked_at {
+                let how = store.discard(Rubbish::Removal(id));
+                self.mend(FaultKind::Orphan, &Key::removal(id), None, detail(), how).await?;
+            }
+        }
+        for &(id, updated, window) in &survey.takeovers {
+            // A claim is for the window after, too.
+            let windows = [window.saturating_sub(1), window];
+            if windows.iter().all(|&window| !trashed.takeovers.contains(&(id, updated, window))) {
+                let how = store.discard(Rubbish::Takeover(id, updated, window));
+                self.mend(FaultKind::Orphan, &Key::takeover(id, updated, window), None, detail(), how).await?;
+            }
+        }
+        for (key, window) in &survey.answering {
+            let windows = [window.saturating_sub(1), *window, window + 1];
+            if windows.iter().all(|&window| !trashed.answers.contains(&(key.clone(), window))) {
+                let how = store.discard(Rubbish::Answer(key.clone(), *window));
+                self.mend(FaultKind::Orphan, &Key::answering(key, *window), None, detail(), how).await?;
+            }
+        }
+        let trashed: HashSet<&Sha256Hex> = trashed.answers.iter().map(|(key, _)| key).collect();
+        let claimed: HashSet<&Sha256Hex> = survey.answering.iter().map(|(key, _)| key).collect();
+        for (key, answered) in self.load_all::<_, Answered>(&survey.answered, Key::answered).await? {
+            match answered {
+                Ok(Some(_)) if !trashed.contains(&key) && !claimed.contains(&key) => {
+                    let how = store.discard(Rubbish::Answer(key.clone(), 0));
+                    self.mend(FaultKind::Orphan, &Key::answered(&key), None, detail(), how).await?;
+                }
+                Ok(_) => {}
+                // A request that is sent again is then done again.
+                Err(error) => self.forget(&Key::answered(&key), error).await?,
+            }
+        }
+        Ok(())
+    }
+}

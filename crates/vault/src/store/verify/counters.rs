@@ -1,0 +1,40 @@
+//! The counts of `/stats`, counted anew.
+
+use burrow_model::error::Error;
+use burrow_model::key::{Key, Vaultwide};
+
+use super::blobs::Blobs;
+use super::found::Found;
+use super::{Discovery, FaultKind, Verifier};
+use crate::ports::Ports;
+
+const COUNTERS: [Vaultwide; 5] =
+    [Vaultwide::Ready, Vaultwide::Pending, Vaultwide::Failed, Vaultwide::OriginalBytes, Vaultwide::StoredBytes];
+
+impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
+    /// Compares the counters with what was found.
+    pub(super) async fn counters(&mut self, found: &Found, blobs: &Blobs) -> Result<(), Error> {
+        let store = self.store;
+        // What is half removed may be counted still; and what cannot be read, who knows.
+        if self.blind || (found.half_removed && !self.plan.repair) {
+            return Ok(());
+        }
+        let right = [found.ready, found.pending, found.failed, found.original_bytes, blobs.used_bytes];
+        for (counter, right) in COUNTERS.into_iter().zip(right) {
+            let key = Key::vaultwide(counter);
+            let count = self.counter(&key).await?;
+            let right = i64::try_from(right).unwrap_or(i64::MAX);
+            let stored = counter == Vaultwide::StoredBytes;
+            // Orphans are counted until they are in the trash.
+            let orphans = i64::try_from(blobs.orphan_bytes).unwrap_or(i64::MAX);
+            let with_orphans = stored && !self.plan.repair && count == right.saturating_add(orphans);
+            if count == right || with_orphans || (stored && blobs.damaged) {
+                continue;
+            }
+            let detail = format!("it is {count}, and should be {right}");
+            let how = async { Ok(store.ports.increment(&key, right.saturating_sub(count)).await.map(drop)?) };
+            self.mend(FaultKind::WrongCount, &key, None, detail, how).await?;
+        }
+        Ok(())
+    }
+}

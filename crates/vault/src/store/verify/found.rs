@@ -1,0 +1,28 @@
+//! What verifying has learnt from the images, for all that is compared with them.
+
+use std::collections::HashSet;
+
+use burrow_model::key::{BlobId, ImageId};
+
+/// What the images say.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Which image uses which blob, sorted.
+    pub(super) uses: Vec<(BlobId, ImageId)>,
+    /// Images that the feed does not lead to, with their numbers.
+    pub(super) unlisted: Vec<(ImageId, u64)>,
+    /// Ready images that their names do not lead to.
+    pub(super) unnamed: Vec<ImageId>,
+    /// Images whose records cannot be read.
+    pub(super) damaged: HashSet<ImageId>,
+    /// The highest number of the feed that an image has.
+    pub(super) highest: u64,
+    /// The lowest number of an unfinished job.
+    pub(super) unfinished: Option<u64>,
+    pub(super) ready: u64,
+    pub(super) pending: u64,
+    pub(super) failed: u64,
+    pub(super) original_bytes: u64,
+    /// Whether some image is half removed: whether it is counted still, nobody knows.
+    pub(super) half_removed: bool,
+}

@@ -1,0 +1,121 @@
+//! Images: the truth that everything else is compared with.
+
+use burrow_model::error::{Error, passing_over};
+use burrow_model::key::{ImageId, Key, Sha256Hex};
+use burrow_model::record::{ImageRecord, Pointer, State};
+
+use super::super::Store;
+use super::super::names::KEPT;
+use super::found::Found;
+use super::indexes::Indexes;
+use super::survey::Survey;
+use super::{Discovery, FaultKind, Verifier};
+use crate::ports::Ports;
+
+/// Records that are in memory at once.
+const WINDOW: usize = 1024;
+
+impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
+    /// Reads all images, and takes out of the indexes what is right.
+    pub(super) async fn images(&mut self, survey: &Survey, indexes: &mut Indexes) -> Result<Found, Error> {
+        let mut found = Found::default();
+        for window in survey.images.chunks(WINDOW) {
+            for (id, record) in self.load_all::<_, ImageRecord>(window, |&id| Key::image(id)).await? {
+                match record {
+                    Ok(Some(record)) => self.image(survey, &record, indexes, &mut found).await?,
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.blind = true;
+                        self.verified.images += 1;
+                        found.damaged.insert(id);
+                        let key = Key::image(id);
+                        let kind = match error {
+                            Error::Newer(_) => FaultKind::Newer,
+                            _ => FaultKind::DamagedRecord,
+                        };
+                        self.tell(kind, key.as_str(), Some(id), error.to_string(), false).await;
+                    }
+                }
+            }
+        }
+        found.uses.sort_unstable();
+        Ok(found)
+    }
+
+    async fn image(
+        &mut self,
+        survey: &Survey,
+        record: &ImageRecord,
+        indexes: &mut Indexes,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        let (store, id) = (self.store, record.id);
+        let is_claimed = self.is_alone() && survey.removals.binary_search(&id).is_ok();
+        if is_claimed && store.is_removed(id).await? {
+            found.half_removed = true;
+            let detail = "its removal was begun and not ended".into();
+            // Its blob, which nobody refers to then, and the counters are come to later.
+            let how = store.take_out(record);
+            return self.mend(FaultKind::HalfRemoved, &Key::image(id), Some(id), detail, how).await;
+        }
+        self.verified.images += 1;
+        found.highest = found.highest.max(record.seq);
+        match indexes.feed.get(&record.seq) {
+            Some(&listed) if listed == id => {
+                indexes.feed.remove(&record.seq);
+            }
+            // It may have been tried again, or made, since the keys were read.
+            _ if store.is_listed(id).await? => {}
+            _ => found.unlisted.push((id, record.seq)),
+        }
+        if let Some(source) = &record.source {
+            let url = Sha256Hex::of(source.as_bytes());
+            if indexes.sources.get(&url) == Some(&id) {
+                indexes.sources.remove(&url);
+            }
+        }
+        let name = Sha256Hex::of(record.name.as_bytes());
+        let many = indexes.names.counts.get(&name).is_some_and(|&count| count >= KEPT);
+        let is_entered = indexes.names.entries.remove(&(name, id)).is_some();
+        match &record.state {
+            State::Ready(content) => {
+                found.ready += 1;
+                found.original_bytes += content.size;
+                found.uses.push((content.blob, id));
+                // A name need not lead to more than so many.
+                if !is_entered && !many && store.name_entries(record).await?.is_empty() {
+                    found.unnamed.push(id);
+                }
+            }
+            State::Pending { .. } | State::Storing { .. } => {
+                found.pending += 1;
+                found.unfinished = Some(found.unfinished.map_or(record.seq, |lowest| lowest.min(record.seq)));
+            }
+            State::Failed { .. } => found.failed += 1,
+        }
+        Ok(())
+    }
+}
+
+impl<P: Ports> Store<P> {
+    /// Whether the feed leads to the image, or there is no such image any more, or is about to be none.
+    async fn is_listed(&self, id: ImageId) -> Result<bool, Error> {
+        let Some(record) = self.image(id).await? else { return Ok(true) };
+        let is_listed = passing_over(self.feed(record.seq).await)?.is_some_and(|listed| listed.id == id);
+        Ok(is_listed || self.is_removed(id).await?)
+    }
+
+    /// Lists an image under its number, or under a new one if that is another image's.
+    pub(super) async fn list_again(&self, id: ImageId) -> Result<(), Error> {
+        let Some(mut record) = self.image(id).await? else { return Ok(()) };
+        let key = Key::feed(record.seq);
+        match self.load(&key).await? {
+            None => self.save(&key, &Pointer::Image(id)).await,
+            Some(Pointer::Image(other)) if other == id => Ok(()),
+            Some(_) => {
+                record.seq = self.next_seq().await?;
+                self.list_image(&record).await
+            }
+        }
+    }
+}

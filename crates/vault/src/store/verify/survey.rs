@@ -1,0 +1,119 @@
+//! All keys, sorted by what they are of.
+
+use std::collections::BTreeMap;
+
+use burrow_model::error::Error;
+use burrow_model::key::{BlobId, ImageId, Kind, Sha256Hex};
+
+use super::super::Store;
+use crate::ports::Ports;
+
+/// What keys there are.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) keys: u64,
+    pub(super) images: Vec<ImageId>,
+    pub(super) feed: Vec<u64>,
+    /// Names that have a counter.
+    pub(super) names: Vec<Sha256Hex>,
+    /// Entries of names.
+    pub(super) namesakes: Vec<(Sha256Hex, u64)>,
+    /// URLs that lead to images.
+    pub(super) sources: Vec<Sha256Hex>,
+    pub(super) blobs: BTreeMap<BlobId, BlobKeys>,
+    /// Blobs of which something was drawn.
+    pub(super) drawn: Vec<BlobId>,
+    pub(super) digests: Vec<Sha256Hex>,
+    pub(super) trash: Vec<u64>,
+    /// Claims on removals, and on undoing.
+    pub(super) removals: Vec<ImageId>,
+    pub(super) takeovers: Vec<(ImageId, u64, u64)>,
+    pub(super) answered: Vec<Sha256Hex>,
+    pub(super) answering: Vec<(Sha256Hex, u64)>,
+    pub(super) unknown: Vec<String>,
+}
+
+/// The keys of one blob.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct BlobKeys {
+    pub(super) manifest: bool,
+    /// How many chunks there are, and the number after the highest.
+    pub(super) chunks: u32,
+    pub(super) end: u32,
+    /// Whether it has counters.
+    pub(super) sharers: bool,
+    pub(super) ended: bool,
+}
+
+impl<P: Ports> Store<P> {
+    pub(super) async fn survey(&self) -> Result<Survey, Error> {
+        let mut survey = Survey::default();
+        self.ports.keys(|key| survey.note(key)).await?;
+        tidy(&mut survey.images);
+        tidy(&mut survey.feed);
+        tidy(&mut survey.names);
+        tidy(&mut survey.namesakes);
+        tidy(&mut survey.sources);
+        tidy(&mut survey.drawn);
+        tidy(&mut survey.digests);
+        tidy(&mut survey.trash);
+        tidy(&mut survey.removals);
+        tidy(&mut survey.takeovers);
+        tidy(&mut survey.answered);
+        tidy(&mut survey.answering);
+        tidy(&mut survey.unknown);
+        Ok(survey)
+    }
+}
+
+/// Sorts a list; some stores give a key twice.
+fn tidy<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+impl Survey {
+    /// Whether there is a record of this image.
+    pub(super) fn has(&self, id: ImageId) -> bool {
+        self.images.binary_search(&id).is_ok()
+    }
+
+    fn note(&mut self, key: &str) {
+        if !key.starts_with("b1:") {
+            // Another program's: a store may be shared.
+            return;
+        }
+        self.keys += 1;
+        let Some(kind) = Kind::of(key) else { return self.unknown.push(key.to_owned()) };
+        match kind {
+            Kind::Image(id) => self.images.push(id),
+            Kind::Manifest(blob) => self.blob(blob).manifest = true,
+            Kind::Chunk(blob, n) => {
+                let keys = self.blob(blob);
+                keys.chunks += 1;
+                keys.end = keys.end.max(n.saturating_add(1));
+            }
+            Kind::Sharers(blob) => self.blob(blob).sharers = true,
+            Kind::SharingEnded(blob) => self.blob(blob).ended = true,
+            Kind::Preview(blob) | Kind::Thumbnail(blob, _) => {
+                self.blob(blob);
+                self.drawn.push(blob);
+            }
+            Kind::Digest(sha256) => self.digests.push(sha256),
+            Kind::Name(name) => self.names.push(name),
+            Kind::Namesake(name, n) => self.namesakes.push((name, n)),
+            Kind::Feed(seq) => self.feed.push(seq),
+            Kind::Source(url) => self.sources.push(url),
+            Kind::Takeover(id, updated, window) => self.takeovers.push((id, updated, window)),
+            Kind::Answered(key) => self.answered.push(key),
+            Kind::Answering(key, window) => self.answering.push((key, window)),
+            Kind::Removal(id) | Kind::BlobLeft(id) => self.removals.push(id),
+            Kind::Trash(seq) => self.trash.push(seq),
+            Kind::Vaultwide => {}
+        }
+    }
+
+    fn blob(&mut self, blob: BlobId) -> &mut BlobKeys {
+        self.blobs.entry(blob).or_default()
+    }
+}

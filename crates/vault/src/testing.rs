@@ -1,0 +1,222 @@
+//! A world for unit tests: a store in memory, a clock that passes when everybody waits, origins by script.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use burrow_model::error::FetchError;
+use burrow_model::error::{Error, KvError};
+use burrow_model::key::{ImageId, Key};
+use futures::task::{ArcWake, waker};
+
+use crate::codec::gzip::Pack;
+use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers, Kv, Random};
+use crate::vault::{Vault, VaultSettings};
+
+/// When tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
+pub const BEGINNING: u64 = 1_800_000_000_000;
+
+/// One answer of an origin: status, `Retry-After`, body.
+pub type Answer = (u16, Option<&'static str>, &'static [u8]);
+
+/// A GIF of one pixel.
+pub const IMAGE: Answer = (200, None, b"GIF89a\x01\0\x01\0\0\0\0;");
+
+/// The world; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct World(Rc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
+    passed: Cell<u64>,
+    sleeping: RefCell<Vec<(u64, Waker)>>,
+    drawn: Cell<u8>,
+    /// What origins answer next, each in turn; then images.
+    answers: RefCell<VecDeque<Answer>>,
+    /// When they were asked.
+    asked: RefCell<Vec<u64>>,
+    /// Blocks that others were asked to pack.
+    helped: Cell<u64>,
+    /// What comes of it when others are asked to draw.
+    draws_elsewhere: Cell<Option<Elsewhere>>,
+}
+
+impl World {
+    /// A vault in it.
+    pub fn vault(&self) -> Vault<Self> {
+        Vault::new(self.clone(), VaultSettings::default())
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, milliseconds: u64) {
+        self.0.passed.set(self.0.passed.get() + milliseconds);
+    }
+
+    /// Lets origins answer so next.
+    pub fn answers(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.0.answers.borrow_mut().extend(answers);
+    }
+
+    /// When origins were asked, in milliseconds since the beginning.
+    pub fn asked(&self) -> Vec<u64> {
+        self.0.asked.borrow().clone()
+    }
+
+    /// How many blocks others were asked to pack.
+    pub fn helped(&self) -> u64 {
+        self.0.helped.get()
+    }
+
+    /// What comes of it when others are asked to draw.
+    pub fn draws_elsewhere(&self, what: Option<Elsewhere>) {
+        self.0.draws_elsewhere.set(what);
+    }
+
+    /// Changes what is stored, or damages it.
+    pub fn store(&self, key: &Key, value: &[u8]) {
+        self.0.values.borrow_mut().insert(key.to_string(), value.to_vec());
+    }
+
+    /// The keys that begin so.
+    pub fn keys_of(&self, prefix: &str) -> Vec<String> {
+        self.0.values.borrow().keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+    }
+
+    /// Runs to the end. When everybody waits, the time comes for which somebody waits.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let waker = waker(woken.clone());
+        loop {
+            while woken.0.swap(false, Ordering::Relaxed) {
+                if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return done;
+                }
+            }
+            let first = self.0.sleeping.borrow().iter().map(|(until, _)| *until).min();
+            let now = first.expect("the work does not come to an end").max(self.now());
+            self.0.passed.set(now - BEGINNING);
+            self.0.sleeping.borrow_mut().retain(|(until, waker)| {
+                waker.wake_by_ref();
+                *until > now
+            });
+        }
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl ArcWake for Woken {
+    fn wake_by_ref(woken: &Arc<Self>) {
+        woken.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Kv for World {
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError> {
+        Ok(self.0.values.borrow().get(key.as_str()).cloned())
+    }
+
+    async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError> {
+        self.store(key, &value);
+        Ok(())
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), KvError> {
+        self.0.values.borrow_mut().remove(key.as_str());
+        Ok(())
+    }
+
+    async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError> {
+        let mut values = self.0.values.borrow_mut();
+        let old = values.get(key.as_str()).map_or(0, |value| i64::from_le_bytes(value[..].try_into().unwrap()));
+        if delta != 0 {
+            values.insert(key.to_string(), (old + delta).to_le_bytes().to_vec());
+        }
+        Ok(old + delta)
+    }
+
+    async fn keys(&self, each: impl FnMut(&str)) -> Result<(), KvError> {
+        self.0.values.borrow().keys().map(String::as_str).for_each(each);
+        Ok(())
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> u64 {
+        BEGINNING + self.0.passed.get()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        let until = self.now() + u64::try_from(time.as_millis()).unwrap();
+        std::future::poll_fn(|context| {
+            if self.now() >= until {
+                return Poll::Ready(());
+            }
+            self.0.sleeping.borrow_mut().push((until, context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn yield_now(&self) {}
+}
+
+impl Random for World {
+    fn ten_bytes(&self) -> [u8; 10] {
+        self.0.drawn.set(self.0.drawn.get() + 1);
+        [self.0.drawn.get(); 10]
+    }
+}
+
+/// A body in one piece.
+#[derive(Debug)]
+pub struct Whole(Option<Vec<u8>>);
+
+impl Whole {
+    /// A body that comes in one piece.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(Some(bytes.to_vec()).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl ByteSource for Whole {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.0.take())
+    }
+}
+
+impl Helpers for World {
+    /// Takes the longer the earlier it is asked, and cannot do every fifth.
+    async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
+        let number = self.0.helped.get();
+        self.0.helped.set(number + 1);
+        self.sleep(Duration::from_millis(10 * (8 - number % 8))).await;
+        let (mut pack, mut rest) = (Pack::default(), block);
+        while !rest.is_empty() {
+            rest = pack.push(rest).unwrap();
+        }
+        pack.finish().ok().filter(|_| number % 5 != 4)
+    }
+
+    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<Elsewhere> {
+        self.0.draws_elsewhere.get()
+    }
+}
+
+impl Fetch for World {
+    type Body = Whole;
+
+    async fn fetch(&self, _: &url::Url, _: FetchTimeouts) -> Result<Fetched<Whole>, FetchError> {
+        self.0.asked.borrow_mut().push(self.0.passed.get());
+        let (status, retry_after, body) = self.0.answers.borrow_mut().pop_front().unwrap_or(IMAGE);
+        let retry_after = retry_after.map(str::to_owned);
+        Ok(Fetched { status, location: None, content_encoding: None, retry_after, body: Whole::new(body) })
+    }
+}

@@ -1,0 +1,91 @@
+//! Accepting a job: the first step of an image's life.
+
+use burrow_model::error::Error;
+use burrow_model::key::{ImageId, Sha256Hex, Vaultwide};
+use burrow_model::record::{ImageRecord, State};
+use url::Url;
+
+use super::{Label, Packed, Vault, Worker};
+use crate::ports::Ports;
+
+/// A new image, checked, of which nothing is stored yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    id: ImageId,
+    label: Label,
+    source: Option<Url>,
+}
+
+impl Draft {
+    /// The id that it will have.
+    pub fn id(&self) -> ImageId {
+        self.id
+    }
+
+    /// The same with another id: the one that somebody meant to give it who died before.
+    #[must_use]
+    pub fn with_id(self, id: ImageId) -> Self {
+        Self { id, ..self }
+    }
+
+    /// What makes this the same request as another, for [`Vault::once`]; with the bytes, if they were given.
+    pub fn fingerprint(&self, packed: Option<&Packed>) -> Sha256Hex {
+        let Label { name, tags } = &self.label;
+        let what = (self.source.as_ref().map(Url::as_str), packed.map(|packed| packed.sha256().as_str()), name, tags);
+        Sha256Hex::of(format!("{what:?}").as_bytes())
+    }
+}
+
+impl<P: Ports> Vault<P> {
+    /// Refuses bytes that are said to be more than are taken, before any of them is read.
+    pub fn check_size(&self, seen: u64) -> Result<(), Error> {
+        let allowed = self.settings.max_image_bytes;
+        if seen > allowed { Err(Error::Limit { limit: "max_image_bytes", allowed, seen }) } else { Ok(()) }
+    }
+
+    /// Drafts an image to be downloaded.
+    pub fn draft_job(&self, url: &str, label: Label) -> Result<Draft, Error> {
+        let source = Some(self.settings.downloads.origins.parse(url)?);
+        Ok(Draft { source, ..self.draft(label) })
+    }
+
+    /// Drafts an image whose bytes are given.
+    pub fn draft(&self, label: Label) -> Draft {
+        let id = ImageId::new(self.ports.now(), &self.ports.ten_bytes());
+        Draft { id, label, source: None }
+    }
+
+    /// Records a job, so that it will be done even if this process dies.
+    pub async fn accept(&self, draft: Draft, worker: Worker) -> Result<ImageRecord, Error> {
+        let lease = worker.lease(self.ports.now());
+        let record = self.new_record(draft, State::Pending { lease }).await?;
+        self.store.add(Vaultwide::Pending, 1).await?;
+        // Before the feed leads to it: whoever finds it to remove it finds the hint, too.
+        self.store.hint_source(&record).await?;
+        self.store.list_image(&record).await?;
+        Ok(record)
+    }
+
+    /// Records a job for whoever takes it up first.
+    pub async fn submit(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
+        self.accept(self.draft_job(url, label)?, Worker::Anybody).await
+    }
+
+    /// Makes the record of a new image, numbered but not stored.
+    pub(super) async fn new_record(&self, draft: Draft, state: State) -> Result<ImageRecord, Error> {
+        let Draft { id, label, source } = draft;
+        let now = self.ports.now();
+        Ok(ImageRecord {
+            id,
+            seq: self.store.next_seq().await?,
+            name: label.name_or_default(source.as_ref(), id),
+            tags: label.tags,
+            source: source.map(|source| source.to_string()),
+            created: now,
+            updated: now,
+            restored: None,
+            attempts: 0,
+            state,
+        })
+    }
+}

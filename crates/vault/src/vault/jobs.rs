@@ -1,0 +1,128 @@
+//! Jobs: images that are neither ready nor failed, and who works on them.
+
+use std::time::Duration;
+
+use burrow_model::error::{Error, passing_over};
+use burrow_model::key::{ImageId, Vaultwide};
+use burrow_model::record::ImageRecord;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::Vault;
+use super::read::{AT_ONCE, MAX_SCAN, check_limit};
+use crate::ports::Ports;
+use crate::store::LEASE;
+
+/// How long it may take from a number of the feed being taken to its entry, in milliseconds: so long is a job waited for
+/// that comes out of order.
+const ENTERING: u64 = 10_000;
+
+/// The waits between two looks at a job that somebody else does.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LATER_LOOKS: Duration = Duration::from_millis(200);
+
+/// Who is to do a job that is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worker {
+    /// Whoever records it: it goes on with [`Vault::work`].
+    Recorder,
+    /// Whoever takes it up first.
+    Anybody,
+}
+
+impl Worker {
+    /// Until when a job recorded now is held.
+    pub(super) fn lease(self, now: u64) -> u64 {
+        match self {
+            Self::Recorder => now + LEASE,
+            Self::Anybody => 0,
+        }
+    }
+}
+
+/// One page of jobs, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// The images' records.
+    pub jobs: Vec<ImageRecord>,
+    /// The number after which the next page begins.
+    pub next: u64,
+    /// Whether all jobs were listed.
+    pub is_last: bool,
+}
+
+impl<P: Ports> Vault<P> {
+    /// Lists jobs, oldest first: those accepted after number `after`, or all.
+    pub async fn jobs(&self, after: Option<u64>, limit: usize) -> Result<Jobs, Error> {
+        check_limit(limit)?;
+        let newest = self.store.count(Vaultwide::Feed).await?;
+        let before = match after {
+            Some(after) => after.min(newest),
+            None => self.store.mark(Vaultwide::Settled).await?.unwrap_or(0),
+        };
+        let old = self.ports.now().saturating_sub(ENTERING);
+        let entries = futures::stream::iter((before + 1..=newest).take(MAX_SCAN))
+            .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
+            .buffered(AT_ONCE);
+        let (mut jobs, mut last, mut hole) = (Vec::new(), before, None);
+        let mut entries = std::pin::pin!(entries);
+        while jobs.len() < limit
+            && let Some((seq, image)) = entries.try_next().await?
+        {
+            last = seq;
+            let Some(image) = image else {
+                hole = hole.or(Some(seq));
+                continue;
+            };
+            if image.numbered() < old {
+                // The numbers before this one were taken longer ago.
+                hole = None;
+            }
+            if image.held_until().is_some() {
+                jobs.push(image);
+            }
+        }
+        let is_last = last >= newest;
+        // Where the jobs to come are looked for must lie before those that took a number and are about to enter it.
+        let next = hole.filter(|_| is_last).map_or(last, |hole: u64| hole - 1);
+        Ok(Jobs { jobs, next, is_last })
+    }
+
+    /// Does a job, unless it is done; returns its record, ready or failed. Whoever wrote it before the time `dead_before`,
+    /// in milliseconds since 1970, is known to be dead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Held`] if somebody else is at it.
+    pub async fn work_on(&self, id: ImageId, dead_before: Option<u64>) -> Result<ImageRecord, Error> {
+        let record = self.get(id).await?;
+        if record.held_until().is_none() {
+            return Ok(record);
+        }
+        self.take_up(record, dead_before.unwrap_or(0)).await
+    }
+
+    /// Does a job whose worker is taken to be dead, or that had none.
+    pub(super) async fn take_up(&self, record: ImageRecord, dead_before: u64) -> Result<ImageRecord, Error> {
+        let status = record.status();
+        match self.take_over(record, dead_before).await? {
+            Some(record) => self.work(record).await,
+            None => Err(Error::Held(status)),
+        }
+    }
+
+    /// Waits until a job has ended, whoever does it, but not longer than `time`; returns its record as it is then.
+    pub async fn watch(&self, mut record: ImageRecord, time: Duration) -> Result<ImageRecord, Error> {
+        let until = self.ports.now().saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let mut pause = FIRST_LOOK;
+        while record.held_until().is_some() {
+            let left = Duration::from_millis(until.saturating_sub(self.ports.now()));
+            if left.is_zero() {
+                break;
+            }
+            self.ports.sleep(pause.min(left)).await;
+            pause = LATER_LOOKS.min(2 * pause);
+            record = self.get(record.id).await?;
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,182 @@
+//! The middle of the pipeline over a store: pieces -> hash, count, sniff, cut, pack, verify -> chunks.
+
+use std::pin::pin;
+
+use burrow_model::error::Error;
+use burrow_model::key::{BlobId, Sha256Hex};
+use burrow_model::record::{Content, Manifest};
+use futures::StreamExt as _;
+use futures::future::{Either, select};
+use futures::stream::FuturesOrdered;
+
+use super::Vault;
+use crate::codec::{deflate::Deflater, gzip};
+use crate::packer::{Packer, deflate};
+use crate::ports::{ByteSource, Ports};
+
+/// Chunks of an image that are packed before others are asked to help: a small image would only keep them from theirs.
+const ALONE: u32 = 32;
+
+/// Bytes that are packed into chunks, but no image's yet.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    pub(super) manifest: Manifest,
+    pub(super) content: Content,
+}
+
+impl Packed {
+    /// SHA-256 of the original.
+    pub fn sha256(&self) -> &Sha256Hex {
+        &self.manifest.sha256
+    }
+}
+
+/// Where the chunks of one packing go.
+struct Chunks<'a, P> {
+    vault: &'a Vault<P>,
+    blob: BlobId,
+    packer: Packer,
+    stored: u32,
+}
+
+impl<P: Ports> Vault<P> {
+    /// Packs all of `source` into chunks that nobody can see yet: [`Vault::keep`] or [`Vault::discard`] them.
+    pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Packed, Error> {
+        let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
+        let packer = Packer::new(self.settings.max_image_bytes);
+        let mut chunks = Chunks { vault: self, blob, packer, stored: 0 };
+        match chunks.take(source).await {
+            Ok(()) => chunks.finish(),
+            Err(error) => {
+                // No manifest names these chunks. Should deleting them fail too, `verify` finds them.
+                self.store.delete_chunks(blob, chunks.stored).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up packed bytes.
+    pub async fn discard(&self, packed: &Packed) -> Result<(), Error> {
+        let chunks = u32::try_from(packed.manifest.chunks.len()).unwrap_or(u32::MAX);
+        self.store.delete_chunks(packed.content.blob, chunks).await
+    }
+
+    /// Has a block packed by another instance, or packs it here if none can.
+    async fn pack_elsewhere(&self, block: Vec<u8>) -> Result<Vec<u8>, Error> {
+        if let Some(packed) = self.ports.pack_elsewhere(&block).await
+            && let Some(chunk) = gzip::only_block(&packed, &block)
+        {
+            return Ok(chunk.to_vec());
+        }
+        deflate(&mut Deflater::default(), &block, &self.ports).await
+    }
+}
+
+impl<P: Ports> Chunks<'_, P> {
+    async fn take(&mut self, source: &mut impl ByteSource) -> Result<(), Error> {
+        let (vault, packers) = (self.vault, self.vault.settings.packers);
+        let mut elsewhere = FuturesOrdered::new();
+        loop {
+            let mut next = pin!(source.next());
+            // What is packed elsewhere goes on only while it is waited for.
+            let piece = loop {
+                if elsewhere.is_empty() {
+                    break next.await?;
+                }
+                match select(next.as_mut(), elsewhere.next()).await {
+                    Either::Left((piece, _)) => break piece?,
+                    Either::Right((chunk, _)) => self.put(chunk).await?,
+                }
+            };
+            let Some(piece) = piece else { break };
+            let mut rest = piece.as_slice();
+            while !rest.is_empty() {
+                rest = self.packer.take(rest)?;
+                if !self.packer.is_full() {
+                    continue;
+                }
+                let is_large = packers > 1 && self.stored >= ALONE;
+                if let Some(block) = if is_large { self.packer.take_block() } else { None } {
+                    while elsewhere.len() >= packers {
+                        let chunk = elsewhere.next().await;
+                        self.put(chunk).await?;
+                    }
+                    elsewhere.push_back(vault.pack_elsewhere(block));
+                } else {
+                    self.pack_block().await?;
+                }
+            }
+        }
+        while let chunk @ Some(_) = elsewhere.next().await {
+            self.put(chunk).await?;
+        }
+        if self.packer.has_rest() { self.pack_block().await } else { Ok(()) }
+    }
+
+    async fn pack_block(&mut self) -> Result<(), Error> {
+        let chunk = self.packer.pack_block(&self.vault.ports).await;
+        self.put(Some(chunk)).await
+    }
+
+    async fn put(&mut self, chunk: Option<Result<Vec<u8>, Error>>) -> Result<(), Error> {
+        let Some(chunk) = chunk.transpose()? else { return Ok(()) };
+        let number = self.packer.note(&chunk);
+        self.vault.store.put_chunk(self.blob, number, chunk).await?;
+        self.stored = number + 1;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Packed, Error> {
+        let (manifest, sniffed) = self.packer.finish()?;
+        let content = Content {
+            blob: self.blob,
+            sha256: manifest.sha256.clone(),
+            size: manifest.size,
+            stored_size: manifest.stored_size(),
+            codec: manifest.codec,
+            media_type: sniffed.media_type.to_owned(),
+            dimensions: sniffed.dimensions,
+        };
+        Ok(Packed { manifest, content })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits")]
+mod tests {
+    use super::*;
+    use crate::codec::BLOCK;
+    use crate::store::blob::Form;
+    use crate::testing::{Whole, World};
+    use crate::vault::{Label, VaultSettings};
+
+    /// Packs a bitmap of so many blocks and reads it back; returns its manifest's chunks, and how often others helped.
+    fn packed(blocks: usize, packers: usize) -> (Vec<(u32, u64)>, u64) {
+        let texture = (0..blocks * BLOCK - 1000).map(|n| (n / 7) as u8 ^ (n >> 11) as u8);
+        let bytes: Vec<u8> = b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).collect();
+        let world = World::default();
+        let vault = Vault::new(world.clone(), VaultSettings { packers, ..VaultSettings::default() });
+        let chunks = world.run(async {
+            let packed = vault.pack(&mut Whole::new(&bytes)).await.unwrap();
+            let chunks = packed.manifest.chunks.clone();
+            let image = vault.keep(vault.draft(Label::default()), packed).await.unwrap();
+            let mut reader = vault.open(&image).await.unwrap().read(Form::Original, 0..bytes.len() as u64);
+            let mut read = Vec::new();
+            while let Some(piece) = reader.next().await.unwrap() {
+                read.extend(piece);
+            }
+            assert!(read == bytes, "{blocks} blocks, {packers} packers");
+            chunks
+        });
+        (chunks, world.helped())
+    }
+
+    #[test]
+    fn a_large_image_is_packed_by_several_as_by_one() {
+        let (alone, helped) = packed(50, 1);
+        assert_eq!(helped, 0);
+        let (by_several, helped) = packed(50, 4);
+        assert!(alone == by_several && helped == 17, "{helped}");
+        assert_eq!(packed(32, 4).1, 0, "a small image needs no help");
+    }
+}

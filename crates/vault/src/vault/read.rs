@@ -1,0 +1,168 @@
+//! Reading: records, content, pages, counts.
+
+use burrow_model::error::{Error, passing_over};
+use burrow_model::key::{ImageId, Vaultwide};
+use burrow_model::record::{Content, ImageRecord};
+use burrow_model::status::Status;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::Vault;
+use crate::policy;
+use crate::ports::Ports;
+use crate::store::blob::Blob;
+
+/// The most images on one page.
+pub const MAX_PAGE: usize = 1000;
+
+/// Feed entries looked at for one page: where few images of a stretch are asked for, or many were removed, a page may
+/// hold fewer than asked.
+pub(super) const MAX_SCAN: usize = 1000;
+
+/// Text of the images on one page, in bytes: at this much it ends, so that its memory is bounded.
+const MAX_TEXT: usize = 512 * 1024;
+
+/// Feed entries looked at together.
+pub(super) const AT_ONCE: usize = 8;
+
+/// Which images to list: those for which all of it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// They have all these tags.
+    pub tags: Vec<String>,
+    /// They have this status.
+    pub status: Option<Status>,
+    /// Their names contain this text, in lower case, when they are put in lower case.
+    pub name: Option<String>,
+}
+
+impl Filter {
+    fn lets_through(&self, image: &ImageRecord) -> bool {
+        self.tags.iter().all(|tag| image.tags.contains(tag))
+            && self.status.is_none_or(|status| image.status() == status)
+            && self.name.as_ref().is_none_or(|text| image.name.to_lowercase().contains(text))
+    }
+}
+
+/// In which order images are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Those that were accepted last come first.
+    #[default]
+    Newest,
+    /// Those that were accepted first.
+    Oldest,
+}
+
+/// One page of images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The images.
+    pub images: Vec<ImageRecord>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<u64>,
+}
+
+/// Counts over the whole vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// Ready images.
+    pub images: u64,
+    /// Pending and storing images.
+    pub pending: u64,
+    /// Failed images.
+    pub failed: u64,
+    /// Bytes of the originals of ready images.
+    pub original_bytes: u64,
+    /// Bytes of packed forms, shared ones counted once.
+    pub stored_bytes: u64,
+    /// When an image last became ready, in milliseconds since 1970.
+    pub last_uploaded: Option<u64>,
+}
+
+impl<P: Ports> Vault<P> {
+    /// Returns an image's record.
+    pub async fn get(&self, id: ImageId) -> Result<ImageRecord, Error> {
+        self.store.image(id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Returns the newest ready image of that name.
+    pub async fn get_by_name(&self, name: &str) -> Result<ImageRecord, Error> {
+        self.store.image_named(name, |_| true).await?.ok_or(Error::NotFound)
+    }
+
+    /// Returns the newest ready image of that name whose content has this SHA-256, if it is among the newest of its name.
+    pub async fn get_by_content(&self, name: &str, sha256: &str) -> Result<ImageRecord, Error> {
+        let is_it = |content: &Content| content.sha256.as_str() == sha256;
+        self.store.image_named(name, is_it).await?.ok_or(Error::NotFound)
+    }
+
+    /// Returns the image that was recorded last for that URL, as far as it is known.
+    pub async fn get_by_source(&self, url: &str) -> Result<ImageRecord, Error> {
+        self.store.image_from(policy::parse(url)?.as_str()).await?.ok_or(Error::NotFound)
+    }
+
+    /// Opens the content of a ready image.
+    pub async fn open(&self, image: &ImageRecord) -> Result<Blob<P>, Error> {
+        self.store.open_blob(image.id, image.content()?).await
+    }
+
+    /// Lists images in an order, those beyond `cursor`: [`Page::next`] of the page before, or none for the first page.
+    pub async fn list(&self, filter: &Filter, order: Order, cursor: Option<u64>, limit: usize) -> Result<Page, Error> {
+        check_limit(limit)?;
+        let newest = self.store.count(Vaultwide::Feed).await?;
+        let numbers = match order {
+            Order::Newest => 1..=cursor.map_or(newest, |before| before.saturating_sub(1).min(newest)),
+            Order::Oldest => cursor.map_or(1, |after| after.saturating_add(1))..=newest,
+        };
+        let (first, end) = (*numbers.start(), *numbers.end());
+        let nth = |n: u64| if order == Order::Newest { end.saturating_sub(n) } else { first.saturating_add(n) };
+        let count = if first > end { 0 } else { (end - first).saturating_add(1) };
+        let entries = futures::stream::iter((0..count).map(nth).take(MAX_SCAN))
+            .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
+            .buffered(AT_ONCE);
+        let (mut images, mut text, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
+        let mut entries = std::pin::pin!(entries);
+        while images.len() < limit
+            && text < MAX_TEXT
+            && let Some((seq, image)) = entries.try_next().await?
+        {
+            if let Some(image) = image.filter(|image| filter.lets_through(image)) {
+                text += size_of_text(&image);
+                images.push(image);
+            }
+            (looked_at, last) = (looked_at + 1, Some(seq));
+        }
+        Ok(Page { images, next: last.filter(|_| looked_at < count) })
+    }
+
+    /// Counts.
+    pub async fn statistics(&self) -> Result<Statistics, Error> {
+        Ok(Statistics {
+            images: self.store.count(Vaultwide::Ready).await?,
+            pending: self.store.count(Vaultwide::Pending).await?,
+            failed: self.store.count(Vaultwide::Failed).await?,
+            original_bytes: self.store.count(Vaultwide::OriginalBytes).await?,
+            stored_bytes: self.store.count(Vaultwide::StoredBytes).await?,
+            last_uploaded: self.store.mark(Vaultwide::LastUploaded).await?,
+        })
+    }
+}
+
+/// Checks how many are to be listed at once.
+pub(super) fn check_limit(limit: usize) -> Result<(), Error> {
+    if (1..=MAX_PAGE).contains(&limit) {
+        return Ok(());
+    }
+    let reason = format!("1 to {MAX_PAGE} are listed at once, not {limit}");
+    Err(Error::Invalid { field: "limit", reason })
+}
+
+/// About how many bytes an image takes on a page.
+fn size_of_text(image: &ImageRecord) -> usize {
+    const REST: usize = 600;
+    let error = image.failure().map_or(0, str::len);
+    REST + error
+        + image.name.len()
+        + image.source.as_ref().map_or(0, String::len)
+        + image.tags.iter().map(String::len).sum::<usize>()
+}

@@ -1,0 +1,42 @@
+//! Trying a failed job again.
+
+use burrow_model::error::Error;
+use burrow_model::key::Vaultwide;
+use burrow_model::record::{ImageRecord, State};
+use burrow_model::status::Status;
+
+use super::{Vault, Worker};
+use crate::ports::Ports;
+
+impl<P: Ports> Vault<P> {
+    /// Makes a failed image a pending job again, the newest of the feed, so that a resume finds it; none if somebody else
+    /// tries it again just now.
+    pub async fn retry(&self, mut record: ImageRecord, worker: Worker) -> Result<Option<ImageRecord>, Error> {
+        if record.status() != Status::Failed {
+            return Err(Error::NotFailed(record.status()));
+        }
+        if !self.store.claim_job(&record).await? {
+            return Ok(None);
+        }
+        let listed_before = record.seq;
+        record.seq = self.store.next_seq().await?;
+        record.attempts = 0;
+        record.updated = self.ports.now().max(record.updated + 1);
+        record.state = State::Pending { lease: worker.lease(record.updated) };
+        self.store.add(Vaultwide::Failed, -1).await?;
+        self.store.add(Vaultwide::Pending, 1).await?;
+        self.store.list_image(&record).await?;
+        self.store.leave_feed(listed_before).await?;
+        if self.store.is_removed(record.id).await? {
+            self.store.leave_feed(record.seq).await?;
+            self.store.delete_image(record.id).await?;
+            if !self.store.claim_undoing(record.id).await? {
+                // Its remover saw it failed, and counted it out as that.
+                self.store.add(Vaultwide::Failed, 1).await?;
+                self.store.add(Vaultwide::Pending, -1).await?;
+            }
+            return Err(Error::Removed);
+        }
+        Ok(Some(record))
+    }
+}

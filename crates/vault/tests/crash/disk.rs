@@ -1,0 +1,166 @@
+//! What a store keeps: the two models of durability that Burrow runs over.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use burrow_model::key::{Durability, Family};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// How a store treats writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Model {
+    /// The embedded store of the native host: writes land in the order in which they were begun. A write of
+    /// [`Durability::Acknowledged`] is acknowledged, and seen, once it is durable; all others at once, durable or not.
+    Embedded,
+    /// Spin's own store: what is acknowledged is durable, and seen.
+    Immediate,
+}
+
+/// A value, with its hash so that maps are compared at no cost.
+#[derive(Clone, Debug)]
+pub struct Value {
+    bytes: Rc<[u8]>,
+    hash: u64,
+}
+
+impl Value {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { hash: xxh3_64_with_seed(&bytes, 1), bytes: bytes.into() }
+    }
+}
+
+/// Keys and values, with a fingerprint of all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    entries: BTreeMap<Rc<str>, Value>,
+    fingerprint: u64,
+}
+
+impl Map {
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.entries.get(key).map(|value| &*value.bytes)
+    }
+
+    /// A counter's value; absent counts as 0.
+    pub fn count(&self, key: &str) -> i64 {
+        self.get(key).map_or(0, |bytes| i64::from_le_bytes(bytes.try_into().expect("a counter has 8 bytes")))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.entries.iter().map(|(key, value)| (&**key, &*value.bytes))
+    }
+
+    /// Equal for equal maps; unequal for others, but for one in 2^64.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn apply(&mut self, key: &Rc<str>, value: Option<Value>) {
+        let mark = |value: &Value| xxh3_64_with_seed(key.as_bytes(), value.hash);
+        let added = value.as_ref().map_or(0, mark);
+        let old = match value {
+            Some(value) => self.entries.insert(key.clone(), value),
+            None => self.entries.remove(key),
+        };
+        let removed = old.as_ref().map_or(0, mark);
+        self.fingerprint = self.fingerprint.wrapping_add(added).wrapping_sub(removed);
+    }
+}
+
+#[derive(Debug)]
+struct Write {
+    key: Rc<str>,
+    value: Option<Value>,
+    /// Whether it was seen before it was durable.
+    seen: bool,
+}
+
+/// A store that runs.
+#[derive(Debug)]
+pub struct Disk {
+    model: Model,
+    /// Writes begun, in order.
+    log: Vec<Write>,
+    /// How many of them are known to be durable.
+    durable: usize,
+    /// What those left.
+    kept: Map,
+    /// What all of them left.
+    latest: Map,
+    /// What `get` sees.
+    visible: Map,
+}
+
+impl Disk {
+    pub fn new(model: Model, map: Map) -> Self {
+        Self { model, log: Vec::new(), durable: 0, kept: map.clone(), latest: map.clone(), visible: map }
+    }
+
+    pub fn model(&self) -> Model {
+        self.model
+    }
+
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.visible.get(key)
+    }
+
+    /// Begins a write. If it returns a number, its writer waits until so many writes are durable.
+    pub fn write(&mut self, key: &str, value: Option<Vec<u8>>) -> Option<usize> {
+        let waits = self.model == Model::Embedded && Family::durability_of(key) == Durability::Acknowledged;
+        self.begin(key, value, !waits);
+        waits.then_some(self.log.len())
+    }
+
+    pub fn increment(&mut self, key: &str, delta: i64) -> i64 {
+        let sum = self.latest.count(key) + delta;
+        // Spin writes even if nothing is added.
+        if delta != 0 || self.model == Model::Immediate {
+            self.begin(key, Some(sum.to_le_bytes().to_vec()), true);
+        }
+        sum
+    }
+
+    fn begin(&mut self, key: &str, value: Option<Vec<u8>>, seen: bool) {
+        let (key, value) = (Rc::from(key), value.map(Value::new));
+        self.latest.apply(&key, value.clone());
+        if seen {
+            self.visible.apply(&key, value.clone());
+        }
+        self.log.push(Write { key, value, seen });
+        if self.model == Model::Immediate {
+            self.commit(self.log.len());
+        }
+    }
+
+    /// Makes the first `count` writes durable.
+    pub fn commit(&mut self, count: usize) {
+        while self.durable < count {
+            let write = &self.log[self.durable];
+            self.kept.apply(&write.key, write.value.clone());
+            if !write.seen {
+                self.visible.apply(&write.key, write.value.clone());
+            }
+            self.durable += 1;
+        }
+    }
+
+    /// All that a crash may leave now: what is durable, and then one write more each time.
+    pub fn survivors(&self) -> impl Iterator<Item = Map> {
+        let mut map = self.kept.clone();
+        let rest = self.log[self.durable..].iter().map(move |write| {
+            map.apply(&write.key, write.value.clone());
+            map.clone()
+        });
+        std::iter::once(self.kept.clone()).chain(rest)
+    }
+
+    /// What is there when everything has become durable.
+    pub fn latest(&self) -> &Map {
+        &self.latest
+    }
+
+    /// Equal for stores that look the same to those who use them, whatever is durable.
+    pub fn fingerprint(&self) -> u64 {
+        self.latest.fingerprint.rotate_left(1) ^ self.visible.fingerprint.rotate_left(2)
+    }
+}

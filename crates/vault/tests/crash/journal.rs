@@ -1,0 +1,237 @@
+//! What the users of the vault were told, and what they may rely on since.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use burrow_model::key::ImageId;
+use burrow_model::record::ImageRecord;
+use burrow_model::status::Status;
+use url::Url;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::images::{Origin, original};
+
+/// What can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// An acknowledged image is not there, not whole, never becomes ready, or is about to be lost.
+    Lost,
+    /// Something was served or told that is not so.
+    Wrong,
+    /// A list shows an image twice.
+    Duplicate,
+    /// A name does not lead to the newest ready image of that name.
+    Unreachable,
+    /// An image whose removal was acknowledged is there again, for good.
+    Undead,
+    /// The same, but the sweep puts it right.
+    Lingering,
+    /// A counter differs from what is there.
+    Drift,
+    /// A key that nothing refers to.
+    Leak,
+    /// A URL does not lead to an image that came from it.
+    Unhinted,
+}
+
+impl Class {
+    /// Whether `verify` can mend it, or it need not be.
+    pub fn is_mendable(self) -> bool {
+        matches!(self, Self::Lingering | Self::Drift | Self::Leak | Self::Unhinted)
+    }
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub class: Class,
+    pub text: String,
+    /// It came after all was mended, so no crash excuses it.
+    pub after_mending: bool,
+}
+
+impl Problem {
+    /// Whether a crash or a failing store before excuses it.
+    pub fn is_excused(&self) -> bool {
+        self.class.is_mendable() && !self.after_mending
+    }
+
+    pub fn new(class: Class, text: impl fmt::Display) -> Self {
+        Self { class, text: text.to_string(), after_mending: false }
+    }
+}
+
+/// How far the removal of an image has come, as far as users know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Nobody removes it.
+    None,
+    /// Somebody began to: from then on it may be gone.
+    Begun,
+    /// Somebody was told that it is removed.
+    Done,
+}
+
+/// What users know of one image.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub record: ImageRecord,
+    /// Somebody was told that it is ready.
+    pub ready: bool,
+    /// Whether it is to be there.
+    pub removal: Removal,
+    /// How many rename it, or failed to: as long as it is not 0 it may have either name.
+    pub renaming: u32,
+}
+
+impl Told {
+    /// Whether nobody began to remove it.
+    pub fn is_kept(&self) -> bool {
+        self.removal == Removal::None
+    }
+}
+
+/// A request that is sent again if its answer is lost, and must be done once.
+#[derive(Clone, Copy, Debug)]
+pub enum Request {
+    /// To download: a path, and a name.
+    Url(&'static str, &'static str),
+    /// To keep these images, under names of their own.
+    Files(&'static [(&'static str, &'static str)]),
+}
+
+impl Request {
+    /// The names of the images that it makes.
+    pub fn names(&self) -> Vec<&'static str> {
+        match self {
+            Self::Url(_, name) => vec![name],
+            Self::Files(files) => files.iter().map(|(_, name)| *name).collect(),
+        }
+    }
+}
+
+/// What all users together know.
+#[derive(Clone, Debug, Default)]
+pub struct Journal {
+    pub images: BTreeMap<ImageId, Told>,
+    /// Requests with an idempotency key, and the images with which they were answered.
+    pub requests: BTreeMap<&'static str, (Request, BTreeSet<Vec<ImageId>>)>,
+    pub problems: Vec<Problem>,
+}
+
+impl Journal {
+    /// Somebody was told of an image.
+    pub fn told(&mut self, record: &ImageRecord) {
+        let ready = record.status() == Status::Ready;
+        let told = self.entry(record);
+        if told.ready && !ready && told.is_kept() {
+            let text = format!("{} was ready and is {}", record.name, record.status().as_str());
+            self.problem(Class::Wrong, text);
+            return;
+        }
+        told.ready = ready;
+        // Of two changes the later one holds, whoever is told first.
+        if record.updated >= told.record.updated {
+            told.record = record.clone();
+        }
+    }
+
+    /// Somebody saw an image ready, some time ago.
+    pub fn seen_ready(&mut self, record: &ImageRecord) {
+        self.entry(record).ready = true;
+    }
+
+    fn entry(&mut self, record: &ImageRecord) -> &mut Told {
+        self.images.entry(record.id).or_insert_with(|| Told {
+            record: record.clone(),
+            ready: false,
+            removal: Removal::None,
+            renaming: 0,
+        })
+    }
+
+    /// A request with that key was answered with these images.
+    pub fn answered(&mut self, key: &'static str, request: Request, records: &[ImageRecord]) {
+        for record in records {
+            self.told(record);
+        }
+        let (_, answers) = self.requests.entry(key).or_insert((request, BTreeSet::new()));
+        answers.insert(records.iter().map(|record| record.id).collect());
+        if answers.len() > 1 {
+            self.problem(Class::Duplicate, format_args!("the request {key} was done twice"));
+        }
+    }
+
+    pub fn renaming(&mut self, id: ImageId) {
+        if let Some(told) = self.images.get_mut(&id) {
+            told.renaming += 1;
+        }
+    }
+
+    pub fn renamed(&mut self, record: &ImageRecord) {
+        self.told(record);
+        if let Some(told) = self.images.get_mut(&record.id) {
+            told.renaming -= 1;
+        }
+    }
+
+    pub fn removing(&mut self, id: ImageId) {
+        if let Some(told) = self.images.get_mut(&id).filter(|told| told.is_kept()) {
+            told.removal = Removal::Begun;
+        }
+    }
+
+    pub fn removed(&mut self, id: ImageId) {
+        if let Some(told) = self.images.get_mut(&id) {
+            told.removal = Removal::Done;
+        }
+    }
+
+    pub fn problem(&mut self, class: Class, text: impl fmt::Display) {
+        self.problems.push(Problem::new(class, text));
+    }
+
+    /// The images that nobody began to remove.
+    pub fn kept(&self) -> impl Iterator<Item = &Told> {
+        self.images.values().filter(|told| told.is_kept())
+    }
+
+    pub fn is_kept(&self, id: ImageId) -> bool {
+        self.images.get(&id).is_some_and(Told::is_kept)
+    }
+
+    /// Numbers and ids of the images that are known to be ready under that name and to stay.
+    pub fn ready_under(&self, name: &str) -> impl Iterator<Item = (u64, ImageId)> {
+        let ready = self.kept().filter(move |told| told.ready && told.renaming == 0 && told.record.name == name);
+        ready.map(|told| (told.record.seq, told.record.id))
+    }
+
+    pub fn all_names(&self) -> BTreeSet<String> {
+        self.images.values().map(|told| told.record.name.clone()).collect()
+    }
+
+    /// Equal where users rely on the same.
+    pub fn fingerprint(&self) -> u64 {
+        let answers: usize = self.requests.values().map(|(_, answers)| 1 + answers.len()).sum();
+        let start = (self.problems.len() * 100 + answers) as u64;
+        self.images.values().fold(start, |sum, told| {
+            let Told { record, ready, removal, renaming } = told;
+            let ImageRecord { id, name, .. } = record;
+            let known = format!("{id} {name} {} {ready} {removal:?} {renaming}", record.status().as_str());
+            xxh3_64_with_seed(known.as_bytes(), sum)
+        })
+    }
+}
+
+/// Where an image comes from. What was given has the name of its original for a tag.
+pub fn origin(record: &ImageRecord) -> Origin {
+    match &record.source {
+        Some(url) => Origin::of(Url::parse(url).expect("a URL of this suite").path()),
+        None => Origin::Good(original(record.tags.first().expect("a tag"))),
+    }
+}
+
+/// The bytes that an image must have in the end; none if it must fail.
+pub fn expected(record: &ImageRecord) -> Option<&'static [u8]> {
+    origin(record).gives()
+}

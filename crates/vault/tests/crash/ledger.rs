@@ -1,0 +1,237 @@
+//! Reads a store key by key, without the vault: what refers to what, what is counted, and what nothing refers to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use burrow_model::envelope::decode;
+use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
+use burrow_model::record::{ImageRecord, Manifest, Namesake, Pointer, Record, Rubbish, State, Trash};
+use burrow_vault::thumbnail::WIDTHS;
+use serde_json::{from_value, json};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::disk::Map;
+use crate::journal::{Class, Journal, Problem};
+
+/// What a store holds.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Keys that are in use.
+    used: BTreeSet<String>,
+    /// Manifests of blobs in the trash.
+    trashed: BTreeSet<String>,
+}
+
+impl Ledger {
+    /// Reads a store that was swept.
+    pub fn of(map: &Map, journal: &Journal, problems: &mut Vec<Problem>) -> Self {
+        let mut ledger = Self::default();
+        let mut found = |class, text: String| problems.push(Problem::new(class, text));
+        let mut records: Vec<ImageRecord> =
+            with_prefix(map, "b1:i:").filter_map(|(id, _)| load(map, &Key::image(ImageId::parse(id)?))).collect();
+        let mut sharers = BTreeMap::<String, (BlobId, i64)>::new();
+        records.retain(|record| {
+            let feed = Key::feed(record.seq);
+            if load(map, &feed) != Some(Pointer::Image(record.id)) {
+                if journal.is_kept(record.id) {
+                    found(Class::Lost, format!("{feed} does not lead to {}", record.name));
+                }
+                found(Class::Leak, format!("{} is not listed", record.name));
+                if !matches!(record.state, State::Ready(_)) {
+                    // Nobody was told of it, and nobody will work at it.
+                    return false;
+                }
+            }
+            ledger.note(&Key::image(record.id));
+            // Whoever looked whether it is removed may have left a counter that is 0.
+            if map.count(Key::removal(record.id).as_str()) == 0 {
+                ledger.note(&Key::removal(record.id));
+            }
+            ledger.note(&feed);
+            true
+        });
+        for record in &records {
+            if let State::Ready(content) = &record.state {
+                sharers.entry(content.blob.to_string()).or_insert((content.blob, -1)).1 += 1;
+            }
+        }
+        Self::check_counters(map, &records, &mut found);
+        for (blob, expected) in sharers.into_values() {
+            ledger.check_blob(map, blob, expected, &mut found);
+        }
+        ledger.note_trash(map);
+        ledger.check_stored_bytes(map, &mut found);
+        for (entry, _) in with_prefix(map, "b1:n:") {
+            let Some((name, n)) = entry.split_once(':') else { continue };
+            let name = Sha256Hex::parse(name).expect("a digest");
+            let key = Key::namesake(&name, n.parse().expect("a number"));
+            let bears_it = |record: &ImageRecord| Sha256Hex::of(record.name.as_bytes()) == name;
+            if load::<Namesake>(map, &key)
+                .is_some_and(|it| records.iter().any(|record| record.id == it.id && bears_it(record)))
+            {
+                ledger.note(&key);
+            }
+        }
+        for (url, _) in with_prefix(map, "b1:o:") {
+            let key = Key::source(&Sha256Hex::parse(url).expect("a digest"));
+            let comes_from_it = |record: &ImageRecord| {
+                record.source.as_ref().is_some_and(|source| Sha256Hex::of(source.as_bytes()).as_str() == url)
+            };
+            if let Some(Pointer::Image(id)) = load(map, &key)
+                && records.iter().any(|record| record.id == id && comes_from_it(record))
+            {
+                ledger.note(&key);
+            }
+        }
+        for (digest, _) in with_prefix(map, "b1:d:") {
+            let key = from_value(json!(digest)).map(|digest| Key::digest(&digest)).expect("a digest");
+            if let Some(Pointer::Blob(blob)) = load(map, &key)
+                && ledger.used.contains(Key::manifest(blob).as_str())
+            {
+                ledger.note(&key);
+            }
+        }
+        for (key, _) in map.iter() {
+            // A name's counter stays, so that no number is given out twice.
+            let stays = key.starts_with("b1:s:") || (key.starts_with("b1:n:") && key.matches(':').count() == 2);
+            if !stays && !ledger.used.contains(key) {
+                found(Class::Leak, format!("nothing refers to {key}"));
+            }
+        }
+        ledger
+    }
+
+    /// Keys that are in use: none, once every image was removed and the sweep is over.
+    pub fn remains<'a>(&'a self, map: &'a Map) -> impl Iterator<Item = &'a str> {
+        self.used.iter().map(String::as_str).filter(|key| map.get(key).is_some())
+    }
+
+    fn note(&mut self, key: &Key) {
+        self.used.insert(key.to_string());
+    }
+
+    fn check_counters(map: &Map, records: &[ImageRecord], found: &mut impl FnMut(Class, String)) {
+        let (mut ready, mut pending, mut failed, mut bytes) = (0, 0, 0, 0);
+        for record in records {
+            match &record.state {
+                State::Ready(content) => {
+                    ready += 1;
+                    bytes += content.size;
+                }
+                State::Pending { .. } | State::Storing { .. } => pending += 1,
+                State::Failed { .. } => failed += 1,
+            }
+        }
+        for (counter, expected) in [
+            (Vaultwide::Ready, ready),
+            (Vaultwide::Pending, pending),
+            (Vaultwide::Failed, failed),
+            (Vaultwide::OriginalBytes, i64::try_from(bytes).unwrap()),
+        ] {
+            let key = Key::vaultwide(counter);
+            let count = map.count(key.as_str());
+            if count != expected {
+                found(Class::Drift, format!("{key} is {count}, not {expected}"));
+            }
+        }
+        let newest = records.iter().map(|record| record.seq).max().unwrap_or(0);
+        if map.count(Key::vaultwide(Vaultwide::Feed).as_str()) < i64::try_from(newest).unwrap() {
+            found(Class::Lost, format!("the feed does not reach number {newest}"));
+        }
+    }
+
+    /// Manifests that leaked are counted until they are in the trash.
+    fn check_stored_bytes(&mut self, map: &Map, found: &mut impl FnMut(Class, String)) {
+        let mut all = 0;
+        for (blob, _) in with_prefix(map, "b1:m:") {
+            let key = Key::manifest(from_value(json!(blob)).expect("a blob's id"));
+            let size = load::<Manifest>(map, &key).map_or(0, |manifest| manifest.stored_size().cast_signed());
+            all += if self.trashed.contains(key.as_str()) { 0 } else { size };
+        }
+        let key = Key::vaultwide(Vaultwide::StoredBytes);
+        let count = map.count(key.as_str());
+        if count != all {
+            found(Class::Drift, format!("{key} is {count}, not {all}"));
+        }
+    }
+
+    /// Checks a blob that images use.
+    fn check_blob(&mut self, map: &Map, blob: BlobId, sharers: i64, found: &mut impl FnMut(Class, String)) {
+        let key = Key::manifest(blob);
+        let Some(manifest) = load::<Manifest>(map, &key) else {
+            return found(Class::Lost, format!("{key} is gone, and an image needs it"));
+        };
+        self.note(&key);
+        for (n, &(len, sum)) in (0..).zip(&manifest.chunks) {
+            let key = Key::chunk(blob, n);
+            self.note(&key);
+            match map.get(key.as_str()) {
+                Some(chunk) if chunk.len() == len as usize && xxh3_64(chunk) == sum => {}
+                _ => found(Class::Lost, format!("{key} is gone or damaged, and an image needs it")),
+            }
+        }
+        let key = Key::sharers(blob);
+        let counted = map.count(key.as_str());
+        if counted < sharers {
+            found(Class::Lost, format!("{key} is {counted} with {sharers} sharers: it will end too early"));
+        }
+        if counted > sharers {
+            found(Class::Leak, format!("{key} is {counted} with {sharers} sharers: nobody will end it"));
+        }
+        self.note(&key);
+        self.note(&Key::sharing_ended(blob));
+        self.note_pictures(blob);
+    }
+
+    fn note_pictures(&mut self, blob: BlobId) {
+        self.note(&Key::preview(blob));
+        for width in WIDTHS {
+            self.note(&Key::thumbnail(blob, width));
+        }
+    }
+
+    /// What waits in the trash is in use until the sweep comes.
+    fn note_trash(&mut self, map: &Map) {
+        let emptied = match load(map, &Key::vaultwide(Vaultwide::Emptied)) {
+            Some(Pointer::Number(number)) => number,
+            _ => 0,
+        };
+        for (number, _) in with_prefix(map, "b1:t:") {
+            let number: u64 = number.parse().expect("a number");
+            let Some(entry) = load::<Trash>(map, &Key::trash(number)).filter(|_| number > emptied) else { continue };
+            self.note(&Key::trash(number));
+            match entry.what {
+                Rubbish::Blob(blob) => {
+                    let key = Key::manifest(blob);
+                    let chunks = load::<Manifest>(map, &key).map_or(0, |manifest| manifest.chunks.len());
+                    self.note(&key);
+                    self.trashed.insert(key.to_string());
+                    (0..chunks).for_each(|n| self.note(&Key::chunk(blob, u32::try_from(n).unwrap())));
+                    self.note(&Key::sharers(blob));
+                    self.note(&Key::sharing_ended(blob));
+                    self.note_pictures(blob);
+                }
+                Rubbish::Removal(id) => {
+                    self.note(&Key::removal(id));
+                    self.note(&Key::blob_left(id));
+                }
+                Rubbish::Takeover(id, updated, window) => self.note(&Key::takeover(id, updated, window)),
+                Rubbish::Answer(key, window) => {
+                    self.note(&Key::answered(&key));
+                    self.note(&Key::answering(&key, window));
+                    // Its neighbours go with it.
+                    for window in [window.saturating_sub(1), window + 1] {
+                        self.note(&Key::answering(&key, window));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn with_prefix<'a>(map: &'a Map, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    map.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value)))
+}
+
+fn load<R: Record>(map: &Map, key: &Key) -> Option<R> {
+    decode(key, map.get(key.as_str())?).ok()
+}

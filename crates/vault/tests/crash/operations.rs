@@ -1,0 +1,407 @@
+//! Every call of the vault that this suite makes.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::rc::Rc;
+
+use burrow_model::error::Error;
+use burrow_model::key::{ImageId, Sha256Hex};
+use burrow_model::record::ImageRecord;
+use burrow_model::status::Status;
+use burrow_vault::store::blob::Form;
+use burrow_vault::vault::{
+    Discovery, Edit, Filter, Label, Once, Order, Plan, Resumed, Shown, Vault, VaultSettings, Worker,
+};
+
+use crate::images::original;
+use crate::journal::{Class, Journal, Request, expected};
+use crate::world::{Body, World};
+
+/// One thing that a user or an operator does.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Adds an image by URL: path and name. Told twice: when it is accepted and when the job has ended.
+    Ingest(&'static str, &'static str),
+    /// Adds an image by URL for whoever resumes.
+    Submit(&'static str, &'static str),
+    /// Gives the bytes of an image: which, and its name.
+    Put(&'static str, &'static str),
+    /// Does a job that was accepted.
+    Work(Box<ImageRecord>),
+    /// Does the job of this image, if nobody else does.
+    WorkOn(ImageId),
+    /// Does the job of this image that was left before this time, known to all who do so.
+    WorkOnLeft(ImageId, u64),
+    /// What cron calls of them.
+    ResumeLeft(u64),
+    /// Removes an image.
+    Remove(ImageId),
+    /// Tries a failed job again.
+    Retry(ImageId),
+    /// Makes a failed image a job for whoever resumes.
+    Requeue(ImageId),
+    /// Gives a ready image another name.
+    Rename(ImageId, &'static str),
+    /// Sends a request with an idempotency key.
+    Ask(&'static str, Request),
+    /// Reads an image from its record to its last byte.
+    Read(ImageId),
+    /// Looks at its small picture.
+    Draw(ImageId),
+    /// Looks for an image by its URL.
+    Find(&'static str),
+    /// Looks at the list and at every name.
+    Look,
+    /// What cron calls.
+    Resume,
+    /// The same without the jobs.
+    Sweep,
+    /// Looks for faults, without a right to the vault alone: there are none, whatever others do meanwhile.
+    Verify,
+    /// What the native host does at its start: whoever wrote before that time is dead.
+    Restart(u64),
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Work(record) => write!(f, "work at {}", record.name),
+            Self::WorkOn(id) => write!(f, "work at {id}"),
+            Self::WorkOnLeft(id, _) => write!(f, "work at {id}, which was left"),
+            Self::ResumeLeft(_) => write!(f, "resume what was left"),
+            Self::Remove(id) => write!(f, "remove {id}"),
+            Self::Retry(id) => write!(f, "retry {id}"),
+            Self::Requeue(id) => write!(f, "requeue {id}"),
+            Self::Rename(id, name) => write!(f, "rename {id} to {name}"),
+            Self::Ask(key, request) => write!(f, "ask {key} {request:?}"),
+            Self::Read(id) => write!(f, "read {id}"),
+            Self::Draw(id) => write!(f, "draw {id}"),
+            Self::Ingest(what, name) => write!(f, "ingest {what} as {name}"),
+            Self::Submit(what, name) => write!(f, "submit {what} as {name}"),
+            Self::Put(what, name) => write!(f, "put {what} as {name}"),
+            Self::Find(path) => write!(f, "find {path}"),
+            Self::Look => write!(f, "look"),
+            Self::Resume => write!(f, "resume"),
+            Self::Sweep => write!(f, "sweep"),
+            Self::Verify => write!(f, "verify"),
+            Self::Restart(_) => write!(f, "restart"),
+        }
+    }
+}
+
+/// Where what users are told is written down.
+pub type Book = Rc<RefCell<Journal>>;
+
+pub fn vault(world: &World) -> Vault<World> {
+    Vault::new(world.clone(), VaultSettings::default())
+}
+
+/// The vault of one of those who know of each other since that time.
+fn knowing(world: &World, since: u64) -> Vault<World> {
+    Vault::new(world.clone(), VaultSettings { alone_since: Some(since), ..VaultSettings::default() })
+}
+
+fn url(path: &str) -> String {
+    format!("http://origin.example{path}")
+}
+
+pub async fn accept(vault: &Vault<World>, path: &str, name: &str) -> Result<ImageRecord, Error> {
+    vault.accept(vault.draft_job(&url(path), Label::new(Some(name), &[])?)?, Worker::Recorder).await
+}
+
+pub async fn put(vault: &Vault<World>, image: &str, name: &str) -> Result<ImageRecord, Error> {
+    vault.put(&mut Body::whole(original(image)), Label::new(Some(name), &[image.into()])?).await
+}
+
+pub async fn resume(vault: &Vault<World>, dead_before: Option<u64>) -> Result<Resumed, Error> {
+    vault.resume(dead_before).await
+}
+
+/// All images of the list, on pages of three.
+pub async fn list(vault: &Vault<World>) -> Result<Vec<ImageRecord>, Error> {
+    let (mut images, mut before) = (Vec::new(), None);
+    loop {
+        let page = vault.list(&Filter::default(), Order::Newest, before, 3).await?;
+        images.extend(page.images);
+        before = page.next;
+        if before.is_none() {
+            return Ok(images);
+        }
+    }
+}
+
+/// All bytes of a ready image.
+pub async fn read(vault: &Vault<World>, record: &ImageRecord) -> Result<Vec<u8>, Error> {
+    let content = vault.open(record).await?;
+    let mut reader = content.read(Form::Original, 0..content.size(Form::Original));
+    let mut bytes = Vec::new();
+    while let Some(piece) = reader.next().await? {
+        bytes.extend(piece);
+    }
+    Ok(bytes)
+}
+
+/// Does one thing, and writes down what the user was told.
+pub async fn perform(operation: Operation, world: World, book: Book) {
+    let vault = vault(&world);
+    let result = match operation {
+        Operation::Ingest(path, name) => match accept(&vault, path, name).await {
+            Ok(record) => {
+                book.borrow_mut().told(&record);
+                work(&vault, record, &book).await
+            }
+            Err(error) => Err(error),
+        },
+        Operation::Submit(path, name) => submit(&vault, path, name, &book).await,
+        Operation::Put(image, name) => put(&vault, image, name).await.map(|record| book.borrow_mut().told(&record)),
+        Operation::Work(record) => work(&vault, *record, &book).await,
+        Operation::WorkOn(id) => worked(vault.work_on(id, None).await, id, &book),
+        Operation::Remove(id) => remove(&vault, id, &book).await,
+        Operation::Retry(id) => retry(&vault, id, Worker::Recorder, &book).await,
+        Operation::Requeue(id) => retry(&vault, id, Worker::Anybody, &book).await,
+        Operation::Rename(id, name) => rename(&vault, id, name, &book).await,
+        Operation::Ask(key, request) => ask_and_work(&vault, key, request, &book).await,
+        Operation::Read(id) => read_one(&vault, id, &book).await,
+        Operation::Draw(id) => draw(&vault, id, &book).await,
+        Operation::Find(path) => find(&vault, &url(path), &book).await,
+        Operation::Look => look(&vault, &book).await,
+        Operation::WorkOnLeft(id, since) => worked(knowing(&world, since).work_on(id, Some(since)).await, id, &book),
+        Operation::ResumeLeft(since) => resume(&knowing(&world, since), None).await.map(drop),
+        Operation::Resume => resume(&vault, None).await.map(drop),
+        Operation::Sweep => vault.sweep(None).await,
+        Operation::Verify => verify(&vault, &book).await,
+        Operation::Restart(now) => resume(&vault, Some(now)).await.map(drop),
+    };
+    match result {
+        Err(_) if world.is_faulty() => {}
+        Ok(()) => {}
+        Err(error) => book.borrow_mut().problem(Class::Wrong, format_args!("an operation failed: {error}")),
+    }
+}
+
+async fn submit(vault: &Vault<World>, path: &str, name: &str, book: &Book) -> Result<(), Error> {
+    let label = Label::new(Some(name), &[])?;
+    let record = vault.submit(&url(path), label).await?;
+    book.borrow_mut().told(&record);
+    Ok(())
+}
+
+async fn work(vault: &Vault<World>, record: ImageRecord, book: &Book) -> Result<(), Error> {
+    let id = record.id;
+    worked(vault.work(record).await, id, book)
+}
+
+fn worked(outcome: Result<ImageRecord, Error>, id: ImageId, book: &Book) -> Result<(), Error> {
+    match outcome {
+        Ok(record) => book.borrow_mut().told(&record),
+        Err(Error::Removed | Error::NotFound) if !book.borrow().is_kept(id) => {}
+        // Somebody else does it, or the lease ended before the work began.
+        Err(Error::Held(_)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+pub async fn remove(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {
+    book.borrow_mut().removing(id);
+    vault.remove(id).await?;
+    book.borrow_mut().removed(id);
+    Ok(())
+}
+
+async fn retry(vault: &Vault<World>, id: ImageId, worker: Worker, book: &Book) -> Result<(), Error> {
+    let record = match vault.get(id).await {
+        Err(Error::NotFound) if !book.borrow().is_kept(id) => return Ok(()),
+        record => record?,
+    };
+    match vault.retry(record, worker).await {
+        Ok(Some(record)) => {
+            book.borrow_mut().told(&record);
+            if worker == Worker::Recorder { work(vault, record, book).await } else { Ok(()) }
+        }
+        // Somebody else tries again, or it has not failed.
+        Ok(None) | Err(Error::NotFailed(_)) => Ok(()),
+        Err(Error::Removed) if !book.borrow().is_kept(id) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn rename(vault: &Vault<World>, id: ImageId, name: &str, book: &Book) -> Result<(), Error> {
+    book.borrow_mut().renaming(id);
+    match vault.edit(id, &Edit::new(Some(name), None)?, |_| Ok::<_, Error>(())).await {
+        Ok(record) => book.borrow_mut().renamed(&record),
+        // Somebody else changes it for so long that we gave up.
+        Err(Error::Changed) => {}
+        Err(Error::Removed | Error::NotFound) if !book.borrow().is_kept(id) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Does a request once, as the HTTP interface does; returns its images, and whether a job was recorded just now. The job
+/// is not worked at yet.
+pub async fn ask(vault: &Vault<World>, key: &str, request: Request) -> Result<(Vec<ImageRecord>, bool), Error> {
+    match request {
+        Request::Url(path, name) => ask_for_job(vault, key, path, name).await,
+        Request::Files(files) => Ok((ask_to_keep(vault, key, files).await?, false)),
+    }
+}
+
+async fn ask_for_job(
+    vault: &Vault<World>,
+    key: &str,
+    path: &str,
+    name: &str,
+) -> Result<(Vec<ImageRecord>, bool), Error> {
+    let draft = vault.draft_job(&url(path), Label::new(Some(name), &[])?)?;
+    let answering = match vault.once(key, draft.fingerprint(None), vec![draft.id()]).await? {
+        Once::Again(images) => return Ok((get_all(vault, images).await?, false)),
+        Once::First(answering) => answering,
+    };
+    let id = answering.images()[0];
+    if let Some(record) = vault.made_before(id).await? {
+        vault.done(answering).await?;
+        return Ok((vec![record], false));
+    }
+    let record = vault.accept(draft.with_id(id), Worker::Recorder).await?;
+    vault.done(answering).await?;
+    Ok((vec![record], true))
+}
+
+async fn ask_to_keep(vault: &Vault<World>, key: &str, files: &[(&str, &str)]) -> Result<Vec<ImageRecord>, Error> {
+    let mut drafts = Vec::new();
+    for (image, name) in files {
+        let packed = vault.pack(&mut Body::whole(original(image))).await?;
+        drafts.push((vault.draft(Label::new(Some(name), &[(*image).into()])?), packed));
+    }
+    let prints: Vec<_> = drafts.iter().map(|(draft, packed)| draft.fingerprint(Some(packed))).collect();
+    let planned = drafts.iter().map(|(draft, _)| draft.id()).collect();
+    let once = vault.once(key, Sha256Hex::of(format!("{prints:?}").as_bytes()), planned).await;
+    if !matches!(once, Ok(Once::First(_))) {
+        for (_, packed) in &drafts {
+            vault.discard(packed).await?;
+        }
+    }
+    let answering = match once? {
+        Once::Again(images) => return get_all(vault, images).await,
+        Once::First(answering) => answering,
+    };
+    let mut records = Vec::new();
+    for ((draft, packed), &id) in drafts.into_iter().zip(answering.images()) {
+        records.push(match vault.made_before(id).await? {
+            Some(record) => {
+                vault.discard(&packed).await?;
+                record
+            }
+            None => vault.keep(draft.with_id(id), packed).await?,
+        });
+    }
+    vault.done(answering).await?;
+    Ok(records)
+}
+
+async fn get_all(vault: &Vault<World>, images: Vec<ImageId>) -> Result<Vec<ImageRecord>, Error> {
+    let mut records = Vec::new();
+    for id in images {
+        records.push(vault.get(id).await?);
+    }
+    Ok(records)
+}
+
+async fn ask_and_work(vault: &Vault<World>, key: &'static str, request: Request, book: &Book) -> Result<(), Error> {
+    book.borrow_mut().requests.entry(key).or_insert((request, BTreeSet::new()));
+    let (records, new) = match ask(vault, key, request).await {
+        Err(Error::KeyBusy) => return Ok(()),
+        records => records?,
+    };
+    book.borrow_mut().answered(key, request, &records);
+    for record in records {
+        if new && record.status() == Status::Pending {
+            work(vault, record, book).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn draw(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {
+    let record = match vault.get(id).await {
+        Err(Error::NotFound) if !book.borrow().is_kept(id) => return Ok(()),
+        record => record?,
+    };
+    if matches!(vault.thumbnail(&record, 160).await?, Shown::Nothing(_) | Shown::UnsupportedHere(_) | Shown::Original) {
+        book.borrow_mut().problem(Class::Wrong, format_args!("{} has no small picture", record.name));
+    }
+    Ok(())
+}
+
+async fn read_one(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {
+    let record = match vault.get(id).await {
+        Err(Error::NotFound) if !book.borrow().is_kept(id) => return Ok(()),
+        record => record?,
+    };
+    book.borrow_mut().told(&record);
+    if record.status() == Status::Ready && expected(&record) != Some(&*read(vault, &record).await?) {
+        book.borrow_mut().problem(Class::Wrong, format_args!("{} was served with other bytes", record.name));
+    }
+    Ok(())
+}
+
+/// Whoever looks for a URL finds an image that came from it, or none: another may be about to be recorded.
+async fn find(vault: &Vault<World>, url: &str, book: &Book) -> Result<(), Error> {
+    match vault.get_by_source(url).await {
+        Ok(record) if record.source.as_deref() != Some(url) => {
+            book.borrow_mut().problem(Class::Wrong, format_args!("{url} leads to one from {:?}", record.source));
+        }
+        Ok(_) | Err(Error::NotFound) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn verify(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
+    let out = async |discovery| match discovery {
+        Discovery::Fault(fault) => book.borrow_mut().problem(Class::Wrong, format_args!("a false alarm: {fault:?}")),
+        Discovery::Content(_) => {}
+    };
+    vault.verify(Plan::default(), out).await.map(drop)
+}
+
+/// Whoever was told of an image before finds it in the list, once; whoever was told that it is ready finds it, or a
+/// newer one, by name. Both only if nobody removes it meanwhile.
+async fn look(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
+    let before: Vec<_> = book.borrow().kept().cloned().collect();
+    let listed = list(vault).await?;
+    for told in before {
+        let times = listed.iter().filter(|other| other.id == told.record.id).count();
+        let is_ready = |record: &ImageRecord| record.id == told.record.id && record.status() == Status::Ready;
+        if !book.borrow().is_kept(told.record.id) {
+            continue;
+        }
+        if times != 1 {
+            let class = if times == 0 { Class::Lost } else { Class::Duplicate };
+            book.borrow_mut().problem(class, format_args!("{} is listed {times} times", told.record.name));
+        } else if told.ready && !listed.iter().any(is_ready) {
+            book.borrow_mut().problem(Class::Wrong, format_args!("{} was ready and is not", told.record.name));
+        }
+    }
+    // A list is not of one moment: what it says is not ready may be by now.
+    for record in listed.iter().filter(|record| record.status() == Status::Ready) {
+        book.borrow_mut().seen_ready(record);
+    }
+    let names = book.borrow().all_names();
+    for name in names {
+        let ready: Vec<_> = book.borrow().ready_under(&name).collect();
+        let found = vault.get_by_name(&name).await;
+        let newest = ready.into_iter().filter(|(_, id)| book.borrow().is_kept(*id)).max();
+        let problem = match (found, newest) {
+            (Ok(record), _) if record.name != name => format!("{name} leads to one of the name {}", record.name),
+            (Ok(record), Some((seq, _))) if record.seq < seq => format!("{name} leads to {}, not {seq}", record.seq),
+            (Err(Error::NotFound), Some((seq, _))) => format!("{name} does not lead to {seq}"),
+            (Ok(_), _) | (Err(Error::NotFound), None) => continue,
+            (Err(error), _) => return Err(error),
+        };
+        book.borrow_mut().problem(Class::Unreachable, problem);
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! Starts again over what a crash left, lets it mend, and says what is wrong.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use burrow_model::error::Error;
+use burrow_model::record::ImageRecord;
+use burrow_model::status::Status;
+use burrow_vault::vault::{Discovery, Plan, Vault};
+use futures::executor::block_on;
+
+use crate::disk::{Map, Model};
+use crate::images::{LATE, Origin};
+use crate::journal::{Class, Journal, Problem, Removal, Request, expected, origin};
+use crate::ledger::Ledger;
+use crate::operations::{Book, ask, list, read, remove, resume, vault};
+use crate::world::World;
+
+const MINUTE: u64 = 60_000;
+
+/// How long a restart takes, in milliseconds.
+pub const RESTART: u64 = 1000;
+
+/// A moment at which everything stopped.
+#[derive(Debug)]
+pub struct Stop<'a> {
+    pub model: Model,
+    /// What the store kept.
+    pub map: &'a Map,
+    /// What users had been told.
+    pub journal: &'a Journal,
+    pub now: u64,
+}
+
+/// How far the mending has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Started,
+    Resumed,
+    Swept,
+}
+
+/// Starts again and says all that is wrong.
+pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
+    let mut problems = stop.journal.problems.clone();
+    // Another salt at every moment: nobody draws the same random numbers after a restart.
+    let started = stop.now + RESTART;
+    let world = World::new(stop.model, stop.map.clone(), started, stop.map.fingerprint());
+    if let Err(error) = block_on(mend(stop, &world, &mut problems)) {
+        problems.push(Problem::new(Class::Wrong, format_args!("after the restart: {error}")));
+        return problems;
+    }
+    Ledger::of(world.disk().latest(), stop.journal, &mut problems);
+    if problems.iter().any(|problem| !problem.class.is_mendable()) {
+        return problems;
+    }
+    let left = world.disk().latest().clone();
+    let world = World::new(stop.model, left, stop.now + 200 * MINUTE, stop.map.fingerprint() ^ 1);
+    let mut later = Vec::new();
+    if let Err(error) = block_on(repair(stop, &world, &mut later)) {
+        later.push(Problem::new(Class::Wrong, format_args!("while mending: {error}")));
+    }
+    if let Err(error) = block_on(clear(stop, &world, &mut later)) {
+        later.push(Problem::new(Class::Wrong, format_args!("after mending: {error}")));
+    }
+    problems.extend(later.into_iter().map(|problem| Problem {
+        text: format!("after mending: {}", problem.text),
+        after_mending: true,
+        ..problem
+    }));
+    problems
+}
+
+/// Lets `verify` mend what is left, and sees that nothing is wrong then: by the ledger, and by `verify` itself.
+async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let vault = vault(world);
+    let plan = Plan { repair: true, dead_before: Some(vault.now()) };
+    vault
+        .verify(plan, async |discovery| {
+            if let Discovery::Fault(fault) = discovery
+                && !fault.repaired
+            {
+                problems.push(Problem::new(Class::Wrong, format_args!("not mended: {fault:?}")));
+            }
+        })
+        .await?;
+    world.pass(MINUTE);
+    resume(&vault, Some(vault.now())).await?;
+    let plan = Plan { repair: false, ..plan };
+    let mut contents = Vec::new();
+    vault
+        .verify(plan, async |discovery| match discovery {
+            Discovery::Fault(fault) => problems.push(Problem::new(Class::Wrong, format_args!("mended: {fault:?}"))),
+            Discovery::Content(images) => contents.extend(images),
+        })
+        .await?;
+    for id in contents {
+        vault.verify_content(id).await?;
+    }
+    Ledger::of(world.disk().latest(), stop.journal, problems);
+    Ok(())
+}
+
+async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let vault = vault(world);
+    look(&vault, stop.journal, Stage::Started, problems).await?;
+    // The native host knows who is dead; under Spin leases, and claims of those who died before they had one, must end
+    // first.
+    let dead_before = (stop.model == Model::Embedded).then_some(stop.now + RESTART);
+    resume(&vault, dead_before).await?;
+    if stop.model == Model::Immediate {
+        world.pass(31 * MINUTE);
+        resume(&vault, None).await?;
+    }
+    look(&vault, stop.journal, Stage::Resumed, problems).await?;
+    look_for_sources(&vault, stop.journal, problems).await?;
+    ask_again(&vault, world, stop.journal, problems).await?;
+    // The sweep; and again, for what was discarded meanwhile.
+    for _ in 0..2 {
+        world.pass(61 * MINUTE);
+        resume(&vault, None).await?;
+    }
+    look(&vault, stop.journal, Stage::Swept, problems).await
+}
+
+/// Every URL leads to an image that came from it, unless one was removed.
+async fn look_for_sources(vault: &Vault<World>, journal: &Journal, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    for url in journal.images.values().filter_map(|told| told.record.source.as_deref()) {
+        let mut of_url = journal.images.values().filter(|told| told.record.source.as_deref() == Some(url));
+        match vault.get_by_source(url).await {
+            Ok(record) if record.source.as_deref() == Some(url) => {}
+            Err(Error::NotFound) if of_url.any(|told| !told.is_kept()) => {}
+            Err(Error::NotFound) => problems.push(Problem::new(Class::Unhinted, format_args!("{url} leads nowhere"))),
+            Ok(record) => {
+                problems.push(Problem::new(Class::Wrong, format_args!("{url} leads to one from {:?}", record.source)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whoever had no answer to a request asks again; and whoever had one might, too. It must be done once in all.
+async fn ask_again(
+    vault: &Vault<World>,
+    world: &World,
+    journal: &Journal,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    for (key, (request, answers)) in &journal.requests {
+        let Some((again, new)) = ask_until_answered(vault, world, key, *request).await? else {
+            problems.push(Problem::new(Class::Lost, format_args!("the request {key} is never answered")));
+            continue;
+        };
+        let ids: Vec<_> = again.iter().map(|record| record.id).collect();
+        let removing = ids.iter().any(|id| journal.images.get(id).is_some_and(|told| !told.is_kept()));
+        if !answers.is_empty() && !answers.contains(&ids) && !removing {
+            problems.push(Problem::new(Class::Duplicate, format_args!("the request {key} is answered otherwise now")));
+        }
+        for record in again {
+            if new && record.status() == Status::Pending {
+                vault.work(record).await?;
+            }
+        }
+        let listed = list(vault).await?;
+        for name in request.names() {
+            let times = listed.iter().filter(|record| record.name == name).count();
+            if times > 1 {
+                let text = format_args!("the request {key} made {name} {times} times");
+                problems.push(Problem::new(Class::Duplicate, text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks as clients do who are told that somebody is at it: again, and again.
+async fn ask_until_answered(
+    vault: &Vault<World>,
+    world: &World,
+    key: &str,
+    request: Request,
+) -> Result<Option<(Vec<ImageRecord>, bool)>, Error> {
+    for _ in 0..20 {
+        match ask(vault, key, request).await {
+            Err(Error::KeyBusy) => world.pass(MINUTE / 4),
+            answered => return answered.map(Some),
+        }
+    }
+    Ok(None)
+}
+
+/// Looks at all that users were told of, and at all that a list shows.
+async fn look(vault: &Vault<World>, journal: &Journal, stage: Stage, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let mut found = |class, text: String| problems.push(Problem::new(class, format!("{text} ({stage:?})")));
+    let listed = list(vault).await?;
+    for (n, record) in listed.iter().enumerate() {
+        if listed[..n].iter().any(|other| other.id == record.id) {
+            found(Class::Duplicate, format!("{} is listed twice", record.name));
+        }
+        if let Some(problem) = check(vault, record, stage).await {
+            found(problem.class, problem.text);
+        }
+    }
+    for told in journal.images.values() {
+        let name = &told.record.name;
+        let is_listed = listed.iter().any(|record| record.id == told.record.id);
+        let record = match vault.get(told.record.id).await {
+            Ok(record) => Some(record),
+            Err(Error::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        match record {
+            None if told.is_kept() => found(Class::Lost, format!("{name} is gone")),
+            Some(_) if told.is_kept() && !is_listed => found(Class::Lost, format!("{name} is not listed")),
+            Some(record) if told.is_kept() && told.ready && record.status() != Status::Ready => {
+                found(Class::Lost, format!("{name} was ready and is {}", record.status().as_str()));
+            }
+            Some(record)
+                if stage > Stage::Started
+                    && told.is_kept()
+                    && told.record.status() != Status::Failed
+                    && record.status() != expected(&record).map_or(Status::Failed, |_| Status::Ready)
+                    && !was_late(&record) =>
+            {
+                found(Class::Lost, format!("{name} is {} in the end", record.status().as_str()));
+            }
+            Some(_) if told.removal == Removal::Done && stage == Stage::Swept => {
+                found(Class::Undead, format!("{name} is back"));
+            }
+            Some(_) if told.removal == Removal::Done => found(Class::Lingering, format!("{name} is back")),
+            _ => {}
+        }
+        if told.removal == Removal::Done && is_listed && stage > Stage::Started {
+            found(Class::Undead, format!("{name} is listed again"));
+        }
+    }
+    for name in journal.all_names() {
+        let newest = journal.ready_under(&name).map(|(seq, _)| seq);
+        // What was in doubt counts once it is settled.
+        let settled = listed.iter().filter(|record| {
+            stage > Stage::Started
+                && record.name == name
+                && record.status() == Status::Ready
+                && journal.images.get(&record.id).is_none_or(|told| told.is_kept() && told.renaming == 0)
+        });
+        let newest = newest.chain(settled.map(|record| record.seq)).max();
+        match vault.get_by_name(&name).await {
+            Ok(record) if record.name != name || record.status() != Status::Ready => {
+                found(Class::Wrong, format!("{name} leads to {} {}", record.status().as_str(), record.name));
+            }
+            Ok(record) if newest.is_some_and(|newest| record.seq < newest) => {
+                found(Class::Unreachable, format!("{name} leads to an older image"));
+            }
+            Err(Error::NotFound) if newest.is_some() => found(Class::Unreachable, format!("{name} leads nowhere")),
+            Ok(_) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether an image failed before its origin was there.
+fn was_late(record: &ImageRecord) -> bool {
+    matches!(origin(record), Origin::Late(_)) && record.status() == Status::Failed && record.updated < LATE
+}
+
+/// Checks one image by itself: whole and exact if it is ready, and settled once jobs were resumed.
+async fn check(vault: &Vault<World>, record: &ImageRecord, stage: Stage) -> Option<Problem> {
+    let name = &record.name;
+    match (record.status(), expected(record)) {
+        (Status::Ready, Some(bytes)) => match read(vault, record).await {
+            Ok(read) if read == bytes => None,
+            Ok(_) => Some(Problem::new(Class::Wrong, format_args!("{name} is served with other bytes"))),
+            Err(error) => Some(Problem::new(Class::Lost, format_args!("{name} cannot be read: {error}"))),
+        },
+        (Status::Ready, None) => Some(Problem::new(Class::Wrong, format_args!("{name} is ready without an image"))),
+        (Status::Failed, Some(_)) if !was_late(record) => {
+            Some(Problem::new(Class::Lost, format_args!("{name} failed without a reason")))
+        }
+        (Status::Pending | Status::Storing, _) if stage > Stage::Started => {
+            Some(Problem::new(Class::Lost, format_args!("{name} is {} for ever", record.status().as_str())))
+        }
+        _ => None,
+    }
+}
+
+fn known(book: &Book) -> Journal {
+    book.borrow().clone()
+}
+
+/// Looks again, and removes one image after the other: none of them may take another one with it.
+async fn clear(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let vault = vault(world);
+    let book = Rc::new(RefCell::new(stop.journal.clone()));
+    look(&vault, &known(&book), Stage::Swept, problems).await?;
+    for record in list(&vault).await?.iter().rev() {
+        book.borrow_mut().told(record);
+        remove(&vault, record.id, &book).await?;
+        look(&vault, &known(&book), Stage::Resumed, problems).await?;
+    }
+    for hours in [1, 1, 24, 1] {
+        world.pass(hours * 61 * MINUTE);
+        resume(&vault, None).await?;
+    }
+    look(&vault, &known(&book), Stage::Swept, problems).await?;
+    let map = world.disk().latest().clone();
+    let ledger = Ledger::of(&map, &book.borrow(), problems);
+    problems.extend(ledger.remains(&map).map(|key| Problem::new(Class::Leak, format_args!("{key} is left"))));
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! The scenarios: what is there before, and what happens at once.
+
+mod images;
+mod jobs;
+
+use std::rc::Rc;
+
+use burrow_model::record::ImageRecord;
+use burrow_vault::ports::Clock as _;
+use futures::executor::block_on;
+
+use crate::disk::{Map, Model};
+use crate::images::BEGINNING;
+use crate::operations::Operation::{self, Ingest, Put, Remove, Submit};
+use crate::operations::{Book, accept, perform, vault};
+use crate::schedule::Start;
+use crate::world::World;
+
+/// A scenario.
+#[derive(Debug)]
+pub struct Scenario {
+    pub name: &'static str,
+    /// Makes what is there before, and says what happens at once.
+    pub prepare: fn(&Bench) -> Vec<Operation>,
+    pub orders: Orders,
+    /// How many orders are taken by chance on each store.
+    pub by_chance: u64,
+    /// The operations go one after the other, crash, and what is explored is the resume after it, with a second crash.
+    pub crash_first: bool,
+}
+
+/// Which orders are all taken.
+#[derive(Clone, Copy, Debug)]
+pub enum Orders {
+    Every,
+    /// Those in which a task that could go on has to wait for another at most so many times.
+    Switches(u32),
+}
+
+/// Where a scenario's beginning is made, one thing after the other.
+#[derive(Debug)]
+pub struct Bench {
+    world: World,
+    book: Book,
+}
+
+const MINUTE: u64 = 60_000;
+
+impl Bench {
+    pub fn new(model: Model) -> Self {
+        Self { world: World::new(model, Map::default(), BEGINNING, 0), book: Book::default() }
+    }
+
+    pub fn start(self, operations: Vec<Operation>) -> Start {
+        let (map, journal) = (self.world.disk().latest().clone(), Rc::unwrap_or_clone(self.book).into_inner());
+        Start {
+            model: self.world.model(),
+            map,
+            journal,
+            now: self.world.now(),
+            operations,
+            salt: 1,
+            story: String::new(),
+        }
+    }
+
+    fn perform(&self, operation: Operation) {
+        block_on(perform(operation, self.world.clone(), self.book.clone()));
+        self.world.pass(1);
+    }
+
+    fn newest(&self) -> ImageRecord {
+        let book = self.book.borrow();
+        let newest = book.images.values().max_by_key(|told| told.record.seq).expect("an image");
+        newest.record.clone()
+    }
+
+    fn ingest(&self, path: &'static str, name: &'static str) -> ImageRecord {
+        self.perform(Ingest(path, name));
+        self.newest()
+    }
+
+    fn put(&self, image: &'static str, name: &'static str) -> ImageRecord {
+        self.perform(Put(image, name));
+        self.newest()
+    }
+
+    /// An image whose origin could not be reached, and now can.
+    fn failed(&self) -> ImageRecord {
+        let record = self.ingest("/late-red/1", "a");
+        self.pass(2 * MINUTE);
+        record
+    }
+
+    /// Accepts a job and leaves it there.
+    fn accept(&self, path: &str, name: &str) -> ImageRecord {
+        let record = block_on(accept(&vault(&self.world), path, name)).expect("a job");
+        self.book.borrow_mut().told(&record);
+        record
+    }
+
+    fn submit(&self, path: &'static str, name: &'static str) -> ImageRecord {
+        self.perform(Submit(path, name));
+        self.newest()
+    }
+
+    fn remove(&self, record: &ImageRecord) {
+        self.perform(Remove(record.id));
+    }
+
+    fn pass(&self, milliseconds: u64) {
+        self.world.pass(milliseconds);
+    }
+}
+
+const EVERY: Scenario =
+    Scenario { name: "", prepare: |_| Vec::new(), orders: Orders::Every, by_chance: 100, crash_first: false };
+
+const SOME: Scenario = Scenario { orders: Orders::Switches(1), by_chance: 60, ..EVERY };
+
+/// All scenarios.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    images::SCENARIOS.iter().chain(jobs::SCENARIOS)
+}

@@ -1,0 +1,388 @@
+//! The world that the vault runs in here: a store that forgets what was not durable, a clock that nobody waits for,
+//! origins by script. Where the vault would wait for the world outside, the schedule says who goes on.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use burrow_model::error::FetchError;
+use burrow_model::error::{Error, KvError};
+use burrow_model::key::{ImageId, Key};
+use burrow_vault::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers, Kv, Random};
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+
+use crate::disk::{Disk, Map, Model};
+use crate::images::{LATE, Origin};
+
+const STATISTICS: [&str; 5] = ["b1:s:ready", "b1:s:pending", "b1:s:failed", "b1:s:original-bytes", "b1:s:stored-bytes"];
+
+/// When the store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// At which call, from 0.
+    pub at: u32,
+    pub kind: FaultKind,
+}
+
+/// How the store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Once, and nothing was done.
+    Undone,
+    /// Once, but what was asked was done.
+    Done,
+    /// From then on nothing is written any more, as after a failed commit of the embedded store.
+    Dead,
+}
+
+/// What somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// To make a call of the store.
+    Call(&'static str, Key),
+    /// For a write to become durable.
+    Durable(Key),
+    /// For a time.
+    Sleep(u64),
+}
+
+/// Somebody who waits.
+#[derive(Debug)]
+pub struct Waiting {
+    pub id: u64,
+    pub task: usize,
+    pub wait: Wait,
+    granted: bool,
+    waker: Waker,
+}
+
+/// What a task was told, as a hash.
+#[derive(Debug, Default)]
+struct Answers {
+    sum: u64,
+    /// How often it asked for the same.
+    times: HashMap<u64, u64>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    disk: RefCell<Disk>,
+    now: Cell<u64>,
+    /// Whether a schedule says who goes on; if not, everybody does at once.
+    scheduled: Cell<bool>,
+    waiting: RefCell<Vec<Waiting>>,
+    tickets: Cell<u64>,
+    calls: Cell<u32>,
+    fault: Cell<Option<Fault>>,
+    asked: RefCell<BTreeMap<String, u32>>,
+    /// What each task has been told so far, as a hash: it decides what the task does next.
+    told: RefCell<BTreeMap<usize, Answers>>,
+    salt: u64,
+    drawn: RefCell<BTreeMap<usize, u64>>,
+}
+
+/// One task's handle on the world.
+#[derive(Clone, Debug)]
+pub struct World {
+    shared: Rc<Shared>,
+    task: usize,
+}
+
+impl World {
+    /// A world whose store holds `map`. Worlds of other salts draw other random numbers.
+    pub fn new(model: Model, map: Map, now: u64, salt: u64) -> Self {
+        let shared = Shared {
+            disk: RefCell::new(Disk::new(model, map)),
+            now: Cell::new(now),
+            scheduled: Cell::new(false),
+            waiting: RefCell::default(),
+            tickets: Cell::new(0),
+            calls: Cell::new(0),
+            fault: Cell::new(None),
+            asked: RefCell::default(),
+            told: RefCell::default(),
+            salt,
+            drawn: RefCell::default(),
+        };
+        Self { shared: Rc::new(shared), task: 0 }
+    }
+
+    /// The same world for another task.
+    pub fn for_task(&self, task: usize) -> Self {
+        Self { shared: self.shared.clone(), task }
+    }
+
+    /// From now on a schedule decides who goes on.
+    pub fn schedule(&self, fault: Option<Fault>) {
+        self.shared.scheduled.set(true);
+        self.shared.fault.set(fault);
+    }
+
+    /// Who waits, in the order in which they came.
+    pub fn waiting(&self) -> std::cell::Ref<'_, Vec<Waiting>> {
+        self.shared.waiting.borrow()
+    }
+
+    /// Lets somebody go on.
+    pub fn grant(&self, id: u64) {
+        let mut waiting = self.shared.waiting.borrow_mut();
+        let ticket = waiting.iter_mut().find(|ticket| ticket.id == id).expect("somebody who waits");
+        ticket.granted = true;
+        ticket.waker.wake_by_ref();
+    }
+
+    pub fn disk(&self) -> std::cell::Ref<'_, Disk> {
+        self.shared.disk.borrow()
+    }
+
+    pub fn model(&self) -> Model {
+        self.disk().model()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, milliseconds: u64) {
+        self.shared.now.set(self.shared.now.get() + milliseconds);
+    }
+
+    /// Calls of the store so far.
+    pub fn calls(&self) -> u32 {
+        self.shared.calls.get()
+    }
+
+    /// Whether the store was told to fail.
+    pub fn is_faulty(&self) -> bool {
+        self.shared.fault.get().is_some()
+    }
+
+    /// Equal where the same can follow: the store, the time, and what every task was told.
+    pub fn fingerprint(&self) -> u64 {
+        let start = self.disk().fingerprint() ^ self.shared.now.get().rotate_left(32);
+        self.shared
+            .told
+            .borrow()
+            .iter()
+            .fold(start, |sum, (task, told)| xxh3_64_with_seed(&told.sum.to_le_bytes(), sum.wrapping_add(*task as u64)))
+    }
+
+    fn turn(&self, wait: Wait) -> Turn {
+        Turn { world: self.clone(), wait: Some(wait), id: None }
+    }
+
+    /// Notes what this task was told when it asked for something.
+    fn remember(&self, what: &str, of: u64, told: u64) {
+        let mut all = self.shared.told.borrow_mut();
+        let task = all.entry(self.task).or_default();
+        let what = xxh3_64_with_seed(what.as_bytes(), of);
+        let times = task.times.entry(what).or_default();
+        *times += 1;
+        let seed = told ^ self.now().rotate_left(32);
+        // A sum: of what goes on at once within a task, the order does not matter.
+        task.sum = task.sum.wrapping_add(xxh3_64_with_seed(&[what, *times].map(u64::to_le_bytes).concat(), seed));
+    }
+
+    /// Makes one call of the store when its turn comes, or fails it. `told` hashes what the caller is told.
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        key: &Key,
+        writes: bool,
+        effect: impl FnOnce(&mut Disk) -> T,
+        told: impl FnOnce(&T) -> u64,
+    ) -> Result<T, KvError> {
+        self.turn(Wait::Call(verb, key.clone())).await;
+        let number = self.shared.calls.get();
+        self.shared.calls.set(number + 1);
+        let fault = self.shared.fault.get().filter(|fault| match fault.kind {
+            FaultKind::Undone | FaultKind::Done => fault.at == number,
+            FaultKind::Dead => writes && fault.at <= number,
+        });
+        if fault.is_none_or(|fault| fault.kind == FaultKind::Done) {
+            let result = effect(&mut self.shared.disk.borrow_mut());
+            if fault.is_none() {
+                self.remember(verb, hash(key), told(&result));
+                return Ok(result);
+            }
+        }
+        self.remember("failed", hash(key), 0);
+        Err(KvError(format!("{verb} {key}: told to fail")))
+    }
+
+    async fn write(&self, verb: &'static str, key: &Key, value: Option<Vec<u8>>) -> Result<(), KvError> {
+        let durable = self.call(verb, key, true, |disk| disk.write(key.as_str(), value), |_| 0).await?;
+        if let Some(count) = durable {
+            self.turn(Wait::Durable(key.clone())).await;
+            self.shared.disk.borrow_mut().commit(count);
+            self.remember("durable", hash(key), 0);
+        }
+        Ok(())
+    }
+}
+
+fn hash(key: &Key) -> u64 {
+    xxh3_64_with_seed(key.as_str().as_bytes(), 0)
+}
+
+/// Waits for its turn.
+struct Turn {
+    world: World,
+    wait: Option<Wait>,
+    id: Option<u64>,
+}
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let world = self.world.clone();
+        if !world.shared.scheduled.get() {
+            return Poll::Ready(());
+        }
+        let mut waiting = world.shared.waiting.borrow_mut();
+        if let Some(wait) = self.wait.take() {
+            let id = world.shared.tickets.get();
+            world.shared.tickets.set(id + 1);
+            self.id = Some(id);
+            waiting.push(Waiting { id, task: world.task, wait, granted: false, waker: context.waker().clone() });
+            return Poll::Pending;
+        }
+        let Some(at) = waiting.iter().position(|ticket| Some(ticket.id) == self.id) else { return Poll::Ready(()) };
+        if waiting[at].granted {
+            waiting.remove(at);
+            return Poll::Ready(());
+        }
+        waiting[at].waker.clone_from(context.waker());
+        Poll::Pending
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.world.shared.waiting.borrow_mut().retain(|ticket| ticket.id != id);
+        }
+    }
+}
+
+impl Kv for World {
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError> {
+        let read = |disk: &mut Disk| disk.get(key.as_str()).map(<[u8]>::to_vec);
+        self.call("get", key, false, read, |value| {
+            value.as_ref().map_or(3, |value| xxh3_64_with_seed(value.get(..4096).unwrap_or(value), 4))
+        })
+        .await
+    }
+
+    async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError> {
+        self.write("set", key, Some(value)).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), KvError> {
+        self.write("delete", key, None).await
+    }
+
+    async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError> {
+        let verb = match delta {
+            0 => "count",
+            1.. => "add",
+            _ => "subtract",
+        };
+        let add = |disk: &mut Disk| disk.increment(key.as_str(), delta);
+        // Nobody looks at what a statistic comes to.
+        let statistic = delta != 0 && STATISTICS.contains(&key.as_str());
+        self.call(verb, key, delta != 0, add, |sum| if statistic { 0 } else { sum.cast_unsigned() }).await
+    }
+
+    async fn keys(&self, mut each: impl FnMut(&str)) -> Result<(), KvError> {
+        self.disk().latest().iter().for_each(|(key, _)| each(key));
+        Ok(())
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> u64 {
+        self.shared.now.get()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        let until = self.now() + u64::try_from(time.as_millis()).unwrap();
+        self.turn(Wait::Sleep(until)).await;
+        self.shared.now.set(self.now().max(until));
+        self.remember("slept", until, 0);
+    }
+
+    /// Between two calls of the store nothing is shared, so whoever runs between them might as well run before.
+    async fn yield_now(&self) {}
+}
+
+impl Random for World {
+    fn ten_bytes(&self) -> [u8; 10] {
+        let mut drawn = self.shared.drawn.borrow_mut();
+        let count = drawn.entry(self.task).or_default();
+        *count += 1;
+        let seed = self.shared.salt.wrapping_mul(1009).wrapping_add(self.task as u64);
+        let bytes = xxh3_128_with_seed(&count.to_le_bytes(), seed).to_le_bytes();
+        std::array::from_fn(|n| bytes[n])
+    }
+}
+
+/// A body in pieces.
+#[derive(Debug)]
+pub struct Body {
+    bytes: &'static [u8],
+    breaks_off: bool,
+}
+
+impl Body {
+    pub fn whole(bytes: &'static [u8]) -> Self {
+        Self { bytes, breaks_off: false }
+    }
+}
+
+impl ByteSource for Body {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (piece, rest) = self.bytes.split_at(self.bytes.len().min(100_000));
+        self.bytes = rest;
+        match piece {
+            [] if self.breaks_off => Err(FetchError::Unreachable("told to break off".into()).into()),
+            [] => Ok(None),
+            piece => Ok(Some(piece.to_vec())),
+        }
+    }
+}
+
+impl Helpers for World {
+    async fn pack_elsewhere(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<Elsewhere> {
+        None
+    }
+}
+
+impl Fetch for World {
+    type Body = Body;
+
+    async fn fetch(&self, url: &url::Url, _: FetchTimeouts) -> Result<Fetched<Body>, FetchError> {
+        let times = {
+            let mut asked = self.shared.asked.borrow_mut();
+            let times = asked.entry(url.to_string()).or_default();
+            *times += 1;
+            *times
+        };
+        self.remember("fetched", 0, times.into());
+        let (status, body) = match Origin::of(url.path()) {
+            Origin::Flaky(_) if times == 1 => return Err(FetchError::Unreachable("told to be flaky".into())),
+            Origin::Late(_) if self.now() < LATE => return Err(FetchError::Unreachable("told to be late".into())),
+            Origin::Good(image) | Origin::Flaky(image) | Origin::Late(image) => (200, Body::whole(image)),
+            Origin::Cut(image) => (200, Body { bytes: &image[..image.len() / 2], breaks_off: true }),
+            Origin::Page => (200, Body::whole(b"<!doctype html><title>no image</title>")),
+            Origin::Missing => (404, Body::whole(b"")),
+        };
+        Ok(Fetched { status, location: None, content_encoding: None, retry_after: None, body })
+    }
+}

@@ -1,0 +1,65 @@
+//! The types of the vault's interface, generated from the WIT, with what Rust expects of them.
+
+use std::fmt;
+
+pub use crate::bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
+pub use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
+pub use crate::bindings::exports::burrow::vault::vault::{
+    Filter, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
+};
+
+impl Status {
+    /// The word used in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Storing => "storing",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FaultKind {
+    /// The word used in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DamagedRecord => "damaged-record",
+            Self::Newer => "newer",
+            Self::DamagedContent => "damaged-content",
+            Self::Unlisted => "unlisted",
+            Self::HalfRemoved => "half-removed",
+            Self::Stale => "stale",
+            Self::Orphan => "orphan",
+            Self::Condemned => "condemned",
+            Self::WrongCount => "wrong-count",
+            Self::UnknownKey => "unknown-key",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Default for Filter {
+    /// Every image.
+    fn default() -> Self {
+        Self { tags: Vec::new(), status: None, name: None }
+    }
+}
+
+impl Default for Label {
+    /// The name that the URL ends in, and no tags.
+    fn default() -> Self {
+        Self { name: None, tags: Vec::new() }
+    }
+}
