@@ -67,6 +67,15 @@ pub(crate) fn lint() -> Result<(), String> {
     run(&mut command)
 }
 
+/// Builds the documentation of every library, private items too: a link that leads nowhere is an error.
+pub(crate) fn document() -> Result<(), String> {
+    say("building the documentation");
+    let mut command = cargo();
+    // In the profile of clippy, which has checked the dependencies.
+    command.args(["doc", "--locked", "--release", "--workspace", "--lib", "--no-deps", "--document-private-items"]);
+    run(command.env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
 fn bundled<'a>(command: &'a mut Command, component: &Path) -> &'a mut Command {
     command.args(["--features", "burrow-cli/bundled"]).env("BURROW_BUNDLE", component)
 }

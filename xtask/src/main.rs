@@ -6,6 +6,7 @@
 mod browser;
 mod component;
 mod contract;
+mod deny;
 mod flask;
 mod host;
 mod python;
@@ -25,7 +26,7 @@ cargo xtask <command>
   flask              builds all, then tests examples/flask-frontend
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
   torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
-  lint               clippy for the host and for the component, warnings denied
+  lint               clippy for the host and for the component, and the documentation, warnings denied; cargo-deny
 ";
 
 fn main() -> ExitCode {
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
         "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
-        "lint" => component::lint().and_then(|()| host::lint()),
+        "lint" => component::lint().and_then(|()| host::lint()).and_then(|()| host::document()).and_then(|()| deny::check()),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
