@@ -51,7 +51,9 @@ fn main() -> ExitCode {
         "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
         "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
-        "lint" => component::lint().and_then(|()| host::lint()).and_then(|()| host::document()).and_then(|()| deny::check()),
+        "lint" => {
+            component::lint().and_then(|()| host::lint()).and_then(|()| host::document()).and_then(|()| deny::check())
+        }
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -1,8 +1,12 @@
-//! Lists that people write.
+//! Lists that people write, with spaces or commas between their words.
 
-/// Parses each word of a list that people write with spaces or commas between them; there must be one at least.
-pub fn words<T>(text: &str, parse: impl Fn(&str) -> Result<T, ()>) -> Result<Vec<T>, ()> {
+/// Parses each word of a list.
+///
+/// # Errors
+///
+/// The first error of `parse`; the default error if the list has no word.
+pub fn words<T, E: Default>(text: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, E> {
     let words = text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
-    let list = words.map(parse).collect::<Result<Vec<T>, ()>>()?;
-    if list.is_empty() { Err(()) } else { Ok(list) }
+    let list = words.map(parse).collect::<Result<Vec<T>, E>>()?;
+    if list.is_empty() { Err(E::default()) } else { Ok(list) }
 }

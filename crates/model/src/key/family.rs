@@ -95,17 +95,25 @@ impl Family {
 
     /// When a write to one of its keys must be durable.
     ///
-    /// An embedded store so waits for the disk once an image: for the record, which covers all that led to it.
+    /// So an embedded store waits for the disk once for each image: for its record, which covers all that led to it.
     pub const fn durability(self) -> Durability {
         match self {
             // An image's record is the acknowledgement. A claim that is lost lets two act at once.
             Self::Image | Self::Sharing | Self::Takeover | Self::Idempotency | Self::Removal => {
                 Durability::Acknowledged
             }
-            // These count once the image's record does, which is written after them.
-            Self::Manifest | Self::Chunk | Self::Digest | Self::Name | Self::Feed | Self::Source => Durability::Ordered,
-            // These can be made again: a thumbnail is drawn anew, `verify` finds trash and counts again.
-            Self::Preview | Self::Thumbnail | Self::Trash | Self::Vaultwide => Durability::Ordered,
+            // The first six count once the image's record does, which is written after them. The others can be made
+            // again: a thumbnail is drawn anew, `verify` finds trash and counts again.
+            Self::Manifest
+            | Self::Chunk
+            | Self::Digest
+            | Self::Name
+            | Self::Feed
+            | Self::Source
+            | Self::Preview
+            | Self::Thumbnail
+            | Self::Trash
+            | Self::Vaultwide => Durability::Ordered,
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Shared {
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    queue: Vec<Write>,
+    writes: Vec<Write>,
     queued_bytes: usize,
     /// The newest of what is queued or being committed; what the file has is older.
     pending: HashMap<String, Pending>,
@@ -76,7 +76,7 @@ impl Queue {
         self.queued_bytes += size(key, value.as_ref());
         let pending = Pending { version: self.version, value: value.clone(), visible: done.is_none() };
         self.pending.insert(key.to_owned(), pending);
-        self.queue.push(Write { key: key.to_owned(), value, version: self.version, done });
+        self.writes.push(Write { key: key.to_owned(), value, version: self.version, done });
         Ok(())
     }
 
@@ -155,14 +155,14 @@ impl Shared {
     /// Waits for writes; none once the store is closed.
     fn take_queue(&self) -> Option<Vec<Write>> {
         let mut state = self.lock();
-        while state.queue.is_empty() {
+        while state.writes.is_empty() {
             if state.closed {
                 return None;
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.queued_bytes = 0;
-        Some(std::mem::take(&mut state.queue))
+        Some(std::mem::take(&mut state.writes))
     }
 
     fn commit(&self, batch: &[Write]) -> Result<()> {
@@ -181,7 +181,7 @@ impl Shared {
             let mut state = self.lock();
             state.failed = Some(error.clone());
             state.queued_bytes = 0;
-            batch.append(&mut state.queue);
+            batch.append(&mut state.writes);
         }
         self.room.notify_waiters();
         for done in batch.iter_mut().filter_map(|write| write.done.take()) {
