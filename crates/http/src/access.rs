@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access control: tokens, cookies, signed links, requests from other sites.
 
 pub(crate) mod cookie;
 pub mod cors;

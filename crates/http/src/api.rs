@@ -1,4 +1,4 @@
-//! Routes for programs, a file for each group.
+//! Routes for programs, one file for each group.
 
 pub(crate) mod add;
 pub(crate) mod archive;

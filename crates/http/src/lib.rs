@@ -1,13 +1,14 @@
-//! The HTTP service: a request in, an answer out. Knows HTTP and the vault, nothing of WASI. docs/http-api.md has the
-//! contract, rule by rule.
+//! The HTTP service: a request in, an answer out.
+//!
+//! It knows HTTP and the vault, and nothing of WASI. docs/http-api.md has the contract, rule by rule.
 //!
 //! From the outside in:
-//! - [`service`], `router`: a request is admitted, routed, answered
-//! - `pages`: for people, complete without scripts; HTML is in `templates/`, style and scripts in `assets/`
+//! - [`service`], `router`: admit a request, route it, finish its answer
+//! - `pages`: for people, complete without scripts; `templates/` has the HTML, `assets/` style and scripts
 //! - `api`: for programs
-//! - [`access`]: tokens, cookies, links, other sites
-//! - `protocol`: what HTTP itself rules: conditions, ranges, negotiation, digests, preferences
-//! - `route`, [`problem`], [`message`], [`settings`]: what all of them share
+//! - [`access`]: tokens, cookies, signed links, requests from other sites
+//! - `protocol`: rules of HTTP itself: conditions, ranges, negotiation, digests, preferences
+//! - `route`, [`problem`], [`message`], [`settings`]: shared by all of these
 
 pub mod access;
 mod api;

@@ -1,4 +1,4 @@
-//! Requests and answers, as the service has them.
+//! Requests, answers and their bodies, independent of the host.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,7 +10,7 @@ use burrow_vault::ports::Ports;
 use burrow_vault::store::blob::BlobReader;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-/// A request, its body unread.
+/// A request whose body is not read yet.
 #[derive(Debug)]
 pub struct Request<B> {
     /// Method.
@@ -23,7 +23,7 @@ pub struct Request<B> {
     pub body: B,
 }
 
-/// A response's body: pieces, each sent after the other.
+/// A response's body: pieces that are sent in order.
 #[derive(Debug)]
 pub struct Body<P>(pub(crate) VecDeque<Piece<P>>);
 
@@ -40,7 +40,7 @@ impl<P> From<Vec<u8>> for Body<P> {
 }
 
 impl<P> Body<P> {
-    /// All of it, if it is in memory in one piece.
+    /// The whole body, if it is one piece in memory.
     pub(crate) fn text(&self) -> Option<&[u8]> {
         match self.0.front() {
             Some(Piece::Bytes(bytes)) if self.0.len() == 1 => Some(bytes),
@@ -59,13 +59,13 @@ impl<P: Ports> Body<P> {
         self.0.iter().map(remaining).sum()
     }
 
-    /// Reads the first chunk now: damage there is told by the answer itself, not by a broken connection.
+    /// Reads the first chunk of content now: damage in it becomes an error response, not a broken connection.
     pub(crate) async fn read_ahead(&mut self) -> Result<(), Error> {
         let is_content = |piece: &Piece<P>| matches!(piece, Piece::Content(_));
         let Some(at) = self.0.iter().position(is_content) else { return Ok(()) };
         let Some(Piece::Content(reader)) = self.0.get_mut(at) else { return Ok(()) };
         let mut ahead = Vec::new();
-        // The gzip form begins with a header, which is no chunk's.
+        // The gzip form begins with a header that is in no chunk: read on until bytes of a chunk follow.
         while ahead.len() <= gzip::HEADER.len()
             && let Some(bytes) = reader.next().await?
         {
@@ -79,7 +79,11 @@ impl<P: Ports> Body<P> {
         Ok(())
     }
 
-    /// Returns the next bytes, never none of them, or none at the end. After an error the response must break off.
+    /// Returns the next bytes, at least one, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, or content is damaged. The response must then break off.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
         while let Some(piece) = self.0.front_mut() {
             let bytes = match piece {
@@ -95,17 +99,17 @@ impl<P: Ports> Body<P> {
     }
 }
 
-/// Work that goes on after the answer. What it failed by is to be logged; its record says what is left to do.
+/// Work that goes on after the answer. The caller logs its error; the image's record says what is left to do.
 pub type Job = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
-/// An answer, and what is to be done once it is sent.
+/// An answer, and the work that begins once it is sent.
 #[expect(missing_debug_implementations, reason = "a job cannot be shown")]
 pub struct Answer<P> {
-    /// What to send.
+    /// The response to send.
     pub response: Response<Body<P>>,
-    /// What to go on with.
+    /// Jobs to run after the response.
     pub jobs: Vec<Job>,
-    /// What went wrong here, for the operator.
+    /// The cause of a failure, for the operator's log.
     pub log: Option<String>,
 }
 
@@ -115,13 +119,13 @@ impl<P> From<Response<Body<P>>> for Answer<P> {
     }
 }
 
-/// Says that browsers are answered otherwise.
+/// Sets `Vary: accept`: browsers get another answer than programs.
 pub(crate) fn varying<P>(mut response: Response<Body<P>>) -> Response<Body<P>> {
     set(response.headers_mut(), header::VARY, "accept");
     response
 }
 
-/// Builds a response from parts that are known to be valid. Caches must ask before they use it again.
+/// Builds a response from parts that are known to be valid. Caches must revalidate it before they use it again.
 pub(crate) fn respond<P>(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response<Body<P>> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -130,7 +134,7 @@ pub(crate) fn respond<P>(status: StatusCode, media_type: &'static str, body: Vec
     response
 }
 
-/// Sets a header, in place of what it was. A value that no header can have, which none of ours is, is left out.
+/// Sets a header, replacing earlier values. A value that is invalid in a header is left out; the service makes none.
 pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: impl TryInto<HeaderValue>) {
     if let Ok(value) = value.try_into() {
         headers.insert(name, value);
@@ -143,7 +147,7 @@ pub(crate) fn no_content<P>() -> Response<Body<P>> {
     response
 }
 
-/// Sends a browser on to another page of ours.
+/// Redirects a browser to another page of this service.
 pub(crate) fn see_other<P>(to: &str) -> Response<Body<P>> {
     let mut response = no_content();
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -151,7 +155,7 @@ pub(crate) fn see_other<P>(to: &str) -> Response<Body<P>> {
     response
 }
 
-/// An entity tag of bytes that are made anew each time.
+/// The entity tag of a generated body: its XXH3 hash.
 pub(crate) fn etag(bytes: &[u8]) -> String {
     format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(bytes))
 }

@@ -1,9 +1,9 @@
 //! Pages for people, complete without scripts.
 //!
-//! - `GET /`: `home`; `card`: one image on it
+//! - `GET /`: `home`, with a `card` for each image
 //! - `GET /images/{id}`, `GET /image/{name}`: `detail`
 //! - `GET /stats`: `overview`, with charts of `chart`
-//! - `POST /gallery`: `form`, what all forms do
+//! - `POST /gallery`: `form`, which carries out the forms of all pages
 //! - `POST /session`: `session`, signing in and out
 
 pub(crate) mod assets;

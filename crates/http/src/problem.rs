@@ -15,7 +15,7 @@ struct Kind {
     about: &'static str,
 }
 
-/// Declares the kinds, and lists them.
+/// Declares the kinds and the list of all of them.
 macro_rules! kinds {
     ($($name:ident: $slug:literal, $title:literal, $about:literal;)+) => {
         $(static $name: Kind = Kind { slug: $slug, title: $title, about: $about };)+
@@ -27,11 +27,11 @@ kinds! {
     MALFORMED: "malformed", "Malformed request",
         "The request breaks the rules of its format. `line` and `column` say where JSON could not be read, `field` which value has the wrong type.";
     DIGEST: "digest", "Wrong digest",
-        "Content-Digest or Repr-Digest cannot be read, or the body does not have it. Nothing was kept.";
+        "Content-Digest or Repr-Digest cannot be read, or does not match the body. Nothing was kept.";
     UNAUTHORIZED: "unauthorized", "Not authorized",
         "This needs `Authorization: Bearer` with a token that the operator set (write_token, or read_token for reading).";
     FORBIDDEN: "forbidden", "Forbidden",
-        "A page of another site tried to change something (cors_origins can allow it), or a signed link is not good (any more).";
+        "A page of another site tried to change something (cors_origins can allow it), or a signed link is wrong or has expired.";
     NOT_FOUND: "not-found", "Not found",
         "There is no such image, or nothing at this path.";
     METHOD: "method-not-allowed", "Method not allowed",
@@ -41,11 +41,11 @@ kinds! {
     NOT_READY: "not-ready", "Wrong status",
         "The image is not in the status that this needs: ready to read or change it, failed to try it again. Look at its record, wait, or retry it.";
     BUSY: "busy", "Busy",
-        "Somebody is changing the same image, or answering a request with the same Idempotency-Key; or a small picture is still being drawn. Send it again after `Retry-After` seconds.";
+        "Another request changes the same image, or has the same Idempotency-Key; or a thumbnail is still being drawn. Send the request again after `Retry-After` seconds.";
     PRECONDITION: "precondition", "Precondition failed",
         "If-Match, If-None-Match or If-Unmodified-Since does not hold. Read the resource again.";
     LIMIT: "limit", "Over a limit",
-        "More than a limit allows. `limit` is its name, `allowed` its value, `seen` the value seen, at least. Limits that are settings can be changed by the operator.";
+        "The request exceeds a limit. `limit` is its name, `allowed` its value; the request has at least `seen`. The operator can change limits that are settings.";
     UNSUPPORTED: "unsupported", "Unsupported media type",
         "The body is of a type, character set or encoding that is not taken here.";
     RANGE: "range", "Range not satisfiable",
@@ -57,18 +57,18 @@ kinds! {
     KEY_REUSED: "key-reused", "Key reused",
         "The Idempotency-Key belongs to another request of the last 24 hours. Use a new one.";
     CORRUPT: "corrupt", "Damaged in the store",
-        "What is stored is damaged, so nothing of it is sent. The operator's log says what.";
+        "The stored data is damaged, so Burrow sends none of it. The operator's log says what is damaged.";
     NEWER: "newer", "Stored by a newer Burrow",
         "A newer Burrow stored this image, in a version that this one does not read. It is not damaged: run the newer Burrow.";
     SETTINGS: "settings", "Wrong setting",
-        "A setting cannot be read. The operator must mend it; until then nothing is answered.";
+        "A setting cannot be read. Until the operator corrects it, every request gets this error.";
     INTERNAL: "internal", "Internal error",
         "Something happened that should not. The operator's log says what.";
     STORE: "store", "Store failed",
         "The key-value store failed. Send the request again after `Retry-After` seconds.";
 }
 
-/// The longest `detail`, in bytes: what it repeats of a request may be long.
+/// The longest `detail`, in bytes: it may repeat long text of the request.
 const MAX_DETAIL: usize = 400;
 
 /// A failure, ready to be sent.
@@ -83,10 +83,10 @@ pub struct Problem {
     members: Map<String, Value>,
     #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// What is the operator's to know, and nobody else's.
+    /// The cause, for the operator's log; it is not sent.
     #[serde(skip)]
     cause: Option<String>,
-    /// Where a page about it leads back to.
+    /// The path that an error page links back to.
     #[serde(skip)]
     back: Option<String>,
 }
@@ -121,12 +121,12 @@ impl Problem {
         self
     }
 
-    /// Lets a page about it lead back to a path of ours.
+    /// Sets the path of this service that an error page links back to.
     pub(crate) fn leading_to(self, back: String) -> Self {
         Self { back: Some(back), ..self }
     }
 
-    /// Where a page about it leads back to, if that is known.
+    /// Takes the path that an error page links back to, if it was set.
     pub(crate) fn take_back(&mut self) -> Option<String> {
         self.back.take()
     }
@@ -149,7 +149,7 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What kind of failure it is, for people.
+    /// The title of its kind, for people.
     pub(crate) fn title(&self) -> &'static str {
         self.title
     }
@@ -159,12 +159,12 @@ impl Problem {
         &self.detail
     }
 
-    /// The path of the page about its kind.
+    /// The path of the page that explains its kind.
     pub(crate) fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// Headers that the answer needs, in whatever form it is sent.
+    /// Headers that the answer needs, as JSON or as a page.
     pub(crate) fn into_headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.into_iter()
     }
@@ -174,12 +174,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, &NOT_FOUND, "there is nothing at this path")
     }
 
-    /// Signed links cannot be made.
+    /// Signed links cannot be made: there is no key.
     pub(crate) fn no_links() -> Self {
         Self::new(StatusCode::NOT_FOUND, &NOT_FOUND, "links are not signed here: the setting link_keys is empty")
     }
 
-    /// The path has other methods.
+    /// The path does not have this method; `allow` lists those that it has.
     pub(crate) fn method_not_allowed(method: &Method, allow: &str) -> Self {
         let detail = format!("{method} is not possible here, only {allow}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, &METHOD, detail).with_text(header::ALLOW, allow)
@@ -195,7 +195,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, &MALFORMED, detail)
     }
 
-    /// The body is not the JSON it should be; `path` leads to the wrong value.
+    /// The body is not the expected JSON; `path` leads to the wrong value.
     pub(crate) fn json(error: &serde_json::Error, path: Option<String>) -> Self {
         let field = path.filter(|path| error.is_data() && path != ".");
         let detail = match &field {
@@ -215,25 +215,25 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, &INVALID, detail).member("field", field)
     }
 
-    /// A field that must be there is not.
+    /// A required field is missing.
     pub(crate) fn missing(field: &str) -> Self {
         Self::invalid(field, format!("{field} is missing"))
     }
 
-    /// A digest cannot be read, or is wrong.
+    /// A digest cannot be read or does not match.
     pub(crate) fn digest(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, &DIGEST, detail)
     }
 
-    /// The body is of a type that is not taken here.
+    /// The route does not accept the type or encoding of the body.
     pub(crate) fn unsupported(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, &UNSUPPORTED, detail)
     }
 
-    /// A token is needed, and there is none or a wrong one.
+    /// The request needs a token, and has none or a wrong one.
     pub(crate) fn unauthorized(token_given: bool) -> Self {
         let (detail, challenge) = if token_given {
-            ("the bearer token is not one that holds here", "Bearer realm=\"burrow\", error=\"invalid_token\"")
+            ("the token is not valid here", "Bearer realm=\"burrow\", error=\"invalid_token\"")
         } else {
             ("this needs a bearer token", "Bearer realm=\"burrow\"")
         };
@@ -245,18 +245,18 @@ impl Problem {
     pub(crate) fn cross_site(origin: Option<&str>, host: &str) -> Self {
         let origin = origin.map(|origin| format!(" ({origin})")).unwrap_or_default();
         let detail = format!(
-            "a page of another site{origin} may not change anything at {host}; cors_origins can allow it, and a proxy \
-             in front must pass the Host header on"
+            "a page of another site{origin} may not change anything at {host}; cors_origins can allow it; if it is the \
+             same site, the proxy in front must pass the Host header on"
         );
         Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, detail)
     }
 
-    /// A signed link is not good.
+    /// A signed link is wrong or has expired.
     pub(crate) fn link(detail: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, detail)
     }
 
-    /// No form of the content is acceptable.
+    /// The client accepts no form of the content.
     pub(crate) fn not_acceptable() -> Self {
         let detail = "Accept-Encoding refuses identity, and this content is not stored as gzip";
         Self::new(StatusCode::NOT_ACCEPTABLE, &NOT_ACCEPTABLE, detail)
@@ -264,29 +264,29 @@ impl Problem {
 
     /// A condition does not hold.
     pub(crate) fn precondition() -> Self {
-        let detail = "a condition of the request does not hold for what is here now";
+        let detail = "a condition of the request does not hold for the current state";
         Self::new(StatusCode::PRECONDITION_FAILED, &PRECONDITION, detail)
     }
 
-    /// No part of the range can be sent, of content of so many bytes.
+    /// `Range` cannot be read, or lies outside content of `size` bytes.
     pub(crate) fn range(detail: impl Into<String>, size: u64) -> Self {
         let problem = Self::new(StatusCode::RANGE_NOT_SATISFIABLE, &RANGE, detail);
         problem.with_text(header::CONTENT_RANGE, &format!("bytes */{size}"))
     }
 
-    /// A small picture is not there yet.
+    /// The thumbnail is not drawn yet.
     pub(crate) fn drawing() -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, &BUSY, "the small picture is still being drawn");
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, &BUSY, "the thumbnail is still being drawn");
         problem.with(header::RETRY_AFTER, HeaderValue::from_static("2"))
     }
 
-    /// Something that cannot happen did.
+    /// A failure that should be impossible.
     pub(crate) fn internal() -> Self {
         let detail = "something happened that should not; the log says what";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, &INTERNAL, detail)
     }
 
-    /// What to log.
+    /// Takes the cause, to be logged.
     pub(crate) fn take_cause(&mut self) -> Option<String> {
         self.cause.take()
     }
@@ -327,11 +327,11 @@ impl From<Error> for Problem {
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
             Error::KeyBusy | Error::Changed | Error::Held(_) => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
             Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
-            // An origin that fails is told in the record of its image; no request waits for one.
+            // An origin's failure goes into the record of its image, so no request should end with it.
             Error::Fetch(_) => Self { cause, ..Self::internal() },
-            // What exactly is damaged or failed is the operator's to know: it is logged, not sent.
+            // Details of damaged data and of a failed store are for the operator: logged, not sent.
             Error::Corrupt(_) => {
-                let detail = "what is stored of this image is damaged, so nothing of it is sent";
+                let detail = "the data stored for this image is damaged, so Burrow sends none of it";
                 Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, &CORRUPT, detail) }
             }
             Error::Newer(_) => {

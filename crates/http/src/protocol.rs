@@ -1,4 +1,4 @@
-//! What HTTP itself rules.
+//! Rules of HTTP itself: conditions, ranges, negotiation, digests, preferences.
 
 pub(crate) mod body;
 pub(crate) mod conditional;

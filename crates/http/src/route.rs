@@ -1,4 +1,4 @@
-//! Request targets: paths and queries.
+//! Parses request targets: the route that a path names, and its query.
 
 use burrow_model::key::ImageId;
 use http::Method;
@@ -6,10 +6,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::problem::Problem;
 
-/// The longest path and query taken, in bytes.
+/// The longest path and query accepted, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
 
-/// What a path means.
+/// The resource that a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Home,
@@ -35,8 +35,8 @@ pub(crate) enum Route {
     Resume,
 }
 
-/// Every route: its path, what it means, and its methods, beside `HEAD` wherever `GET` is, and `OPTIONS`. The part in
-/// braces is one segment, percent-decoded; with a star all that follows.
+/// Every route: its path, its constructor and its methods. `HEAD` is allowed wherever `GET` is, `OPTIONS` everywhere.
+/// The part in braces is one segment, percent-decoded; with a star, it is the rest of the path.
 #[rustfmt::skip]
 pub(crate) const ROUTES: [(&str, Make, &[Method]); 22] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
@@ -63,10 +63,10 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 22] = [
     ("/image/{*name}", |name| Some(Route::NamedImage(name)), &[Method::GET]),
 ];
 
-/// Makes a route of what stood in the braces.
+/// Makes a route from the text that the braces captured; `None` if the text does not fit.
 type Make = fn(String) -> Option<Route>;
 
-/// A request's target, read.
+/// A request's target, parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) route: Route,
@@ -75,13 +75,13 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads a path with its query, percent-encoded as they came.
+    /// Parses a path with its query, still percent-encoded.
     pub(crate) fn parse(target: &str) -> Result<Self, Problem> {
         if target.len() > MAX_TARGET {
             return Err(Problem::target_too_long(MAX_TARGET, target.len()));
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        // All of it is checked, whatever route it is, so that one rule holds everywhere.
+        // The whole path is checked first, so that invalid percent-encoding is refused on every route.
         decode(path)?;
         let query = Query::parse(query)?;
         for (template, make, methods) in ROUTES {
@@ -94,7 +94,7 @@ impl Target {
         Err(Problem::nothing_there())
     }
 
-    /// Refuses a method that the path does not have.
+    /// Refuses a method that the route does not have.
     pub(crate) fn check_method(&self, method: &Method) -> Result<(), Problem> {
         let asked = if method == Method::HEAD { &Method::GET } else { method };
         if method == Method::OPTIONS || self.methods.contains(asked) {
@@ -104,7 +104,7 @@ impl Target {
         }
     }
 
-    /// The methods of the path, as `Allow` has them.
+    /// The methods of the route, as the value of `Allow`.
     pub(crate) fn allow(&self) -> String {
         let head = self.methods.contains(&Method::GET).then_some(Method::HEAD);
         let methods = self.methods.iter().cloned().chain(head).chain([Method::OPTIONS]);
@@ -112,7 +112,7 @@ impl Target {
     }
 }
 
-/// What stands in the template's braces, if the path fits it.
+/// The text that the template's braces capture, if the path fits the template; empty if it has no braces.
 fn captured<'a>(template: &str, path: &'a str) -> Option<&'a str> {
     let Some((before, rest)) = template.split_once('{') else {
         return (template == path).then_some("");
@@ -127,17 +127,17 @@ fn captured<'a>(template: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Decodes percent-encoded UTF-8; a `%` that begins nothing is refused, never guessed.
+/// Decodes percent-encoded UTF-8. A `%` without two hexadecimal digits is refused, never guessed.
 fn decode(text: &str) -> Result<String, Problem> {
     let whole = |rest: &str| {
         let digits = rest.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     if !text.split('%').skip(1).all(whole) {
-        return Err(Problem::malformed("the request target has a % that no two hexadecimal digits follow"));
+        return Err(Problem::malformed("a % is not followed by two hexadecimal digits"));
     }
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(Into::into).map_err(|_| Problem::malformed("what is percent-encoded is not UTF-8"))
+    decoded.map(Into::into).map_err(|_| Problem::malformed("the percent-encoded text is not UTF-8"))
 }
 
 /// Names and values of a query or a form.
@@ -155,7 +155,7 @@ impl Query {
         pairs.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The value of a name; the last, if it is there more than once.
+    /// The value of a name; the last, if it occurs more than once.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).last()
     }
@@ -165,7 +165,7 @@ impl Query {
         self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// Refuses other names than `once`, which may be there once, and `often`.
+    /// Allows each name of `once` at most once, the names of `often` any number of times, and no others.
     pub(crate) fn check(&self, once: &[&str], often: &[&str]) -> Result<(), Problem> {
         for (name, _) in self.pairs() {
             if once.contains(&name) && self.all(name).count() > 1 {
@@ -180,12 +180,12 @@ impl Query {
         Ok(())
     }
 
-    /// The same without what is empty: forms send what was not filled in, too.
+    /// A copy without empty values: forms also send fields that were not filled in.
     pub(crate) fn without_empty(&self) -> Self {
         Self(self.0.iter().filter(|(_, value)| !value.is_empty()).cloned().collect())
     }
 
-    /// Names and values in their order.
+    /// Names and values in the order of the text.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

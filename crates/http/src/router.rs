@@ -1,4 +1,4 @@
-//! Routes a request, after it was admitted, and finishes the answer.
+//! Admits a request, calls its route, and finishes the answer.
 
 use burrow_vault::ports::{ByteSource, Ports};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -18,7 +18,7 @@ use crate::service::{Head, Service};
 use crate::settings::ServiceSettings;
 
 impl<P: Ports> Service<P> {
-    /// Answers a request. Every failure is an answer too.
+    /// Answers a request. Failures become answers, too.
     pub async fn handle(&self, request: Request<impl ByteSource>) -> Answer<P> {
         let Request { method, path_and_query, headers, body } = request;
         let mut answer = match self.answer(&method, &path_and_query, &headers, body).await {
@@ -120,7 +120,8 @@ impl<P: Ports> Service<P> {
         if reading { revalidated(answer, headers) } else { Ok(answer) }
     }
 
-    /// Whether a request may do what it asks for; the seconds for which a signed link that it uses is still good.
+    /// Refuses a request that may not do what it asks for. Returns the seconds for which its signed link is still
+    /// valid, if it uses one.
     fn admit(&self, target: &Target, method: &Method, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         let ServiceSettings { write_tokens, read_tokens, link_keys, cors_origins, .. } = &self.settings;
         let has_token = bearer(headers).is_some() || cookie::token(headers).is_some();
@@ -153,15 +154,15 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Gives an answer that is made anew each time an entity tag, and leaves its body out where the client has it.
+/// Gives a generated answer an entity tag, and makes it a 304 if the client has the same answer already.
 fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
     let response = &mut answer.response;
     if response.headers().contains_key(header::ETAG) {
-        // An original in place of its small picture.
+        // An original that is sent as its own thumbnail has its own tag.
         return Ok(answer);
     }
     let etag = match response.body().0.front() {
-        // It may go out compressed.
+        // Text may be sent compressed, so its tag is weak.
         Some(Piece::Bytes(bytes)) if negotiation::is_text(response.headers()) => format!("W/{}", etag(bytes)),
         Some(Piece::Bytes(bytes)) => etag(bytes),
         _ => return Ok(answer),

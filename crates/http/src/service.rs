@@ -1,4 +1,4 @@
-//! The service, and what its routes need of a request.
+//! The service over one vault, and the request head that its routes get.
 
 use burrow_vault::ports::Ports;
 use burrow_vault::vault::Vault;
@@ -14,18 +14,18 @@ pub struct Service<P> {
     pub(crate) settings: ServiceSettings,
 }
 
-/// What a route needs of a request beside its body.
+/// A request without its body, as routes get it.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a Method,
     pub(crate) query: &'a Query,
     pub(crate) headers: &'a HeaderMap,
-    /// Seconds for which the signed link that was used is still good.
+    /// Seconds for which the request's signed link is still valid; `None` if it does not use one.
     pub(crate) link: Option<u64>,
 }
 
 impl<P: Ports> Service<P> {
-    /// Serves a vault.
+    /// Makes the service of a vault.
     pub fn new(vault: Vault<P>, settings: ServiceSettings) -> Self {
         Self { vault, settings }
     }

@@ -1,4 +1,4 @@
-//! What the operator decides about the service.
+//! Settings of the HTTP service.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Signing in: a token in a cookie, for browsers, whose forms and pictures cannot send it in a header.
+//! The cookie that carries the token of a browser that signed in.
 //!
-//! Other sites can lead to this one with the cookie, but send nothing with it that would change something (`SameSite=Lax`);
-//! nor does it count if they do (`cors.rs`). Scripts cannot read it (`HttpOnly`).
+//! Forms and pictures of a page cannot send the token in a header. With `SameSite=Lax`, browsers send the cookie when a
+//! user follows a link from another site, but not with that site's writes; `Service::admit` ignores it on writes from
+//! other sites in any case. With `HttpOnly`, scripts cannot read it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +21,7 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(value).ok()
 }
 
-/// Whether a request carries one of these tokens, as a bearer or in its cookie.
+/// Whether a request carries one of these tokens, as a bearer token or, if it has none, in its cookie.
 pub(crate) fn holds_one_of(tokens: &Tokens, headers: &HeaderMap) -> bool {
     bearer(headers).map_or_else(|| token(headers).is_some_and(|token| tokens.hold(&token)), |token| tokens.hold(token))
 }

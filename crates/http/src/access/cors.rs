@@ -1,4 +1,4 @@
-//! Other sites: who may read answers across origins, and that no other may change anything.
+//! Requests from other sites: which origins may read answers (CORS) and make changes.
 
 use std::str::FromStr;
 
@@ -20,32 +20,33 @@ const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static(
      location, preference-applied, repr-digest, retry-after, unencoded-digest, want-content-digest, www-authenticate",
 );
 
-/// Seconds for which a preflight's answer may be kept.
+/// Seconds for which browsers may cache a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// Origins whose pages may use the service from browsers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origins {
-    /// None but our own.
+    /// Only the service's own.
     #[default]
     None,
-    /// Every one.
+    /// All origins.
     Any,
-    /// These.
+    /// The service's own, and these.
     These(Vec<String>),
 }
 
-/// Whose page makes a request that would change something.
+/// The site whose page sends a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// One of ours, or no page but a program.
+    /// This service's own site, or a program and no page.
     Ours,
-    /// One of a site that is allowed. Browsers add a cookie to what it sends, which it does not know and cannot speak for.
+    /// Another site that is allowed. A browser may add the user's cookie to its request, but the page does not know the
+    /// token in it, so the cookie gives no right to write.
     Allowed,
 }
 
 impl Origins {
-    /// What a list of origins must be.
+    /// The format of a list of origins, for error texts.
     pub const RULE: &str = "* or origins such as https://example.com, separated by spaces or commas";
 
     fn allow(&self, origin: &str) -> bool {
@@ -56,10 +57,10 @@ impl Origins {
         }
     }
 
-    /// Refuses a request that a page of a site which is not allowed makes, and that would change something.
+    /// Refuses a write from a page of a site that is not allowed.
     ///
-    /// Browsers say where a request comes from, and pages cannot say otherwise: by `Sec-Fetch-Site`, older ones by
-    /// `Origin`. Programs say neither.
+    /// Browsers state where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`, and pages cannot change
+    /// either header. Programs send neither.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<Site, Problem> {
         let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("unreadable"));
         let origin = text(header::ORIGIN.as_str());
@@ -81,14 +82,14 @@ impl Origins {
         Err(Problem::cross_site(origin, host))
     }
 
-    /// Adds what lets the pages of other sites read an answer.
+    /// Adds the headers that let pages of allowed sites read an answer.
     pub(crate) fn share(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let Some(allowed) = self.allowed(request, response) else { return };
         response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSE_HEADERS);
     }
 
-    /// Answers a preflight: whether pages of another site may use a method.
+    /// Answers a preflight: the methods and headers that pages of an allowed site may use.
     pub(crate) fn preflight(&self, request: &HeaderMap, allow: &str, response: &mut HeaderMap) {
         if request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) && self.allowed(request, response).is_some() {
             set(response, header::ACCESS_CONTROL_ALLOW_METHODS, allow);
@@ -102,7 +103,7 @@ impl Origins {
             Self::None => None,
             Self::Any => Some(HeaderValue::from_static("*")),
             Self::These(_) => {
-                // Caches must not give one origin what was said to another.
+                // Caches must not give one origin the answer for another.
                 let vary = response.get(header::VARY).and_then(|vary| vary.to_str().ok());
                 if !vary.is_some_and(|vary| vary.contains("origin")) {
                     response.append(header::VARY, HeaderValue::from_static("origin"));
@@ -123,7 +124,7 @@ impl FromStr for Origins {
         }
         let origin = |text: &str| {
             let url = url::Url::parse(text).map_err(|_| ())?;
-            // As browsers write it: nothing after host and port, and no default port.
+            // The form that browsers send: nothing after host and port, and no default port.
             let origin = url.origin().ascii_serialization();
             (matches!(url.scheme(), "http" | "https") && origin == text).then_some(origin).ok_or(())
         };

@@ -1,4 +1,4 @@
-//! Signed links: whoever has one may read one image's content until its time is over.
+//! Signed links: whoever has one may read one image's content until the link expires.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use sha2::Sha256;
 use crate::problem::Problem;
 use crate::route::Query;
 
-/// Keys with their names, of which the first signs and all are taken: so they can be rotated.
+/// Named keys. The first signs and all verify, so that keys can be rotated.
 #[derive(Clone, Default)]
 pub struct LinkKeys(Vec<(String, Hmac<Sha256>)>);
 
 impl LinkKeys {
-    /// What a list of keys must be.
+    /// The format of a list of keys, for error texts.
     pub const RULE: &str = "ID:SECRET, separated by spaces or commas, each ID once, of up to 32 letters, digits, - or _, \
                             a SECRET of at least 16 bytes";
 
@@ -27,15 +27,15 @@ impl LinkKeys {
         !self.0.is_empty()
     }
 
-    /// The path of an image's content, good until `expires`, in seconds since 1970; none without keys.
+    /// The signed path of an image's content, valid until `expires`, in seconds since 1970; `None` without keys.
     pub(crate) fn sign(&self, image: ImageId, expires: u64) -> Option<String> {
         let (key, mac) = self.0.first()?;
         let signature = URL_SAFE_NO_PAD.encode(signed(mac, image, expires).finalize().into_bytes());
         Some(format!("/images/{image}/content?expires={expires}&key={key}&signature={signature}"))
     }
 
-    /// Judges the signature that a query carries, at the time `now`, in seconds since 1970; returns the seconds for
-    /// which it is still good, or none if there is no signature.
+    /// Verifies the signature in a query at the time `now`, in seconds since 1970. Returns the seconds for which the
+    /// link is still valid, or `None` if the query has no signature.
     pub(crate) fn judge(&self, image: ImageId, query: &Query, now: u64) -> Result<Option<u64>, Problem> {
         let Some(signature) = query.get("signature") else { return Ok(None) };
         let wrong = || Problem::link("this link was not signed here, or was changed");
@@ -46,7 +46,7 @@ impl LinkKeys {
         // Compares in constant time.
         signed(mac, image, expires).verify_slice(&signature).map_err(|_| wrong())?;
         let left = expires.checked_sub(now).filter(|left| *left > 0);
-        left.map(Some).ok_or_else(|| Problem::link("this link's time is over"))
+        left.map(Some).ok_or_else(|| Problem::link("this link has expired"))
     }
 }
 

@@ -8,24 +8,24 @@ use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// Tokens that are as good as each other: while one replaces another both hold. Kept as digests, so that comparing
-/// takes the same time whatever is compared, and printing them tells nothing.
+/// Tokens with equal rights, so that the old and the new one are both valid during a rotation. Kept as SHA-256 digests:
+/// a comparison takes the same time for every token, and `Debug` shows only how many there are.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tokens(Vec<[u8; 32]>);
 
 impl Tokens {
-    /// What a list of tokens must be.
+    /// The format of a list of tokens, for error texts.
     pub const RULE: &str = "tokens of at least 8 visible ASCII characters, separated by spaces or commas";
 
-    /// Whether none is set, so that everybody may.
+    /// Whether no token is set; then everybody has access.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this is one of them.
+    /// Whether `token` is one of these.
     pub fn hold(&self, token: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(token).into();
-        // No early end: how many were compared must not show.
+        // Compares with all of them: the time must not show which one matched.
         self.0.iter().fold(0, |held, token| held | token.ct_eq(&digest).unwrap_u8()) == 1
     }
 }

@@ -23,20 +23,20 @@ use crate::protocol::prefer::{PREFERENCE_APPLIED, Wait};
 use crate::route::Query;
 use crate::service::{Head, Service};
 
-/// For those who send an image as something else: clients have types of their own for what they are not told.
+/// A hint in errors about other types of bodies: a client that is not given a Content-Type sends a default of its own.
 const HINT: &str = "to send an image itself, state its Content-Type, such as image/png";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl<P: Ports> Service<P> {
-    /// `POST /images`: a URL as JSON or from a form, or the bytes themselves.
+    /// `POST /images`: a URL as JSON or from a form, files of a form, or the bytes of an image.
     pub(crate) async fn add(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let media_type = media_type(head.headers)?;
         let key = idempotency_key(head.headers)?;
         let mut body = Digested::new(body, head.headers)?;
         let limit = self.settings.max_request_bytes;
         let given = media_type.starts_with("image/") || media_type == "application/octet-stream";
-        // Bytes have no other place for their name and tags.
+        // An image's bytes have no place for a name and tags; the query has them.
         if given {
             head.query.check(&["name"], &["tag"])?;
         } else {
@@ -46,7 +46,7 @@ impl<P: Ports> Service<P> {
             "application/json" | "" => {
                 let bytes = read_body(body, limit).await?;
                 if media_type.is_empty() && !bytes.trim_ascii_start().starts_with(b"{") {
-                    return Err(Problem::malformed(format!("the body is no JSON object; {HINT}")));
+                    return Err(Problem::malformed(format!("the body is not a JSON object; {HINT}")));
                 }
                 let add: AddByUrl = json::parse(&bytes)?;
                 self.add_job(head, key, add.into()).await
@@ -90,7 +90,7 @@ impl<P: Ports> Service<P> {
         self.answer_job(head.headers, record, job).await
     }
 
-    /// `POST /upload`, `POST /process_image` of the first design: answered at once, done in the background.
+    /// `POST /upload`, `POST /process_image` of the first design: answers at once; the job runs in the background.
     pub(crate) async fn upload(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         media_type(head.headers)?;
         let key = idempotency_key(head.headers)?;
@@ -100,7 +100,8 @@ impl<P: Ports> Service<P> {
         Ok(Answer { jobs: job.into_iter().collect(), ..response(StatusCode::OK, &body).into() })
     }
 
-    /// Records a job, or finds the one that the idempotency key made; none is left to be done then.
+    /// Records a job and returns its work. If an earlier request with this idempotency key recorded it, returns its
+    /// image and no work.
     async fn record_job(&self, key: Option<String>, add: Upload) -> Result<(ImageRecord, Option<Job>), Problem> {
         let url = add.url.ok_or_else(|| Problem::missing("url"))?;
         let label = Label::new(add.name.as_deref(), &add.tags.unwrap_or_default())?;
@@ -129,7 +130,7 @@ impl<P: Ports> Service<P> {
         Ok((record, job))
     }
 
-    /// Who does the jobs that requests make.
+    /// Who works on the jobs that requests record.
     pub(crate) fn worker(&self) -> Worker {
         if self.settings.run_jobs { Worker::Recorder } else { Worker::Anybody }
     }
@@ -141,12 +142,12 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// The work on a job that was recorded just now, if it is ours to do.
+    /// The work on a job that was just recorded; `None` if `run_jobs` leaves it to others.
     pub(crate) fn job(&self, record: &ImageRecord) -> Option<Job> {
         let (vault, record) = (self.vault.clone(), record.clone());
         let job: Job = Box::pin(async move {
             match vault.work(record).await {
-                // Somebody removed it; then there is nothing left to do.
+                // Somebody deleted the image, so nothing is left to do.
                 Ok(_) | Err(Error::Removed) => Ok(()),
                 Err(error) => Err(error),
             }
@@ -154,7 +155,7 @@ impl<P: Ports> Service<P> {
         Some(job).filter(|_| self.worker() == Worker::Recorder)
     }
 
-    /// Answers with a job: at once, or when it has ended, if the client would wait and it takes no longer.
+    /// Answers with the image of a job. If the client asks to wait, answers when the job has ended or the wait is over.
     pub(crate) async fn answer_job(
         &self,
         headers: &HeaderMap,
@@ -172,7 +173,7 @@ impl<P: Ports> Service<P> {
                         record = self.vault.get(record.id).await?;
                     }
                 }
-                // Somebody else does it.
+                // Somebody else works on it.
                 None => record = self.vault.watch(record, wait.time).await?,
             }
         }
@@ -184,7 +185,7 @@ impl<P: Ports> Service<P> {
         Ok(Answer { jobs, ..response.into() })
     }
 
-    /// Makes images of packed files, or finds those that the idempotency key made.
+    /// Makes images of packed files, or returns those that an earlier request with this idempotency key made.
     async fn record_files(
         &self,
         key: Option<String>,
@@ -228,7 +229,8 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// The key of a request, if it has one: as the draft of the header says, a quoted string, or as many send it, bare.
+/// The idempotency key of a request, if it has one: a quoted string, as the header's draft says, or bare, as many
+/// clients send it.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = keys.next() else { return Ok(None) };
@@ -239,14 +241,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if fits && keys.next().is_none() { Ok(Some(key.to_owned())) } else { Err(wrong()) }
 }
 
-/// An answer with an image and where it is.
+/// An answer with an image and its `Location`.
 pub(crate) fn located<P>(status: StatusCode, record: &ImageRecord) -> Response<Body<P>> {
     let mut response = response(status, &Image::from(record));
     set(response.headers_mut(), header::LOCATION, format!("/images/{}", record.id));
     response
 }
 
-/// A browser that sent a form goes back to the page.
+/// Sends a browser that submitted a form back to the gallery.
 fn back_to_page<P>(head: Head<'_>, mut answer: Answer<P>) -> Answer<P> {
     if wants_html(head.headers) {
         answer.response = see_other("/");
@@ -254,7 +256,7 @@ fn back_to_page<P>(head: Head<'_>, mut answer: Answer<P>) -> Answer<P> {
     answer
 }
 
-/// The length that a body is said to have.
+/// The length that `Content-Length` states; 0 if it states none.
 fn length(headers: &HeaderMap) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.and_then(|length| length.parse().ok()).unwrap_or(0)
@@ -346,7 +348,7 @@ mod tests {
         assert_eq!((told.status, &told.body["status"], told.applied), (201, &json!("ready"), true));
         let waited = world.now() - begun;
         assert!((5000..=5200).contains(&waited), "{waited}");
-        // Nobody does this one.
+        // Nobody works on this one.
         let told = world.run(post(&world, false, "/images", &[("prefer", "wait=9")], URL));
         assert_eq!((told.status, &told.body["status"], told.applied), (202, &json!("pending"), true));
         assert_eq!(world.now() - begun - waited, 9000);

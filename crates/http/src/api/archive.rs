@@ -1,4 +1,6 @@
-//! `GET /archive`: several images as one ZIP file. What is stored as deflate goes in as it is stored.
+//! `GET /archive`: several images as one ZIP file.
+//!
+//! Content stored as deflate goes in as it is stored.
 
 use std::collections::VecDeque;
 
@@ -17,19 +19,19 @@ use crate::message::{Answer, Body, Piece, respond, set};
 use crate::problem::Problem;
 use crate::service::{Head, Service};
 
-/// Images looked up together.
+/// How many images are looked up at once.
 const AT_ONCE: usize = 8;
 
-/// What the file is called that says which images are not in an archive, and why.
+/// The name of the file that lists the images left out of an archive, with the reasons.
 const LEFT_OUT: &str = "left out.txt";
 
-/// What a gzip stream has behind its deflate stream: CRC-32 and length.
+/// Bytes after the deflate stream of a gzip stream: CRC-32 and length.
 const TRAILER: u64 = 8;
 
 impl<P: Ports> Service<P> {
-    /// Answers with the images of the query, in its order. Those that are not ready, or not there any more, are left out.
+    /// Answers with the images of the query, in its order. Images that are not ready or no longer exist are left out.
     pub(crate) async fn archive(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
-        // What else the gallery's form sends is for its other buttons.
+        // The gallery's form also sends fields for its other buttons; they have no effect here.
         head.query.check(&["action", "tags", "back"], &["id"])?;
         let ids = selection::ids(head.query)?;
         let open = async |id| match self.vault.get(id).await {
@@ -44,7 +46,7 @@ impl<P: Ports> Service<P> {
         while let Some(opened) = opened.next().await {
             match opened {
                 Ok(image) => images.push(image),
-                // That says nothing of the image.
+                // A failed store says nothing about the image.
                 Err((_, error @ Error::Store(_))) => return Err(error.into()),
                 Err(missing) => left_out.push(missing),
             }
@@ -68,7 +70,7 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// An archive of images, and a file that says what was left out.
+/// An archive of images, with a file that says what was left out.
 fn zipped<P: Ports>(images: &[(ImageRecord, Blob<P>)], left_out: String, now: u64) -> Body<P> {
     let (mut names, mut entries, mut pieces) = (Names::default(), Vec::new(), VecDeque::new());
     for (record, blob) in images {

@@ -1,4 +1,4 @@
-//! An image's bytes: conditions, ranges, forms.
+//! Sends an image's bytes: conditions, ranges, gzip or original.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -19,16 +19,16 @@ use crate::protocol::range::{self, MAX_RANGES, Refused};
 use crate::protocol::{digest, negotiation};
 use crate::service::{Head, Service};
 
-/// Scripts inside an SVG must not run as if they were ours.
+/// Keeps scripts in an SVG from running as a part of this site.
 pub(crate) const SANDBOX: HeaderValue =
     HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
-/// The digest of the original, whatever coding it is sent in (draft-ietf-httpbis-unencoded-digest).
+/// The digest of the original, in whichever coding it is sent (draft-ietf-httpbis-unencoded-digest).
 const UNENCODED_DIGEST: HeaderName = HeaderName::from_static("unencoded-digest");
 
-/// What need not be encoded in `filename*` (RFC 8187 section 3.2.1).
+/// All characters but those that `filename*` has as they are (RFC 8187 section 3.2.1).
 const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -44,7 +44,7 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl<P: Ports> Service<P> {
-    /// The content of what an id leads to, which never changes.
+    /// The content of the image with an id. It never changes, so caches may keep it.
     pub(crate) async fn content(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
         let cache = match head.link {
             Some(seconds) => format!("private, max-age={seconds}, immutable"),
@@ -53,7 +53,7 @@ impl<P: Ports> Service<P> {
         self.send(head, image, &cache, Some(image.created / 1000)).await
     }
 
-    /// The content of what a name leads to now. Its time says nothing: the image of a name can become an older one.
+    /// The content of the image that has a name now. It has no `Last-Modified`: the name can pass to an older image.
     pub(crate) async fn content_by_name(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
         let cache = if self.settings.read_tokens.is_empty() { "no-cache" } else { "private, no-cache" };
         let mut answer = self.send(head, image, cache, None).await?;
@@ -71,7 +71,7 @@ impl<P: Ports> Service<P> {
     ) -> Result<Answer<P>, Problem> {
         let content = image.content()?;
         let gzip_etag = etag(content, Form::Gzip);
-        // Ranges are for GET alone (RFC 9110 section 14.2).
+        // Only GET has ranges (RFC 9110 section 14.2).
         let of_part = *method == Method::GET && headers.contains_key(header::RANGE);
         let of_gzip =
             [header::IF_RANGE, header::IF_MATCH].iter().any(|condition| names(headers, condition, &gzip_etag));
@@ -102,7 +102,7 @@ impl<P: Ports> Service<P> {
         describe_whole(response.headers_mut(), content, form, disposition);
         match ranges.as_deref() {
             Some([range]) => part(&mut response, &blob, form, range.clone(), size),
-            // A part of several has no place for the coding, so they are sent of the original only.
+            // A part of several cannot state its coding, so several ranges are sent of the original only.
             Some(ranges) if form == Form::Original => parts(&mut response, &blob, content, ranges, size),
             _ => *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, 0..size))])),
         }
@@ -113,7 +113,7 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// The entity tag of a form: of the original its SHA-256, for it says all.
+/// The entity tag of a form. That of the original is its SHA-256.
 fn etag(content: &Content, form: Form) -> String {
     match form {
         Form::Original => format!("\"{}\"", content.sha256),
@@ -121,7 +121,7 @@ fn etag(content: &Content, form: Form) -> String {
     }
 }
 
-/// What a 304 has, too.
+/// Sets the headers that a 304 has, too.
 fn describe(headers: &mut HeaderMap, cache: &str, now: Validators<'_>) {
     set(headers, header::ETAG, now.etag);
     set(headers, header::CACHE_CONTROL, cache);
@@ -165,7 +165,7 @@ fn parts<P: Ports>(
     ranges: &[Range<u64>],
     size: u64,
 ) {
-    // No content holds a digest of itself.
+    // Content cannot hold its own digest, so it cannot hold the boundary.
     let boundary = format!("burrow-{}", content.sha256);
     let mut pieces = VecDeque::new();
     let mut before = String::new();
@@ -196,7 +196,7 @@ fn unsatisfiable(refused: &Refused, size: u64) -> Problem {
     Problem::range(detail, size)
 }
 
-/// `Content-Disposition` (RFC 6266): the name in ASCII for old clients, and as it is (RFC 8187).
+/// `Content-Disposition` (RFC 6266): the name in ASCII for old clients, and in UTF-8 (RFC 8187).
 fn disposition_of(disposition: &str, name: &str) -> String {
     let is_path = |c: char| matches!(c, '/' | '\\');
     let ascii: String = name

@@ -1,4 +1,6 @@
-//! What only the first design has, a Go back end behind Flask pages: its routes work unchanged.
+//! `GET /basic_stats`, a route that only the first design has.
+//!
+//! That design was a Go back end behind Flask pages. Its front ends work unchanged.
 
 use burrow_model::json::Image;
 use burrow_model::status::Status;
@@ -13,7 +15,7 @@ use crate::message::Answer;
 use crate::problem::Problem;
 use crate::service::Service;
 
-/// Images listed in `/basic_stats`.
+/// How many images `/basic_stats` lists.
 const LISTED: usize = 100;
 
 impl<P: Ports> Service<P> {

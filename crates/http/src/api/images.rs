@@ -1,4 +1,4 @@
-//! Listing, changing and removing images; their links; jobs left over.
+//! Lists, changes, deletes and retries images; signs links; resumes jobs.
 
 use burrow_model::error::Error;
 use burrow_model::json::Image;
@@ -20,7 +20,7 @@ use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
 use crate::service::{Head, Service};
 
-/// Seconds for which a signed link is good unless asked otherwise.
+/// Seconds for which a signed link is valid unless the request says otherwise.
 const LINK_SECONDS: u64 = 3600;
 
 impl<P: Ports> Service<P> {
@@ -40,7 +40,7 @@ impl<P: Ports> Service<P> {
     /// The page of images that a query asks for.
     pub(crate) async fn page(&self, query: &Query) -> Result<Page, Problem> {
         let cursor = query.get("cursor").map(|cursor| {
-            let reason = "not one that a page gave".to_owned();
+            let reason = "not a cursor of an earlier page".to_owned();
             cursor.parse().map_err(|_| Error::Invalid { field: "cursor", reason })
         });
         let limit = query.get("limit").map(|limit| {
@@ -69,7 +69,7 @@ impl<P: Ports> Service<P> {
         let patch: Patch = read(body, self.settings.max_request_bytes).await?;
         let name = match patch.name {
             Change::Keep => None,
-            Change::Remove => return Err(Problem::invalid("name", "an image cannot do without a name")),
+            Change::Remove => return Err(Problem::invalid("name", "an image must have a name")),
             Change::Set(name) => Some(name),
         };
         let tags = match patch.tags {
@@ -88,13 +88,13 @@ impl<P: Ports> Service<P> {
     pub(crate) async fn remove(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
         match self.vault.get(id).await {
             Ok(record) => check(head, &record)?,
-            // A condition cannot hold for what is not there, or cannot be read.
+            // A condition cannot hold for a record that is missing or cannot be read.
             Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_))
                 if head.headers.contains_key(header::IF_MATCH) =>
             {
                 return Err(Problem::precondition());
             }
-            // A damaged record can be removed, too, and none is no error.
+            // A damaged record can be deleted, and deleting a missing one is not an error.
             Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -110,12 +110,12 @@ impl<P: Ports> Service<P> {
                 let job = self.job(&record);
                 (record, job)
             }
-            // Somebody else does it.
+            // Somebody else works on it.
             None => (self.vault.get(id).await?, None),
         };
         let mut answer = self.answer_job(head.headers, record, job).await?;
         if answer.response.status() == StatusCode::CREATED {
-            // It was there before.
+            // The request created no image.
             *answer.response.status_mut() = StatusCode::OK;
         }
         Ok(answer)
@@ -134,12 +134,12 @@ impl<P: Ports> Service<P> {
         Ok(response(StatusCode::CREATED, &body).into())
     }
 
-    /// Signs a link: its path, and until when it is good, in milliseconds since 1970.
+    /// Signs a link. Returns its path and when it expires, in milliseconds since 1970.
     async fn signed_link(&self, id: ImageId, seconds: Option<u64>) -> Result<(String, u64), Problem> {
         let max = self.settings.max_link_seconds;
         let seconds = seconds.unwrap_or(LINK_SECONDS.min(max));
         if !(1..=max).contains(&seconds) {
-            return Err(Problem::invalid("seconds", format!("1 to max_link_seconds = {max} are taken, not {seconds}")));
+            return Err(Problem::invalid("seconds", format!("seconds: 1 to max_link_seconds = {max}, not {seconds}")));
         }
         self.vault.get(id).await?.content()?;
         let expires = self.vault.now() / 1000 + seconds;
@@ -147,8 +147,8 @@ impl<P: Ports> Service<P> {
         Ok((path, expires * 1000))
     }
 
-    /// `POST /jobs/resume`: does what is to be done before it answers, for it is called by cron; if that takes long, it
-    /// answers, and goes on.
+    /// `POST /jobs/resume`: takes up the jobs that were left. Answers when they have ended, so that cron sees the
+    /// result. If that takes longer than `max_wait`, answers 202 and goes on.
     pub(crate) async fn resume(&self) -> Result<Answer<P>, Problem> {
         let vault = self.vault.clone();
         let mut resuming = Box::pin(async move { vault.resume(None).await });
@@ -165,7 +165,7 @@ impl<P: Ports> Service<P> {
 
 const ACCEPT_PATCH: http::HeaderName = http::HeaderName::from_static("accept-patch");
 
-/// Refuses a change to a record that is not the one the client has seen.
+/// Refuses a change if the request's conditions do not hold for the record.
 fn check(head: Head<'_>, record: &ImageRecord) -> Result<(), Problem> {
     let etag = etag_of(record);
     match conditional::evaluate(head.headers, false, Validators { etag: &etag, last_modified: None }) {
@@ -194,7 +194,7 @@ fn filter(query: &Query) -> Result<Filter, Error> {
     Ok(Filter { tags, status: status.transpose()?, name: name.map(|name| name.to_lowercase()) })
 }
 
-/// The path of the next page: the same query with another cursor.
+/// The path of the next page: the same query with a new cursor.
 fn next_page(query: &Query, next: u64) -> String {
     let path = String::from("/images?");
     let start = path.len();

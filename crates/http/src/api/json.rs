@@ -1,4 +1,4 @@
-//! JSON as clients see it.
+//! The JSON that clients send and receive.
 
 use burrow_model::json::{Image, Stats};
 use burrow_model::record::ImageRecord;
@@ -13,7 +13,7 @@ use crate::message::{Body, respond};
 use crate::problem::Problem;
 use crate::protocol::body::read_body;
 
-/// `POST /upload`, `POST /process_image`: what else is sent is passed over.
+/// `POST /upload`, `POST /process_image`: other members are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "an object")]
 pub(crate) struct Upload {
@@ -25,7 +25,7 @@ pub(crate) struct Upload {
     pub(crate) tags: Option<Vec<String>>,
 }
 
-/// `POST /images`: the same, and nothing else.
+/// `POST /images`: the members of [`Upload`]; others are refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[serde(expecting = "an object")]
@@ -55,7 +55,7 @@ pub(crate) struct Patch {
     pub(crate) tags: Change<Vec<String>>,
 }
 
-/// What a merge patch does to a member: nothing if it is absent; null removes it.
+/// What a merge patch does to a member: an absent one is kept, null removes it.
 #[derive(Debug, Default)]
 pub(crate) enum Change<T> {
     #[default]
@@ -84,9 +84,9 @@ pub(crate) async fn read<T: DeserializeOwned>(body: impl ByteSource, limit: usiz
     parse(&read_body(body, limit).await?)
 }
 
-/// Parses JSON, all of it.
+/// Parses a JSON object; nothing but white space may follow it.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // An array could be read as a struct, too, field by field.
+    // Serde would also read an array as a struct, field by field.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::malformed("a JSON object is needed here, not an array"));
     }
@@ -108,7 +108,7 @@ pub(crate) struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Shows a page, with the placeholders of its images.
+    /// Makes a page of images and their placeholders.
     pub(crate) fn new(images: &'a [ImageRecord], placeholders: &'a [Option<String>], next: Option<u64>) -> Self {
         let image = |(record, placeholder): (&'a ImageRecord, &'a Option<String>)| Image {
             placeholder: placeholder.as_deref(),
@@ -118,13 +118,13 @@ impl<'a> List<'a> {
     }
 }
 
-/// What `GET /stats` tells.
+/// The body of `GET /stats`.
 pub(crate) fn counts(statistics: Statistics) -> Stats {
     let Statistics { images, pending, failed, original_bytes, stored_bytes, last_uploaded } = statistics;
     Stats { images, pending, failed, original_bytes, stored_bytes, last_uploaded: last_uploaded.map(timestamp) }
 }
 
-/// The same for people, to the minute.
+/// A time in milliseconds since 1970, for people, to the minute; empty if it is out of range.
 pub(crate) fn readable(millis: u64) -> String {
     instant(millis).map(|instant| instant.strftime("%-d %b %Y, %H:%M UTC").to_string()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! `multipart/form-data` (RFC 7578): files as they stream in.
+//! Reads `multipart/form-data` (RFC 7578), and packs its files while they arrive.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,20 +17,20 @@ use crate::problem::Problem;
 use crate::service::Service;
 use crate::settings::ServiceSettings;
 
-/// Bytes of files that may be under way between the body and the parser: some pieces of 256 KiB.
+/// Bytes that the parser may hold and not yet have returned as a file's: a few pieces of 256 KiB.
 const UNDER_WAY: usize = 2 * 1024 * 1024;
 
-/// What the two sides, the body and the parser, know of each other.
+/// State that the reader of the body and the parser share.
 #[derive(Default)]
 struct Between {
-    /// Bytes that the parser was given and that did not turn out to be a file's: boundaries, heads, fields.
+    /// Bytes that the parser was given and has not returned as a file's: boundaries, headers, other fields.
     other: Cell<usize>,
     /// Why the body broke off.
     broken: RefCell<Option<Error>>,
 }
 
 impl<P: Ports> Service<P> {
-    /// Packs every file of a body. If anything is wrong, up to the end of the body, all are given up.
+    /// Packs every file of a body. If anything is wrong, even at the very end of the body, discards all of them.
     pub(crate) async fn read_files(
         &self,
         mut body: impl ByteSource,
@@ -51,7 +51,7 @@ impl<P: Ports> Service<P> {
                             between.broken.replace(Some(Error::Limit { limit: "max_request_bytes", allowed, seen }));
                             break;
                         }
-                        // After the last boundary nobody listens, and the rest only counts for the digest.
+                        // After the last boundary the parser reads no more; the rest only counts for the digest.
                         let _ = sender.send(Ok(piece.into())).await;
                     }
                     Ok(None) => break,
@@ -86,7 +86,7 @@ impl<P: Ports> Service<P> {
         Ok(files)
     }
 
-    /// Gives up what was packed.
+    /// Discards packed files.
     pub(crate) async fn give_up(&self, files: &[(Draft, Packed)]) -> Result<(), Problem> {
         for (_, packed) in files {
             self.vault.discard(packed).await?;
@@ -102,7 +102,7 @@ impl<P: Ports> Service<P> {
     ) -> Result<(), Problem> {
         let ServiceSettings { max_files, max_request_bytes, .. } = self.settings;
         let (mut name, mut tags, mut text) = (None, Vec::new(), 0);
-        // The field that no file has followed yet.
+        // The name or tags that no file has followed yet.
         let mut waiting = None;
         while let Some(field) = between.explain(form.next_field().await)? {
             let file_name = field.file_name().map(str::to_owned);
@@ -121,7 +121,7 @@ impl<P: Ports> Service<P> {
                 let (allowed, seen) = (max_files as u64, max_files as u64 + 1);
                 return Err(Error::Limit { limit: "max_files", allowed, seen }.into());
             }
-            // A browser sends a field in which no file was chosen as an empty one without a name.
+            // If no file was chosen in a field, a browser sends an empty file without a name.
             if file_name.is_empty() {
                 match part.next().await? {
                     None => continue,
@@ -140,13 +140,13 @@ impl<P: Ports> Service<P> {
         }
         match waiting {
             _ if files.is_empty() => Err(Problem::missing("file")),
-            Some(field) => Err(Problem::invalid(field, format!("{field} stands before the files that it is for"))),
+            Some(field) => Err(Problem::invalid(field, format!("{field} must come before the files that it is for"))),
             None => Ok(()),
         }
     }
 }
 
-/// The tags of a form's field.
+/// Splits the tags of a form's field at commas.
 pub(crate) fn split_tags(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
@@ -163,7 +163,7 @@ fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
 }
 
 impl Between {
-    /// Says why the parser failed: because the body did, if so.
+    /// Turns an error of the parser into ours. If the body broke off, its error is the cause.
     fn explain<T>(&self, found: multer::Result<T>) -> Result<T, Error> {
         found.map_err(|error| self.broken.take().unwrap_or_else(|| malformed(&error)))
     }
@@ -172,16 +172,16 @@ impl Between {
 fn malformed(error: &multer::Error) -> Error {
     use multer::Error as E;
     let what = match error {
-        E::IncompleteFieldData { .. } | E::IncompleteHeaders | E::IncompleteStream => "it ends before it is whole",
+        E::IncompleteFieldData { .. } | E::IncompleteHeaders | E::IncompleteStream => "it ends too early",
         E::ReadHeaderFailed(_) | E::DecodeHeaderName { .. } | E::DecodeHeaderValue { .. } => {
-            "a part's head is not valid"
+            "a part's headers are not valid"
         }
         _ => "it breaks the rules of its format",
     };
     Error::Malformed(format!("the multipart body cannot be read: {what}"))
 }
 
-/// One part's bytes.
+/// The bytes of one part.
 struct Part<'a, 'b> {
     field: Field<'a>,
     is_file: bool,
@@ -189,7 +189,7 @@ struct Part<'a, 'b> {
 }
 
 impl Part<'_, '_> {
-    /// All of it as text; `sum` counts the text of all parts.
+    /// Reads the part as text. `sum` counts the text of all parts, of which `limit` bytes are allowed.
     async fn text(&mut self, field: &str, sum: &mut usize, limit: usize) -> Result<String, Problem> {
         let mut bytes = Vec::new();
         while let Some(piece) = self.next().await? {

@@ -1,10 +1,12 @@
-//! What a page says of the form that led to it. The page's query carries it: `told` names one of a few sentences, and
-//! `count` the number of images in it, so that nobody can make a page say anything else.
+//! The notice that a page shows after a form, such as "3 images deleted".
+//!
+//! The page's query carries it: `told` names one of a few sentences, and `count` is the number of images in it. So a
+//! link to a page cannot make it say anything else.
 
 use crate::api::selection::MAX_MANY;
 use crate::route::Query;
 
-/// What a form did.
+/// The action that a form carried out.
 #[derive(Clone, Copy)]
 pub(crate) enum Notice {
     Added,
@@ -57,7 +59,7 @@ impl Notice {
     }
 }
 
-/// Reads the notice of a page's query; none if it has no valid one.
+/// The notice in a page's query; `None` if the query has no valid one.
 pub(crate) fn read(query: &Query) -> Option<String> {
     let word = query.get("told")?;
     let notice = Notice::ALL.into_iter().find(|notice| notice.word() == word)?;

@@ -1,4 +1,4 @@
-//! Which images a form, or a query, selects.
+//! The images that a form or a query selects.
 
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
@@ -6,10 +6,10 @@ use burrow_model::key::ImageId;
 use crate::problem::Problem;
 use crate::route::Query;
 
-/// The most addresses in one form, and the most images.
+/// The most addresses, and the most images, in one form.
 pub(crate) const MAX_MANY: usize = 1000;
 
-/// The images that a form, or a query, selects.
+/// The ids in a form or a query.
 pub(crate) fn ids(form: &Query) -> Result<Vec<ImageId>, Problem> {
     let ids: Result<Vec<_>, Problem> = form
         .all("id")

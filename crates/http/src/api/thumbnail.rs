@@ -1,4 +1,4 @@
-//! `GET /images/{id}/thumbnail`: a small picture, or what there is instead.
+//! `GET /images/{id}/thumbnail`: a thumbnail, or the original or a stand-in in its place.
 
 use askama::Template;
 use burrow_model::record::{Content, ImageRecord};
@@ -13,23 +13,25 @@ use crate::message::{Answer, respond, set};
 use crate::problem::Problem;
 use crate::service::{Head, Service};
 
-/// The width unless asked otherwise, in pixels.
+/// The width unless the query says otherwise, in pixels.
 const WIDTH: u32 = 320;
 
-/// The largest original that is sent in place of a small picture that cannot be drawn, in bytes.
+/// The largest original that is sent if its thumbnail cannot be drawn, in bytes.
 const MAX_INSTEAD: u64 = 2 * 1024 * 1024;
 
-/// The most pixels of an original that is part of a page: browsers have each of them in memory.
+/// The most pixels of an original that a page shows: browsers hold all of them in memory.
 const MAX_PIXELS: u64 = 25_000_000;
 
-/// The media type of icons, which hold other images: some that are not decoded here.
+/// The media type of icons. An icon holds images, some in formats that Burrow does not decode.
 const ICON: &str = "image/vnd.microsoft.icon";
 
-/// How long a browser keeps what is drawn in place of a picture, which may be drawn some day, or by another host soon.
+/// `Cache-Control` of the stand-in if no host can draw the thumbnail; a later version of Burrow may.
 const FOR_AN_HOUR: &str = "private, max-age=3600";
+
+/// `Cache-Control` of the stand-in if another host may draw the thumbnail soon.
 const FOR_NOW: &str = "no-cache";
 
-/// What is drawn where nothing can be: the format's name.
+/// The stand-in for a thumbnail that cannot be drawn: a picture with the format's name.
 #[derive(Template)]
 #[template(path = "no-picture.svg")]
 struct NoPicture<'a> {
@@ -38,7 +40,7 @@ struct NoPicture<'a> {
 }
 
 impl<P: Ports> Service<P> {
-    /// Answers with a small picture. What it is drawn from never changes, and so neither does it.
+    /// Answers with a thumbnail. Its original never changes, so caches may keep it.
     pub(crate) async fn thumbnail(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
         head.query.check(&["w"], &[])?;
         let width = head.query.get("w").map_or(Ok(WIDTH), str::parse);
@@ -53,7 +55,8 @@ impl<P: Ports> Service<P> {
                 return Ok(response.into());
             }
             Shown::Original => return self.whole(head, image).await,
-            // What should have been decoded here and could not be would only keep the browser busy. Icons are small.
+            // If Burrow decodes the format and still could not draw this original, it would only keep the browser busy.
+            // Icons are small enough to send.
             Shown::Nothing(_) if is_shown && (!is_decoded(&content.media_type) || content.media_type == ICON) => {
                 return self.whole(head, image).await;
             }
@@ -71,17 +74,17 @@ impl<P: Ports> Service<P> {
         Ok(response.into())
     }
 
-    /// The original in place of a small picture.
+    /// Sends the original in place of a thumbnail.
     async fn whole(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
         let mut headers = head.headers.clone();
-        // No small picture is sent in parts.
+        // Thumbnails have no ranges, so neither has the original in their place.
         headers.remove(header::RANGE);
         let mut answer = self.content(Head { headers: &headers, ..head }, image).await?;
         set(answer.response.headers_mut(), header::VARY, "accept, accept-encoding");
         Ok(answer)
     }
 
-    /// How long caches may keep what never changes.
+    /// `Cache-Control` of answers that never change. Only if reading needs no token may shared caches keep them.
     pub(crate) fn immutable(&self) -> &'static str {
         if self.settings.read_tokens.is_empty() {
             "public, max-age=31536000, immutable"
@@ -91,12 +94,12 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Whether an original is known to have so few pixels that it can be part of a page.
+/// Whether an original is known to have few enough pixels for a page.
 pub(crate) fn has_few_pixels(content: &Content) -> bool {
     content.dimensions.is_some_and(|(width, height)| u64::from(width) * u64::from(height) <= MAX_PIXELS)
 }
 
-/// Whether a browser shows an original in place of its small picture. Of new formats it says so.
+/// Whether a browser can show an original in place of its thumbnail. `Accept` names the newer formats that it can show.
 fn browsers_show(content: &Content, headers: &http::HeaderMap) -> bool {
     if content.size > MAX_INSTEAD || !has_few_pixels(content) {
         return false;

@@ -1,16 +1,16 @@
-// Adding without leaving the page: addresses by the form, files picked, dropped or pasted.
+// Adds images without leaving the page: by address, or as files picked, dropped or pasted.
 
 import { lookSoon } from "./live.js";
 import { act, upload } from "./server.js";
 import { images, listed, toast } from "./toast.js";
 
-/** Files sent at once. */
+/** How many files are sent at once. */
 const AT_ONCE = 3;
 
-/** Addresses sent at once. */
+/** How many addresses one request sends. */
 const LINES = 100;
 
-/** For what is to be read in peace. */
+/** Options of toasts that take longer to read. */
 const LONG = { time: 15_000 };
 
 const urls = document.getElementById("add");
@@ -43,13 +43,13 @@ urls.addEventListener("submit", async (event) => {
     }
   }
   if (added > 0) toast(`${images(added)} on the way.`);
-  // What could not be taken is there to be mended, with what was typed meanwhile.
+  // Addresses that failed go back into the field to be corrected, before what was typed meanwhile.
   field.value = [...left, field.value].filter(Boolean).join("\n");
   isAdding = false;
   await lookSoon();
 });
 
-// Enter adds; Shift with it makes a new line.
+// Enter submits the form; Shift+Enter makes a new line.
 urls.elements.urls.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
@@ -108,7 +108,7 @@ function next() {
 
 const hideIfEmpty = () => (list.hidden = list.children.length === 0);
 
-/** Says why a file was refused, until that is read. */
+/** Shows why a file was refused, until the user dismisses it. */
 function refused(line, bar, error) {
   const why = document.createElement("span");
   why.className = "error";
@@ -124,10 +124,10 @@ function refused(line, bar, error) {
   bar.replaceWith(why, dismiss);
 }
 
-// Files that are being sent would be lost with the page.
+// The browser asks before the page goes away: uploads under way would be lost.
 addEventListener("beforeunload", (event) => sending + waiting.length > 0 && event.preventDefault());
 
-// What is dragged from this page itself is here already.
+// Images dragged from this page itself are stored already.
 let isOurs = false;
 addEventListener("dragstart", () => (isOurs = true));
 addEventListener("dragend", () => (isOurs = false));
@@ -158,7 +158,7 @@ addEventListener("paste", (event) => {
   }
 });
 
-/** Puts the addresses of a text into the field; returns whether there were any. */
+/** Puts the addresses in a text into the field; returns whether there were any. */
 function addText(text) {
   const lines = text.split(/\s+/).filter((line) => /^https?:\/\//.test(line));
   if (lines.length === 0) return false;

@@ -1,10 +1,10 @@
-// The cards of the grid: taken from pages that the server made, and put where they belong.
+// Updates the cards of the grid from pages that the server rendered.
 
 import { times } from "./times.js";
 
 const grid = document.getElementById("grid");
 
-/** What stands around the cards on a page, and is as the server says. */
+/** Ids of the elements around the grid that are replaced by those of a new page. */
 const AROUND = ["counts", "filters", "none", "rest"];
 
 /** Ids of images that are about to be deleted. */
@@ -19,13 +19,13 @@ export const selected = () => [...grid.querySelectorAll("input[name=id]:checked"
 /** Whether some image on the page is not ready yet. */
 export const waits = () => grid.querySelector(".pending, .storing") !== null;
 
-/** Shows a page in place of the one that was there. */
+/** Shows a page in place of the current one. */
 export function show(page) {
   grid.replaceChildren(...page.querySelectorAll("#grid > li"));
   take(page, AROUND);
 }
 
-/** Puts the cards of a later page behind those that are there. */
+/** Appends the cards of the next page. */
 export function append(page) {
   for (const fresh of page.querySelectorAll("#grid > li")) {
     if (!card(fresh.dataset.id)) grid.append(fresh);
@@ -34,7 +34,7 @@ export function append(page) {
   if (grid.children.length > 0) document.getElementById("none").replaceChildren();
 }
 
-/** Makes the first cards those of the first page, as it is now; what follows them stays. */
+/** Replaces the first cards by those of the current first page; the cards after them stay. */
 export function refresh(page) {
   const fresh = [...page.querySelectorAll("#grid > li")];
   const ids = new Set(fresh.map((one) => one.dataset.id));
@@ -66,7 +66,7 @@ function take(page, ids) {
   times();
 }
 
-/** A card as it is now. Whoever is at it goes on at the same place. */
+/** Replaces a card if its version changed; selection and focus stay. Returns the card that is shown. */
 function replaced(old, fresh) {
   if (old.dataset.version === fresh.dataset.version) return old;
   const [was, is] = [old.querySelector("input[name=id]"), fresh.querySelector("input[name=id]")];
@@ -78,7 +78,7 @@ function replaced(old, fresh) {
   return fresh;
 }
 
-/** Marks images as about to be deleted, or not any more. */
+/** Marks images as about to be deleted, or removes that mark. */
 export function leave(ids, are) {
   for (const id of ids) {
     if (are) leaving.add(id);

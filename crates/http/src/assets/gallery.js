@@ -1,4 +1,4 @@
-// The gallery, better with scripts; without them everything works by forms and links.
+// Starts the scripts of the gallery. Without scripts, everything works by forms and links.
 
 import { show } from "./cards.js";
 import "./live.js";
@@ -12,7 +12,7 @@ import { times } from "./times.js";
 times();
 if (document.getElementById("add")) await import("./add.js");
 
-// What is looked for is shown as one types, without leaving the page.
+// Shows search results while the user types, without leaving the page.
 const search = document.getElementById("search");
 let timer;
 let turn = 0;
@@ -31,7 +31,7 @@ async function find() {
     show(found);
     watch();
   } catch (error) {
-    if (mine === turn) toast(`That could not be looked for: ${error.message}.`);
+    if (mine === turn) toast(`The search failed: ${error.message}.`);
   }
 }
 
@@ -47,7 +47,7 @@ search.addEventListener("submit", (event) => {
   find();
 });
 
-// What was told is not told again when the page is loaded again.
+// Removes the notice from the address, so that loading the page again does not repeat it.
 const here = new URL(location.href);
 if (here.searchParams.has("told")) {
   here.searchParams.delete("told");

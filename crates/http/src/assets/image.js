@@ -1,4 +1,4 @@
-// The page of one image: links to copy, keys to go on, a deletion that can be undone, and its state as it changes.
+// The page of one image: copies links, deletes with an undo, follows the image's status.
 
 import "./pictures.js";
 import { link, record, remove } from "./server.js";
@@ -10,7 +10,7 @@ const { id, status } = image.dataset;
 
 times("long");
 
-/** Links are to be sent to others, who need all of them. */
+/** Makes a link absolute, so that it can be sent to others. */
 const whole = (field) => (field.value = new URL(field.value, location.href).href);
 document.querySelectorAll("[data-link]").forEach(whole);
 
@@ -23,11 +23,11 @@ image.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(field.value);
     toast("Copied.");
   } catch {
-    toast("It is selected: copy it with Ctrl+C.");
+    toast("The link is selected: press Ctrl+C to copy it.");
   }
 });
 
-// A signed link comes without leaving the page.
+// Makes a signed link without leaving the page.
 document.getElementById("sign")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
@@ -40,7 +40,7 @@ document.getElementById("sign")?.addEventListener("submit", async (event) => {
     signed.hidden = false;
     times("long");
   } catch (error) {
-    toast(`There is no link: ${error.message}.`);
+    toast(`The link could not be signed: ${error.message}.`);
   }
 });
 
@@ -68,18 +68,18 @@ document.getElementById("delete")?.addEventListener("submit", async (event) => {
     going(false);
   } catch (error) {
     going(false);
-    toast(`It could not be deleted: ${error.message}.`);
+    toast(`The image could not be deleted: ${error.message}.`);
   }
 });
 
-// While it is not there yet the page looks for it, ever less often.
+// Until the image is ready, the page asks for its status, less and less often.
 let pause = 1000;
 async function look() {
   try {
     if ((await record(id)).status !== status) return location.reload();
     pause = Math.min(pause * 1.5, 10_000);
   } catch (error) {
-    // It is gone, or a token is needed: the page says so.
+    // The image was deleted, or a token is needed: the reloaded page says so.
     if (error.status) return location.reload();
     pause = Math.min(pause * 2, 30_000);
   }

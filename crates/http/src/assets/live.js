@@ -1,4 +1,4 @@
-// The page stays as the vault is: asked again soon while something is under way, seldom else, and not while nobody looks.
+// Keeps the page up to date. Asks often while images are under way, otherwise seldom, and not while the page is hidden.
 
 import { refresh, waits } from "./cards.js";
 import { page } from "./server.js";
@@ -20,16 +20,16 @@ export async function look() {
     const path = location.pathname + location.search;
     const found = await page(path, etag);
     offline(false);
-    // Meanwhile something else may have been looked for.
+    // The user may have begun another search meanwhile.
     if (path === location.pathname + location.search) {
       etag = found.etag;
       if (found.page) refresh(found.page);
     }
-    // What changes is looked at often, what does not ever less.
+    // Asks often while the page changes, and less and less often while it does not.
     const soon = found.page ? SOON : Math.min(pause * 1.5, 5000);
     pause = waits() ? soon : Math.min(pause * 2, LATE);
   } catch (error) {
-    // The page that comes instead asks for the token.
+    // The reloaded page asks for the token.
     if (error.status === 401) location.reload();
     offline(error.status === undefined);
     pause = Math.min(pause * 2, LATE);
@@ -39,7 +39,7 @@ export async function look() {
   }
 }
 
-/** Says that the server cannot be reached, or not any more. */
+/** Shows or hides the message that the server cannot be reached. */
 function offline(is) {
   document.getElementById("offline").hidden = !is;
 }

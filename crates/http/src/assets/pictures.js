@@ -1,11 +1,11 @@
-// Small pictures that are still being drawn, or did not come, are asked for again.
+// Loads thumbnails again that were still being drawn, or failed to load.
 
 const TRIES = 6;
 const PAUSE = 2000;
 
 const again = (picture) => (picture.srcset ? (picture.srcset = picture.srcset) : (picture.src = picture.src));
 
-// Such events do not rise to the document, but they pass it on their way down.
+// Error events of images do not bubble to the document, but it can capture them.
 document.addEventListener(
   "error",
   ({ target }) => {

@@ -1,4 +1,4 @@
-// More images come as one scrolls to the end of those that are there.
+// Loads more images when the user scrolls near the end of the page.
 
 import { append } from "./cards.js";
 import { page } from "./server.js";
@@ -14,19 +14,19 @@ async function more(link) {
   link.textContent = "Loading…";
   try {
     const { page: next } = await page(link.href);
-    // Meanwhile something else may have been looked for.
+    // The user may have begun another search meanwhile.
     if (!link.isConnected) return;
     append(next);
     watch();
   } catch (error) {
-    // It stays a link, to be clicked or scrolled to again.
+    // The link stays, to be clicked or scrolled to again.
     link.textContent = "More images";
     if (navigator.onLine) toast(`More images could not be loaded: ${error.message}.`);
     setTimeout(watch, 10_000);
   }
 }
 
-/** Watches for the end of the images that are there. */
+/** Watches for the end of the images on the page. */
 export function watch() {
   watcher.disconnect();
   const link = document.getElementById("more");

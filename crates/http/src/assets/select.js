@@ -1,14 +1,14 @@
-// Several images at once: the selection's form without leaving the page, and a while to undo a deletion.
+// Acts on the selected images without leaving the page. A deletion can be undone for some seconds.
 
 import { card, leave, selected } from "./cards.js";
 import { lookSoon } from "./live.js";
 import { act, remove } from "./server.js";
 import { ask, images, listed, toast, unlessUndone } from "./toast.js";
 
-/** What was done by each action. */
+/** How toasts report each action. */
 const DONE = { tag: "tagged", untag: "untagged", retry: "tried again", delete: "deleted" };
 
-/** The most images in one archive: their ids stand in its address. */
+/** The most images in one archive: its address holds their ids, and has a limit. */
 const MAX_ARCHIVE = 300;
 
 const form = document.getElementById("selection");
@@ -25,7 +25,7 @@ addEventListener("pageshow", count);
 // Cards come and go.
 new MutationObserver(count).observe(grid, { childList: true });
 
-// From one to another with Shift, as in lists of files.
+// A click with Shift selects all images from the last one clicked, as in lists of files.
 form.addEventListener("click", (event) => {
   const box = event.target.closest?.("input[name=id]");
   if (!box) return;
@@ -38,7 +38,7 @@ form.addEventListener("click", (event) => {
   last = box;
 });
 
-// Enter in a box would be the form's first button.
+// Enter in a checkbox would press the form's first button.
 grid.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
 });

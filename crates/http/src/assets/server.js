@@ -1,11 +1,11 @@
-// What the server is asked. Everything else goes by what these return.
+// All requests to the server.
 
 const UNREACHABLE = "Burrow cannot be reached; try again";
 
-/** The longest name of a file, in characters: Burrow takes 255 bytes. */
+/** Names over Burrow's limit of 255 bytes are shortened to this many characters. */
 const MAX_NAME = 60;
 
-/** The page at a path, read; nothing if it is as it was when it had this tag. */
+/** Fetches and parses the page at a path; returns no page if it still has this entity tag. */
 export async function page(path, etag) {
   const headers = { accept: "text/html" };
   if (etag) headers["if-none-match"] = etag;
@@ -15,7 +15,7 @@ export async function page(path, etag) {
   return { etag: response.headers.get("etag"), page: new DOMParser().parseFromString(text, "text/html") };
 }
 
-/** Does what a form of the gallery does; returns how many were done, and what was not and why. */
+/** Submits a form of the gallery; returns how many images were done, and the failures with their reasons. */
 export async function act(fields, options = {}) {
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded;charset=UTF-8" };
   const response = await ask("/gallery", { method: "POST", headers, body: new URLSearchParams(fields), ...options });
@@ -31,13 +31,13 @@ export async function record(id) {
   return (await ask(`/images/${id}`, { headers: { accept: "application/json" }, cache: "no-store" })).json();
 }
 
-/** Makes a signed link to an image; returns its path and until when it is good. */
+/** Makes a signed link to an image; returns its path and when it expires. */
 export async function link(id) {
   const headers = { accept: "application/json", "content-type": "application/json" };
   return (await ask(`/images/${id}/links`, { method: "POST", headers, body: "{}" })).json();
 }
 
-/** Sends a file; `progress` is told the part that is sent, from 0 to 1. */
+/** Uploads a file; calls `progress` with the share that was sent, from 0 to 1. */
 export function upload(file, tags, progress) {
   return new Promise((resolve, reject) => {
     const query = new URLSearchParams({ name: shortened(file.name || "pasted.png") });
@@ -55,7 +55,7 @@ export function upload(file, tags, progress) {
   });
 }
 
-/** Asks; an error says what for people, and has the status of an answer if there was one. */
+/** Sends a request. Throws an error with a message for people, and with the status if there was an answer. */
 async function ask(path, options) {
   let response;
   try {
@@ -68,7 +68,7 @@ async function ask(path, options) {
   throw Object.assign(new Error(sentence(response.status, text)), { status: response.status });
 }
 
-/** A name that is not too long, with its extension. */
+/** Shortens a name that is too long; keeps its extension. */
 function shortened(name) {
   const size = new TextEncoder().encode(name).length;
   return size <= 255 ? name : `${name.slice(0, MAX_NAME - 10)}…${name.slice(-9)}`.toWellFormed();

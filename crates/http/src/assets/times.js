@@ -1,6 +1,6 @@
-// Times as they are said where the reader is.
+// Shows times in the reader's language and time zone.
 
-/** Shows every time that is not shown so yet; `dateStyle` is "medium" or "long". */
+/** Converts every time that is not converted yet; `dateStyle` is "medium" or "long". */
 export function times(dateStyle = "medium") {
   for (const time of document.querySelectorAll("time:not([title])")) {
     const date = new Date(time.dateTime);

@@ -1,4 +1,4 @@
-// What is told in passing, what is asked, and what can be undone for a while.
+// Toasts, questions, and actions that can be undone for some seconds.
 
 const TIME = 6000;
 const TIME_TO_UNDO = 8000;
@@ -6,11 +6,11 @@ const TIME_TO_UNDO = 8000;
 /** A number of images. */
 export const images = (count) => (count === 1 ? "1 image" : `${count} images`);
 
-/** What could not be done, the first few. */
+/** The first three failures, as one text. */
 export const listed = (failures) => failures.slice(0, 3).map(({ what, why }) => `${short(what)}: ${why}`).join("; ");
 const short = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
-/** Tells something; with `undo`, a button that takes it back. Resolves to whether it was taken back. */
+/** Shows a message; with `undo`, also a button to undo. Resolves to whether the user pressed it. */
 export function toast(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
   return new Promise((resolve) => {
     const element = document.createElement("p");
@@ -30,17 +30,17 @@ export function toast(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
       button.onclick = () => end(true);
       element.append(button);
     }
-    // Who is reading it, or about to click, is not hurried.
+    // The message stays while the pointer or the focus is on it.
     for (const comes of ["pointerenter", "focusin"]) element.addEventListener(comes, () => clearTimeout(timer));
     for (const goes of ["pointerleave", "focusout"]) element.addEventListener(goes, run);
-    // A page that comes back from the browser's memory has done what this told of.
+    // A page that returns from the back-forward cache has done the action already, so undo comes too late.
     addEventListener("pageshow", (event) => event.persisted && end(false));
     document.getElementById("toasts").append(element);
     run();
   });
 }
 
-/** Asks; resolves to whether the answer was yes. */
+/** Asks the user; resolves to whether the answer was yes. */
 export function ask(question, yes) {
   return new Promise((resolve) => {
     const dialog = document.createElement("dialog");
@@ -56,7 +56,7 @@ export function ask(question, yes) {
       button.textContent = label;
       button.value = value;
       button.className = style;
-      // Enter alone loses nothing.
+      // Enter alone must not delete anything.
       button.autofocus = value === "no";
       row.append(button);
     }
@@ -72,7 +72,7 @@ export function ask(question, yes) {
 
 const pending = new Set();
 
-/** Does something after a while in which it can be undone; at once if the page goes away meanwhile. */
+/** Calls `act` unless the user undoes it in time; at once if the page goes away. Resolves to whether it was called. */
 export async function unlessUndone(text, act) {
   let begun = false;
   const once = (options) => {
@@ -92,5 +92,5 @@ export async function unlessUndone(text, act) {
   return true;
 }
 
-// A request that outlives its page.
+// With `keepalive`, a request outlives its page.
 addEventListener("pagehide", () => pending.forEach((act) => act({ keepalive: true })));

@@ -1,4 +1,4 @@
-//! What pages are made of beside HTML: plain files, as they are in `assets/`.
+//! `GET /assets/{name}`: style, scripts and the icon of the pages, from `assets/`.
 
 use http::{Response, StatusCode, header};
 
@@ -9,7 +9,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Every file: its name, its media type, and what is in it.
+/// Every file: its name, media type and bytes.
 const ASSETS: [(&str, &str, &[u8]); 13] = [
     ("style.css", CSS, include_bytes!("../assets/style.css")),
     ("icon.svg", SVG, include_bytes!("../assets/icon.svg")),

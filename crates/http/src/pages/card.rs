@@ -1,4 +1,4 @@
-//! One image as pages show it.
+//! One image as the gallery shows it, and numbers for people.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -8,14 +8,14 @@ use bytesize::ByteSize;
 
 use crate::pages::frame::Moment;
 
-/// What a page shows of an image, in a small place.
+/// An image in the grid of the gallery.
 pub(crate) struct Card {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
     pub(crate) status: &'static str,
     pub(crate) error: Option<String>,
-    /// When the record changed, in milliseconds: another when the card is another.
+    /// When the record last changed, in milliseconds since 1970. Scripts replace a card only if this differs.
     pub(crate) version: u64,
     pub(crate) size: String,
     pub(crate) saved: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Card {
     pub(crate) cells: Vec<Cell>,
 }
 
-/// A piece of a placeholder.
+/// One coloured cell of a placeholder.
 pub(crate) struct Cell {
     pub(crate) x: usize,
     pub(crate) y: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Cell {
 }
 
 impl Card {
-    /// Shows an image, with its placeholder in base64.
+    /// Makes the card of an image; `hash` is its placeholder in base64.
     pub(crate) fn new(record: &ImageRecord, hash: Option<&str>) -> Self {
         let content = record.content().ok();
         Self {
@@ -48,28 +48,28 @@ impl Card {
         }
     }
 
-    /// Whether there is a picture.
+    /// Whether the image is ready, and so has a thumbnail to show.
     pub(crate) fn is_ready(&self) -> bool {
         self.status == "ready"
     }
 
-    /// Whether nothing is under way with it, so that it can be selected.
+    /// Whether no work on the image is under way, so that it can be selected.
     pub(crate) fn is_settled(&self) -> bool {
         self.is_ready() || self.error.is_some()
     }
 }
 
-/// A number of bytes for people.
+/// A number of bytes, for people.
 pub(crate) fn bytes(count: u64) -> String {
     ByteSize(count).display().si().to_string()
 }
 
-/// What is saved, in per cent.
+/// How much smaller the stored form is than the original, in per cent.
 pub(crate) fn saved(original: u64, stored: u64) -> u64 {
     100 * original.saturating_sub(stored) / original.max(1)
 }
 
-/// The colours of a placeholder, four by four.
+/// The cells of a placeholder, four by four.
 pub(crate) fn cells(hash: &str) -> Vec<Cell> {
     let colours = BASE64_STANDARD.decode(hash).ok().and_then(|hash| placeholder::colours(&hash));
     let cell = |(n, [red, green, blue]): (usize, [u8; 3])| Cell {

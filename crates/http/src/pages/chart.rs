@@ -1,56 +1,56 @@
-//! Charts, as shapes for the SVG of a page.
+//! Charts: computes the bars and columns that pages draw in SVG.
 
 use burrow_model::time::instant;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Unit, Zoned};
 
-/// A bar that lies: of how much, and what it says.
+/// A horizontal bar, with its name and its amount as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) text: String,
-    /// Its length, of 1000.
+    /// Its length, from 0 to 1000.
     pub(crate) length: u64,
 }
 
-/// A bar that stands: a stretch of time.
+/// A vertical bar of a chart over time; it stands for one span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
-    /// When it begins, for people.
+    /// When its span begins, for people.
     pub(crate) name: String,
     pub(crate) count: u64,
-    /// Its height, of 100.
+    /// Its height, from 0 to 100.
     pub(crate) height: u64,
-    /// Where it stands, and how wide it is, of 1000.
+    /// Its left edge and its width; the chart is 1000 wide.
     pub(crate) x: usize,
     pub(crate) width: usize,
 }
 
 impl Column {
-    /// Where it begins, from above.
+    /// The distance of its top from the top of the chart.
     pub(crate) fn y(&self) -> u64 {
         100 - self.height
     }
 }
 
-/// The most columns.
+/// About how many columns a chart has at most. Empty ones are added up to twice as many.
 const COLUMNS: usize = 40;
 
-/// Bars of a length that is to the longest as their amounts are.
+/// Bars with lengths in proportion to their amounts; the longest has 1000.
 pub(crate) fn bars(amounts: impl IntoIterator<Item = (String, u64, String)>) -> Vec<Bar> {
     let amounts: Vec<_> = amounts.into_iter().collect();
     let most = amounts.iter().map(|(_, amount, _)| *amount).max().unwrap_or(0).max(1);
     let bar = |(name, amount, text): (String, u64, String)| {
         let length = u64::try_from(u128::from(amount) * 1000 / u128::from(most)).unwrap_or(1000);
-        // What there is is seen.
+        // An amount above zero stays visible.
         Bar { name, text, length: if amount > 0 { length.max(2) } else { 0 } }
     };
     amounts.into_iter().map(bar).collect()
 }
 
-/// How many of these times, in milliseconds since 1970, fall into each hour, day, month or year: the smallest of which not
-/// too many would be drawn. Those of UTC.
+/// Counts times, in milliseconds since 1970, by hour, day, month or year of UTC: by the smallest of these that does not
+/// make too many columns. Returns the name of that unit, too.
 pub(crate) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
     let read = |millis| Some(instant(millis)?.to_zoned(TimeZone::UTC));
     let mut times: Vec<Zoned> = times.into_iter().filter_map(read).collect();
@@ -66,7 +66,7 @@ pub(crate) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
     let mut columns: Vec<(DateTime, u64)> = Vec::new();
     for time in &times {
         let begin = unit.begin(time.datetime());
-        // Those between in which nothing came.
+        // Adds empty columns for the spans in between.
         while let Some((last, _)) = columns.last()
             && *last < begin
             && columns.len() < COLUMNS * 2
@@ -93,7 +93,7 @@ pub(crate) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
     (unit.word(), columns.into_iter().enumerate().map(column).collect())
 }
 
-/// A stretch of time.
+/// The span of time of one column.
 #[derive(Clone, Copy)]
 enum Step {
     Hour,
@@ -112,7 +112,7 @@ impl Step {
         }
     }
 
-    /// The stretch that a time is in.
+    /// The begin of the span that a time lies in.
     fn begin(self, time: DateTime) -> DateTime {
         let (year, month, day, hour) = (time.year(), time.month(), time.day(), time.hour());
         match self {

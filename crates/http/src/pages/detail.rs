@@ -31,14 +31,14 @@ struct One {
     facts: Option<Facts>,
     /// Whether links can be signed.
     has_links: bool,
-    /// A link that was signed just now, and until when it is good.
+    /// A link that was just signed, and when it expires.
     link: Option<(String, Moment)>,
     newer: Option<String>,
     older: Option<String>,
     told: Option<String>,
 }
 
-/// What is known of the content.
+/// Facts about the content of a ready image.
 struct Facts {
     media_type: String,
     dimensions: Option<(u32, u32)>,
@@ -48,14 +48,14 @@ struct Facts {
     codec: &'static str,
     sha256: String,
     cells: Vec<Cell>,
-    /// Whether browsers show the original; if not, its largest thumbnail is shown.
+    /// Whether the page shows the original; if not, it shows the largest thumbnail.
     is_shown: bool,
 }
 
-/// Originals of more bytes than this are shown by their largest thumbnail, with a link to them.
+/// The largest original that the page shows, in bytes; of a larger one it shows the largest thumbnail, with a link.
 const MAX_SHOWN: u64 = 8 * 1024 * 1024;
 
-/// Whether a page shows an original itself: every browser does so, and soon.
+/// Whether the page shows an original itself: if every browser can show its format, and it loads soon.
 fn is_shown(content: &Content) -> bool {
     content.size <= MAX_SHOWN
         && has_few_pixels(content)
@@ -66,12 +66,12 @@ fn is_shown(content: &Content) -> bool {
 }
 
 impl<P: Ports> Service<P> {
-    /// The page of an image.
+    /// Answers with the page of an image.
     pub(crate) async fn detail(&self, head: Head<'_>, record: &ImageRecord) -> Result<Answer<P>, Problem> {
         self.detail_with(head, record, None).await
     }
 
-    /// The same, with a link that was signed just now.
+    /// Answers with the page of an image, and on it a link that was just signed.
     pub(crate) async fn detail_with(
         &self,
         head: Head<'_>,
@@ -113,7 +113,7 @@ impl<P: Ports> Service<P> {
         Ok(html(StatusCode::OK, &page)?.into())
     }
 
-    /// The id of the image beside one, in an order.
+    /// The id of the image that follows `record` in an order.
     async fn neighbour(&self, record: &ImageRecord, order: Order) -> Result<Option<String>, Error> {
         let page = self.vault.list(&Filter::default(), order, Some(record.seq), 1).await?;
         Ok(page.images.first().map(|image| image.id.to_string()))

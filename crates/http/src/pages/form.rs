@@ -1,4 +1,4 @@
-//! What the pages' forms do: to one image or to several, without a script.
+//! `POST /gallery`: carries out the pages' forms, on one image or on several.
 
 use askama::Template;
 use burrow_model::error::Error;
@@ -23,7 +23,7 @@ use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
 use crate::service::{Head, Service};
 
-/// A page that asks before something is lost.
+/// A page that asks before images are deleted.
 #[derive(Template)]
 #[template(path = "question.html")]
 struct Question {
@@ -33,7 +33,7 @@ struct Question {
     back: String,
 }
 
-/// A page that says what could not be done.
+/// A page that lists what a form could not do.
 #[derive(Template)]
 #[template(path = "partly.html")]
 struct Partly {
@@ -43,10 +43,10 @@ struct Partly {
     back: String,
 }
 
-/// Jobs that one request makes are done in so many rows, one after the other in each: an instance has so much memory.
+/// How many jobs of one request run at once: the memory of an instance is limited.
 const ROWS: usize = 8;
 
-/// What a form did.
+/// The outcome of a form.
 struct Outcome {
     what: Notice,
     done: usize,
@@ -54,7 +54,7 @@ struct Outcome {
     jobs: Vec<Job>,
 }
 
-/// What could not be done, and why.
+/// One thing that could not be done, and why.
 #[derive(Serialize)]
 struct Failure {
     /// An image's name, or an address as it was given.
@@ -67,26 +67,26 @@ impl Outcome {
         Self { what, done: 0, failures: Vec::new(), jobs: Vec::new() }
     }
 
-    /// Counts one in, and keeps the job that comes of it.
+    /// Counts a success, and keeps the job that it leads to.
     fn done(&mut self, job: Option<Job>) {
         self.jobs.extend(job);
         self.done += 1;
     }
 
-    /// Notes what could not be done. An error of the server ends all only while nothing was done: what was is to be told,
-    /// and its jobs are to begin.
+    /// Notes a failure. A server error ends the whole request only if nothing was done before: otherwise the answer
+    /// must report what was done, and its jobs must begin.
     fn failed(&mut self, what: String, problem: Problem) -> Result<(), Problem> {
         if problem.status().is_server_error() && self.done == 0 {
             return Err(problem);
         }
-        // The form has one field of addresses.
+        // The form has only one field of addresses, so its name says nothing.
         let why = problem.detail().trim_start_matches("url: ").to_owned();
         self.failures.push(Failure { what, why });
         Ok(())
     }
 }
 
-/// Where a form leads back to: a path of ours, whatever it says; or else the page that it is on.
+/// The path that a form leads back to: its `back` if that is a path of this site, or else the page that the form is on.
 pub(crate) fn back(form: &Query, headers: &HeaderMap) -> String {
     let is_ours =
         |path: &&str| path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n', '\t']);
@@ -94,7 +94,7 @@ pub(crate) fn back(form: &Query, headers: &HeaderMap) -> String {
 }
 
 impl<P: Ports> Service<P> {
-    /// `POST /gallery`: does what `action` says. Browsers go back to where they came from; programs are told as JSON.
+    /// `POST /gallery`: does what `action` says. Sends browsers back to their page; programs get JSON.
     pub(crate) async fn act(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
         let back = back(&form, head.headers);
@@ -148,14 +148,14 @@ impl<P: Ports> Service<P> {
         Ok(Answer { jobs: in_rows(jobs), ..response.into() })
     }
 
-    /// Adds every line that holds something; of one that cannot be, the rest is added all the same.
+    /// Adds every address of the form. One that fails does not stop the others.
     async fn add_many(&self, form: &Query, label: Label) -> Result<Outcome, Problem> {
         let lines: Vec<&str> = form.get("urls").unwrap_or_default().split_whitespace().collect();
         if lines.is_empty() {
             return Err(Problem::invalid("urls", "there is no address; give one or more, a line each"));
         }
         check_count("urls", lines.len())?;
-        // One name for several would not tell them apart.
+        // One name for several images would not distinguish them.
         let name = label.name.filter(|_| lines.len() == 1);
         let label = Label { name, ..label };
         let mut outcome = Outcome::new(Notice::Added);
@@ -173,7 +173,7 @@ impl<P: Ports> Service<P> {
         Ok(self.job(&record))
     }
 
-    /// Does something to every image of a form; what one fails by keeps the others from nothing.
+    /// Calls `act` for every image of a form. One that fails does not stop the others.
     async fn each(
         &self,
         form: &Query,
@@ -193,7 +193,7 @@ impl<P: Ports> Service<P> {
         Ok(outcome)
     }
 
-    /// Adds tags to an image, or takes them off.
+    /// Adds tags to an image, or removes them.
     async fn tag(&self, id: ImageId, given: &[String], add: bool) -> Result<Option<Job>, Problem> {
         loop {
             let before = self.vault.get(id).await?.tags;
@@ -202,7 +202,7 @@ impl<P: Ports> Service<P> {
             let edit = Edit::new(None, Some(&tags))?;
             let unchanged = |record: &ImageRecord| if record.tags == before { Ok(()) } else { Err(Error::Changed) };
             match self.vault.edit(id, &edit, unchanged).await {
-                // Somebody else did the same meanwhile.
+                // Somebody else changed the tags meanwhile: begin again.
                 Err(Error::Changed) => {}
                 edited => return edited.map(|_| None).map_err(Into::into),
             }
@@ -232,7 +232,7 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Jobs one after the other, so many at once.
+/// Joins jobs into at most [`ROWS`] rows; each row runs its jobs one after the other.
 fn in_rows(jobs: Vec<Job>) -> Vec<Job> {
     let mut rows: Vec<Vec<Job>> = Vec::new();
     rows.resize_with(ROWS.min(jobs.len()), Vec::new);

@@ -1,4 +1,4 @@
-//! What all pages for people have in common.
+//! What all pages share: who may change things, security headers, error pages.
 
 use askama::Template;
 use burrow_model::time::timestamp;
@@ -15,22 +15,22 @@ use crate::protocol::negotiation::wants_html;
 use crate::route::Target;
 use crate::service::{Head, Service};
 
-/// Everything comes from us, nothing is inline, nobody may frame us.
+/// Pages load everything from this site, have nothing inline, and may not be framed.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// What every page offers to whoever looks at it.
+/// What every page offers to its reader.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
-    /// To change something.
+    /// Whether the reader may change images.
     pub(crate) may_change: bool,
-    /// To sign out.
+    /// Whether the reader is signed in, and so can sign out.
     pub(crate) is_signed_in: bool,
 }
 
-/// What was asked, of which a page is to say that it failed.
+/// The request whose failure a page reports.
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
     /// Path and query.
@@ -60,11 +60,11 @@ struct Failed<'a> {
     title: &'a str,
     detail: &'a str,
     kind: &'a str,
-    /// Whether a token helps.
+    /// Whether the page asks for a token.
     is_unauthorized: bool,
-    /// Where to go on once signed in.
+    /// The path to go to after signing in.
     back: &'a str,
-    /// Whether it is of use to go there, signed in or not.
+    /// Whether the page links to `back`: not if that is the page that failed, or if the page asks for a token.
     leads_back: bool,
 }
 
@@ -78,7 +78,7 @@ struct About {
 }
 
 impl<P: Ports> Service<P> {
-    /// What whoever sent these headers is offered by pages.
+    /// What pages offer to the sender of these headers.
     pub(crate) fn frame(&self, headers: &HeaderMap) -> Frame {
         let [write, read] = [&self.settings.write_tokens, &self.settings.read_tokens];
         let has = |tokens: &Tokens| token(headers).is_some_and(|token| tokens.hold(&token));
@@ -103,7 +103,7 @@ pub(crate) fn html<P>(status: StatusCode, page: &impl Template) -> Result<Respon
     let mut response = respond(status, "text/html; charset=utf-8", body.into_bytes());
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
     set(response.headers_mut(), header::REFERRER_POLICY, "same-origin");
-    // Who is signed in sees more.
+    // Pages offer more to readers who are signed in.
     set(response.headers_mut(), header::VARY, "accept, cookie");
     Ok(response)
 }
@@ -130,7 +130,7 @@ pub(crate) fn failed<P>(mut problem: Problem, frame: Frame, asked: &Asked<'_>) -
     response
 }
 
-/// The page of ours that a browser comes from: its path and query.
+/// The page of this site that a browser comes from, by `Referer`: its path and query.
 pub(super) fn came_from(headers: &HeaderMap) -> Option<&str> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let (_, place) = text(header::REFERER)?.split_once("://")?;

@@ -25,15 +25,15 @@ struct Home<'a> {
     last_uploaded: Option<Moment>,
     cards: Vec<Card>,
     search: Search<'a>,
-    /// Query of the next page.
+    /// The path of the next page.
     next: Option<String>,
-    /// What a form did before.
+    /// The notice of the form that led to this page.
     told: Option<String>,
-    /// Whether something on it is not finished.
+    /// Whether an image on the page is pending or storing.
     waits: bool,
 }
 
-/// What is looked for.
+/// The search whose result the page shows.
 struct Search<'a> {
     q: &'a str,
     tags: Vec<&'a str>,
@@ -42,7 +42,7 @@ struct Search<'a> {
     query: &'a Query,
 }
 
-/// The parameters of a page that are about what it lists.
+/// The query parameters that decide what a page lists.
 const LISTING: [&str; 5] = ["q", "tag", "status", "order", "limit"];
 
 impl<'a> Search<'a> {
@@ -56,17 +56,17 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether anything less than everything is looked for.
+    /// Whether the search may leave images out.
     fn is_narrow(&self) -> bool {
         !self.q.is_empty() || !self.tags.is_empty() || !self.status.is_empty()
     }
 
-    /// The path of the same page, on which images need not have this tag.
+    /// The path of the same search without this tag.
     fn without_tag(&self, tag: &str) -> String {
         self.path(|name, value| name != "tag" || value != tag, None)
     }
 
-    /// The path of the same page, of images that have this tag too.
+    /// The path of the same search with this tag, too.
     fn with_tag(&self, tag: &str) -> String {
         if self.tags.contains(&tag) {
             return self.here();
@@ -76,12 +76,12 @@ impl<'a> Search<'a> {
         format!("{here}{}{tag}", if here.contains('?') { '&' } else { '?' })
     }
 
-    /// The path of the page after this one.
+    /// The path of the same search from a cursor on.
     fn at(&self, cursor: u64) -> String {
         self.path(|_, _| true, Some(cursor))
     }
 
-    /// The path of this page.
+    /// The path of this search, from its beginning.
     fn here(&self) -> String {
         self.path(|_, _| true, None)
     }
@@ -98,7 +98,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The gallery for programs.
+/// The gallery as JSON.
 #[derive(Serialize)]
 struct HomeJson<'a> {
     stats: Stats,
@@ -107,7 +107,7 @@ struct HomeJson<'a> {
 }
 
 impl<P: Ports> Service<P> {
-    /// `GET /`: the gallery, or for programs the same as JSON.
+    /// `GET /`: the gallery as a page, or as JSON if the client names JSON.
     pub(crate) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
         let query = &query.without_empty();
         let statistics = self.vault.statistics().await?;

@@ -1,4 +1,4 @@
-//! `GET /stats` for people: what is saved, when images came, of which formats they are.
+//! `GET /stats` as a page: bytes saved, images over time, formats.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::pages::frame::{Frame, Moment, html};
 use crate::problem::Problem;
 use crate::service::{Head, Service};
 
-/// Images that are looked at for the charts of times and formats: the newest, so that a page costs the same whatever is in
-/// the vault.
+/// How many images the charts of times and formats count: only the newest, so that the cost of the page does not grow
+/// with the vault.
 const NEWEST: usize = 1000;
 
 #[derive(Template)]
@@ -34,12 +34,12 @@ struct StatsPage {
     /// Original and stored bytes.
     bytes: Vec<Bar>,
     times: Vec<Column>,
-    /// What one column of times is.
+    /// The span of time of one column of `times`.
     unit: &'static str,
     formats: Vec<Bar>,
     /// The count of the highest column.
     most: u64,
-    /// How many images the last two charts are of.
+    /// How many images the last two charts count.
     looked_at: usize,
     is_all: bool,
 }
@@ -53,7 +53,7 @@ struct Format {
 }
 
 impl<P: Ports> Service<P> {
-    /// The page of counts.
+    /// Answers with the page of numbers.
     pub(crate) async fn overview(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         let statistics = self.vault.statistics().await?;
         let (mut created, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
@@ -100,7 +100,8 @@ impl<P: Ports> Service<P> {
         Ok(html(StatusCode::OK, &page)?.into())
     }
 
-    /// Looks at the newest ready images: when each was accepted, its type, and its sizes. Returns whether that were all.
+    /// Calls `each` for the newest ready images: when it was accepted, media type, size, stored size. Returns whether
+    /// these were all.
     async fn newest(&self, mut each: impl FnMut(u64, &str, u64, u64)) -> Result<bool, Error> {
         let filter = Filter { status: Some(Status::Ready), ..Filter::default() };
         let (mut cursor, mut left) = (None, NEWEST);

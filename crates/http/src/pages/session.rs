@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! `POST /session`: signs browsers in and out.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,14 +14,14 @@ use crate::protocol::body::read_form;
 use crate::protocol::negotiation::wants_html;
 use crate::service::{Head, Service};
 
-/// What a browser is to forget (W3C Clear Site Data).
+/// Names what a browser must delete (W3C Clear Site Data).
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// Seconds for which somebody stays signed in.
+/// Seconds for which a browser stays signed in.
 const SECONDS: u32 = 7 * 86_400;
 
 impl<P: Ports> Service<P> {
-    /// `POST /session`: signs in with a `token`, or out without one; back to the page it came from.
+    /// `POST /session`: signs in with a `token`, or out without one. Sends a browser back to the page it came from.
     pub(crate) async fn session(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
         form.check(&["token", "back"], &[])?;
@@ -43,7 +43,7 @@ impl<P: Ports> Service<P> {
         set(response.headers_mut(), header::SET_COOKIE, cookie);
         set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
         if given.is_empty() {
-            // Pictures that only who was signed in may see are in it.
+            // The cache holds images that only readers who are signed in may see.
             set(response.headers_mut(), CLEAR_SITE_DATA, "\"cache\"");
         }
         Ok(response.into())

@@ -1,4 +1,4 @@
-//! Request bodies that are read whole.
+//! Reads whole request bodies, and checks their media type.
 
 use burrow_model::error::Error;
 use burrow_vault::ports::ByteSource;
@@ -35,12 +35,12 @@ pub(crate) async fn read_form(headers: &HeaderMap, body: impl ByteSource, limit:
 ///
 /// # Errors
 ///
-/// Text in another character set than UTF-8, and encoded bodies, are not taken.
+/// The body has a `Content-Encoding`, or text in another character set than UTF-8.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let identity = HeaderValue::from_static("identity");
-        let detail = "a body with a Content-Encoding is not taken: what is sent is what is kept";
+        let detail = "a body with a Content-Encoding is not taken; send it without one";
         return Err(Problem::unsupported(detail).with(header::ACCEPT_ENCODING, identity));
     }
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(String::new()) };
@@ -48,7 +48,7 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
     let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
     let media_type = media_type.trim().to_ascii_lowercase();
     if media_type.starts_with("image/") {
-        // Its bytes are not read as text.
+        // An image is not text, so a charset does not matter.
         return Ok(media_type);
     }
     for parameter in parameters.split(';') {

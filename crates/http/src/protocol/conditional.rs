@@ -2,27 +2,27 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-/// What a representation can be known by.
+/// What identifies the current version of a representation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validators<'a> {
-    /// An entity tag with its quotes, `W/` before them if it is weak.
+    /// The entity tag in its quotes, after `W/` if it is weak.
     pub(crate) etag: &'a str,
-    /// Seconds since 1970; none if time says nothing of the content.
+    /// Seconds since 1970; `None` if the time does not identify the content.
     pub(crate) last_modified: Option<u64>,
 }
 
-/// What the conditions come to.
+/// The result of the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// They hold, or there are none.
+    /// All conditions hold, or the request has none.
     Proceed,
     /// The client has it already: 304.
     NotModified,
-    /// They do not hold: 412.
+    /// A condition does not hold: 412.
     Failed,
 }
 
-/// Evaluates the conditions in their order (section 13.2.2); `reading` for `GET` and `HEAD`.
+/// Evaluates the conditions in the order of section 13.2.2; `reading` is true for `GET` and `HEAD`.
 pub(crate) fn evaluate(headers: &HeaderMap, reading: bool, now: Validators<'_>) -> Verdict {
     if headers.contains_key(header::IF_MATCH) {
         if !tags(headers, &header::IF_MATCH).any(|tag| tag == "*" || same(tag, now.etag)) {
@@ -47,12 +47,12 @@ pub(crate) fn evaluate(headers: &HeaderMap, reading: bool, now: Validators<'_>) 
     Verdict::Proceed
 }
 
-/// The strong comparison (section 8.8.3.2): weak tags are like none.
+/// The strong comparison (section 8.8.3.2): a weak tag equals no tag.
 fn same(one: &str, other: &str) -> bool {
     one == other && !one.starts_with("W/")
 }
 
-/// What the weak comparison compares.
+/// The tag without `W/`, which is what the weak comparison compares.
 fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
@@ -64,18 +64,19 @@ pub(crate) fn range_holds(headers: &HeaderMap, now: Validators<'_>) -> bool {
         || date(headers, &header::IF_RANGE).is_some_and(|date| Some(date) == now.last_modified)
 }
 
-/// Whether a condition names this entity tag.
+/// Whether a condition lists exactly this entity tag.
 pub(crate) fn names(headers: &HeaderMap, condition: &HeaderName, etag: &str) -> bool {
     tags(headers, condition).any(|tag| tag == etag)
 }
 
-/// The entity tags of a header, `W/` and quotes with them. What is no tag is left out.
+/// The entity tags of a header, with `W/` and quotes. Words without quotes, such as `*`, are returned as they are. A
+/// quote that is not closed ends the list.
 fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|mut rest| {
         std::iter::from_fn(move || {
             rest = rest.trim_start_matches([' ', '\t', ',']);
-            // A tag may contain commas, so that its quotes must be followed.
+            // A tag may contain commas, so it ends at its closing quote.
             let opening = if rest.starts_with("W/\"") { 3 } else { 1 };
             let len = match rest.get(..opening)? {
                 "W/\"" | "\"" => opening + rest.get(opening..)?.find('"')? + 1,
@@ -88,7 +89,7 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &
     })
 }
 
-/// A date in seconds since 1970; what is no date is as if it were not there.
+/// The date in a header, in seconds since 1970; `None` if the header is missing or is not a date.
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     let date = httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?;
     Some(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs())

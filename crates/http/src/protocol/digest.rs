@@ -1,4 +1,4 @@
-//! Digests of messages (RFC 9530).
+//! Verifies the digests that requests state, and writes those of answers (RFC 9530).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +11,10 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::problem::Problem;
 
-/// Both are the same here, for what is sent is never an encoding or a part of something else.
+/// Both mean the same here: a body that Burrow accepts is never encoded, and never a part of a representation.
 const HEADERS: [HeaderName; 2] = [HeaderName::from_static("content-digest"), HeaderName::from_static("repr-digest")];
 
-/// A body that fails at its end if it does not have the digests that its request states.
+/// A body that fails at its end if it does not match the digests that its request states.
 pub(crate) struct Digested<B> {
     body: B,
     sha256: Option<(Sha256, Vec<Vec<u8>>)>,
@@ -41,7 +41,7 @@ impl<B: ByteSource> Digested<B> {
                 match algorithm.as_str() {
                     "sha-256" => digested.sha256.get_or_insert_default().1.push(digest),
                     "sha-512" => digested.sha512.get_or_insert_default().1.push(digest),
-                    // Others may be ignored (section 2), but not if nothing is left to verify.
+                    // Other algorithms may be ignored (section 2), as long as one is left to verify.
                     _ => {}
                 }
             }

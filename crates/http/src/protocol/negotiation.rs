@@ -1,4 +1,4 @@
-//! What the client would rather have (RFC 9110 section 12).
+//! Content negotiation: gzip or not, a page or JSON (RFC 9110 section 12).
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, Response, header};
 
 use crate::message::{Body, set};
 
-/// The weights of a header's elements, in thousandths, by their names in lower case; parameters but `q` are left out.
+/// The elements of a header: name in lower case, and weight in thousandths. Parameters other than `q` are ignored.
 fn weights(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, u16)> {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let elements = values.flat_map(|value| value.split(','));
@@ -40,12 +40,12 @@ fn weight(weights: &[(String, u16)], names: &[&str]) -> Option<u16> {
     weights.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, weight)| *weight)
 }
 
-/// The form to send, of content that is stored as deflate (`packed`) or raw; none if the client takes neither.
-/// `for_range`: a part is asked for, which is of more use of the original.
+/// The form in which to send content that is stored as deflate (`packed`) or raw; `None` if the client accepts no form.
+/// `for_range` prefers the original: a range of it is of more use than a range of a gzip stream.
 pub(crate) fn form(headers: &HeaderMap, packed: bool, for_range: bool) -> Option<Form> {
     let weights = weights(headers, &header::ACCEPT_ENCODING);
     let any = weight(&weights, &["*"]);
-    // What is not named has the weight of the star; the original is refused only by name or by the star (12.5.3).
+    // A coding that is not named has the weight of `*`. Only `identity` or `*` with q=0 refuses the original (12.5.3).
     let gzip = weight(&weights, &["gzip", "x-gzip"]).or(any).unwrap_or(0);
     let identity = weight(&weights, &["identity"]);
     let original = identity.or(any).unwrap_or(1);
@@ -55,16 +55,16 @@ pub(crate) fn form(headers: &HeaderMap, packed: bool, for_range: bool) -> Option
     (original > 0).then_some(Form::Original)
 }
 
-/// The least that is compressed, in bytes: less saves nothing.
+/// The shortest text that is compressed, in bytes: shorter ones would hardly shrink.
 const MIN_COMPRESSED: usize = 1024;
 
-/// Whether a response is text that is made for pages, and may be sent compressed.
+/// Whether a response is text, such as a page, style or a script, which may be sent compressed.
 pub(crate) fn is_text(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     media_type.is_some_and(|media_type| media_type.starts_with("text/"))
 }
 
-/// Compresses the text of a page, if the client takes that.
+/// Compresses a response that is text, if the client accepts gzip.
 pub(crate) fn compress<P>(request: &HeaderMap, response: &mut Response<Body<P>>) {
     if !is_text(response.headers()) || response.headers().contains_key(header::CONTENT_ENCODING) {
         return;
@@ -92,7 +92,7 @@ pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     html > 0 && html >= weight(&weights, &["application/json"]).unwrap_or(0)
 }
 
-/// Whether the client names JSON.
+/// Whether the client names JSON, and does not ask for pages.
 pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
     !wants_html(headers) && weight(&weights(headers, &header::ACCEPT), &["application/json"]).is_some_and(|q| q > 0)
 }

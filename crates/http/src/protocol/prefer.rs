@@ -1,4 +1,4 @@
-//! `Prefer` (RFC 7240).
+//! `Prefer: wait` and `respond-async`: how long a client waits for a job (RFC 7240).
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long the client would wait for a job.
+/// The client's preference for waiting until a job has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
-    /// So long.
+    /// The time to wait; zero unless the client asks for more.
     pub(crate) time: Duration,
     asked: bool,
     asynchronous: bool,
 }
 
 impl Wait {
-    /// Reads the preference; `max` is the longest wait. What is not understood is ignored (section 2).
+    /// Reads the preference; `max` is the longest wait. Unknown and invalid preferences are ignored (section 2).
     pub(crate) fn read(headers: &HeaderMap, max: Duration) -> Self {
         let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
         let mut wait = Self { time: Duration::ZERO, asked: false, asynchronous: false };
@@ -25,7 +25,7 @@ impl Wait {
             let preference = preference.split(';').next().unwrap_or_default();
             let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
             match (name.trim().to_ascii_lowercase().as_str(), value.trim().trim_matches('"').parse()) {
-                // The first of several counts (section 2).
+                // Of several, the first counts (section 2).
                 ("wait", Ok(seconds)) if !wait.asked => {
                     wait = Self { time: Duration::from_secs(seconds).min(max), asked: true, ..wait };
                 }
@@ -36,7 +36,7 @@ impl Wait {
         wait
     }
 
-    /// What to say of it.
+    /// The value of `Preference-Applied`, if a preference is honoured.
     pub(crate) fn applied(self) -> Option<HeaderValue> {
         if self.asked {
             return HeaderValue::try_from(format!("wait={}", self.time.as_secs())).ok();

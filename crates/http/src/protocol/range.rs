@@ -4,29 +4,29 @@ use std::ops::Range;
 
 use http::{HeaderMap, header};
 
-/// The most ranges that one request may ask for: more only serve to cost (section 17.15).
+/// The most ranges in one request: a request for many is more likely an attack than of use (section 17.15).
 pub(crate) const MAX_RANGES: usize = 16;
 
 /// Why ranges are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It breaks the grammar.
+    /// The header breaks the grammar.
     Malformed,
-    /// More than [`MAX_RANGES`].
+    /// This many ranges, which are more than [`MAX_RANGES`].
     TooMany(usize),
-    /// No byte of it lies inside.
+    /// No byte of any range lies inside the content.
     Outside,
 }
 
-/// The bytes that a request asks for, of `size`; none if it asks for all. Those outside are left out, overlapping ones
-/// are joined.
+/// The byte ranges that a request asks for, of content of `size` bytes; `None` if it asks for all of it. Ranges that
+/// lie outside are left out, and those that overlap or touch are joined.
 pub(crate) fn asked(headers: &HeaderMap, size: u64) -> Result<Option<Vec<Range<u64>>>, Refused> {
     let mut values = headers.get_all(header::RANGE).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().map_err(|_| Refused::Malformed)?;
     let Some((unit, set)) = text.split_once('=') else { return Err(Refused::Malformed) };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
-        // A unit that is not known is ignored (section 14.2).
+        // An unknown unit is ignored (section 14.2).
         return Ok(None);
     }
     if values.next().is_some() {
@@ -62,13 +62,14 @@ fn parse(spec: &str, size: u64) -> Option<Range<u64>> {
     (first <= last).then(|| first..last.saturating_add(1).min(size).max(first))
 }
 
-/// Digits; a number too large for any content counts as the largest.
+/// Parses digits. A number that is too large for `u64` counts as the largest `u64`.
 fn number(digits: &str) -> Option<u64> {
     let digital = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     digital.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// Joins ranges that overlap or touch. Those that do not keep the order in which they were asked for.
+/// Joins ranges that overlap or touch, and then returns all ranges sorted. If there is nothing to join, the ranges keep
+/// the order of the request.
 fn join(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut sorted = ranges.clone();
     sorted.sort_by_key(|range| range.start);
