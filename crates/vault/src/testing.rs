@@ -1,5 +1,7 @@
 //! A world for unit tests: a store in memory, a clock that passes when everybody waits, origins by script.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "used by tests alone")]
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;

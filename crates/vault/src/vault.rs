@@ -39,7 +39,7 @@ use crate::ports::Ports;
 use crate::store::Store;
 pub use crate::store::verify::{Discovery, Fault, FaultKind, Plan, Verified};
 
-/// VaultSettings that the operator may change.
+/// Settings that the operator may change.
 #[derive(Clone, Debug)]
 pub struct VaultSettings {
     /// The largest image taken, in bytes.
