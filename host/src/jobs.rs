@@ -26,7 +26,7 @@ const AHEAD: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 /// How often jobs are looked for whose worker died, and space is reclaimed.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// One piece of the work of [`Burrow::each`].
+/// One piece of the work of [`Burrow::for_each`].
 #[derive(Clone, Debug)]
 pub struct Wanted<T> {
     /// The URL that will be asked for, if one will: no origin is asked for too much at once.
@@ -55,10 +55,10 @@ impl Burrow {
     ///     // Private addresses are refused unless a setting allows them.
     ///     Err(error) => println!("{url}: {error}"),
     /// };
-    /// burrow.each(wanted, add, std::future::pending()).await;
+    /// burrow.for_each(wanted, add, std::future::pending()).await;
     /// # Ok(()) }
     /// ```
-    pub async fn each<T, W: Future<Output = ()>>(
+    pub async fn for_each<T, W: Future<Output = ()>>(
         &self,
         wanted: impl Stream<Item = Wanted<T>>,
         work: impl FnMut(T) -> W,
@@ -119,7 +119,7 @@ impl Burrow {
                 taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
         };
-        self.each(jobs, work, stop.cancelled_owned()).await;
+        self.for_each(jobs, work, stop.cancelled_owned()).await;
     }
 }
 

@@ -1,11 +1,11 @@
 //! Key-value stores: where a vault's bytes are.
 
 mod embedded;
-mod joined;
 mod location;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod socket;
 #[cfg(feature = "spin-sqlite")]
 mod spin;
 
@@ -13,11 +13,11 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use embedded::Embedded;
-pub use joined::{Door, Joined};
 pub use location::Location;
 pub use memory::Memory;
 #[cfg(feature = "redis")]
 pub use redis::Redis;
+pub use socket::{SocketServer, SocketStore};
 #[cfg(feature = "spin-sqlite")]
 pub use spin::SpinSqlite;
 

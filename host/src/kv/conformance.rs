@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 
 use super::redis::tests::Server;
 use super::spin::tests::App;
-use super::{Door, Embedded, Joined, KeyValue, Memory, Redis, Result, SpinSqlite};
+use super::{Embedded, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
 
 /// A place for a store, which is empty at first and outlives the store that is open.
 trait Place: Send + Sync {
@@ -29,15 +29,15 @@ impl Place for tempfile::TempDir {
     }
 }
 
-/// A store that is used by the door of whoever has it open.
-struct Neighbour(tempfile::TempDir);
+/// A store that is used through a socket.
+struct OverSocket(tempfile::TempDir);
 
-struct Beside {
-    joined: Joined,
-    _door: Door,
+struct Connected {
+    store: SocketStore,
+    _server: SocketServer,
 }
 
-impl Place for Neighbour {
+impl Place for OverSocket {
     async fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -45,36 +45,36 @@ impl Place for Neighbour {
     async fn open(&self) -> Arc<dyn KeyValue> {
         let directory = self.0.path();
         let kv = loop {
-            // The last one's door closes just now.
+            // The server before this one is still closing the store.
             match Embedded::open(directory) {
                 Ok(kv) => break kv,
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        let door = Door::open(Arc::new(kv), directory, std::time::SystemTime::now()).unwrap();
-        Arc::new(Beside { joined: Joined::join(directory).await.unwrap().unwrap(), _door: door })
+        let server = SocketServer::listen(Arc::new(kv), directory, std::time::SystemTime::now()).unwrap();
+        Arc::new(Connected { store: SocketStore::connect(directory).await.unwrap().unwrap(), _server: server })
     }
 }
 
-impl KeyValue for Beside {
+impl KeyValue for Connected {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
-        self.joined.get(key)
+        self.store.get(key)
     }
 
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>> {
-        self.joined.set(key, value)
+        self.store.set(key, value)
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.joined.delete(key)
+        self.store.delete(key)
     }
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
-        self.joined.increment(key, delta)
+        self.store.increment(key, delta)
     }
 
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
-        self.joined.keys(prefix)
+        self.store.keys(prefix)
     }
 }
 
@@ -122,8 +122,8 @@ macro_rules! conformance {
         mod embedded { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<tempfile::TempDir>().await;
         })+ }
-        mod joined { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-            super::$test::<super::Neighbour>().await;
+        mod socket { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
+            super::$test::<super::OverSocket>().await;
         })+ }
         mod redis { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::Server>().await;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 #[cfg(feature = "spin-sqlite")]
 use super::SpinSqlite;
-use super::{Door, Embedded, Joined, KeyValue, KvError, Memory, Result};
+use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore};
 #[cfg(feature = "redis")]
 use super::{Redis, redis::Address};
 
@@ -97,25 +97,25 @@ impl Location {
         matches!(self, Self::Directory(path) if Embedded::is_missing(path))
     }
 
-    /// Joins the process that has the store open, if one has that opened a [`Door`]; else none.
+    /// Connects to the process that has the store open; `None` if no process listens at its socket.
     ///
     /// # Errors
     ///
     /// That process runs another version of Burrow.
-    pub async fn join(&self) -> Result<Option<Joined>> {
+    pub async fn connect(&self) -> Result<Option<SocketStore>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        Joined::join(path).await
+        SocketStore::connect(path).await
     }
 
-    /// Lets other processes of this user join, if this is a store that one process at a time has open: this one, since that
-    /// time.
+    /// Lets other processes of this user use the store through a socket. `None` if they can open it themselves: only an
+    /// embedded store has one process at a time, here this one since `since`.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn open_door(&self, kv: Arc<dyn KeyValue>, since: SystemTime) -> Result<Option<Door>> {
+    pub fn listen(&self, kv: Arc<dyn KeyValue>, since: SystemTime) -> Result<Option<SocketServer>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        Door::open(kv, path, since).map(Some)
+        SocketServer::listen(kv, path, since).map(Some)
     }
 
     /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.

@@ -4,7 +4,7 @@
 //! One connection carries one call at a time: a frame there and a frame back, or several for the keys. Frames are
 //! Postcard behind a length of four bytes.
 
-mod door;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -20,20 +20,20 @@ use tokio::net::UnixStream;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use super::{KeyValue, KvError, Result};
-pub use door::Door;
+pub use server::SocketServer;
 
 /// The socket's name in the store's directory.
 const SOCKET: &str = "vault.sock";
 
-/// What the process behind the door says first. Both sides are of the same build, or do not talk.
+/// The first message of the server. Client and server must be of the same version.
 const GREETING: &str = concat!("burrow ", env!("CARGO_PKG_VERSION"), " store 1");
 
-/// What it says next: who it is.
+/// The second message of the server: which server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Host {
-    /// Of every door another.
-    door: [u8; 16],
-    /// Since when it has the store open.
+    /// Chosen anew by every server.
+    id: [u8; 16],
+    /// When it opened the store.
     since: SystemTime,
 }
 
@@ -101,21 +101,21 @@ async fn connect(directory: &Path) -> std::io::Result<Connection> {
     Ok(framed(UnixStream::connect(address).await?))
 }
 
-/// A store that another process has open.
+/// The client: a store that another process has open, used through its socket.
 #[derive(Debug)]
-pub struct Joined {
+pub struct SocketStore {
     directory: PathBuf,
     host: Host,
     idle: Mutex<Vec<Connection>>,
 }
 
-impl Joined {
-    /// Joins the process that has the store in this directory open; none if nobody lets others in.
+impl SocketStore {
+    /// Connects to the process that has the store in `directory` open; `None` if no process listens there.
     ///
     /// # Errors
     ///
     /// That process runs another version of Burrow.
-    pub async fn join(directory: &Path) -> Result<Option<Self>> {
+    pub async fn connect(directory: &Path) -> Result<Option<Self>> {
         let Ok(mut connection) = connect(directory).await else { return Ok(None) };
         match receive::<String>(&mut connection).await {
             Ok(Some(greeting)) if greeting == GREETING => {}
@@ -129,9 +129,9 @@ impl Joined {
             }
         }
         let Ok(Some(host)) = receive(&mut connection).await else { return Ok(None) };
-        let joined = Self { directory: directory.into(), host, idle: Mutex::default() };
-        joined.put_back(connection);
-        Ok(Some(joined))
+        let store = Self { directory: directory.into(), host, idle: Mutex::default() };
+        store.put_back(connection);
+        Ok(Some(store))
     }
 
     /// Since when the other process has the store open: whoever used it before is dead.
@@ -184,7 +184,7 @@ fn confused() -> KvError {
     KvError("the process that has the store open gave an answer to another question".into())
 }
 
-impl KeyValue for Joined {
+impl KeyValue for SocketStore {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         let call = self.call(Call::Get(key.into()));
         async { if let Returned::Value(value) = call.await? { Ok(value) } else { Err(confused()) } }.boxed()
