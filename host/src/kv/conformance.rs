@@ -1,4 +1,4 @@
-//! What every store must do alike. docs/stores.md has the differences that are left.
+//! Tests that every store must pass. docs/stores.md lists the differences that remain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::redis::tests::Server;
 use super::spin::tests::App;
 use super::{Embedded, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
 
-/// A place for a store, which is empty at first and outlives the store that is open.
+/// A place for a store. It is empty at first, and stays when the open store is dropped.
 trait Place: Send + Sync {
     async fn new() -> Self;
     async fn open(&self) -> Arc<dyn KeyValue>;
-    /// Stops what keeps the store, if anything does, and starts it again. Nothing has it open.
+    /// Restarts the server behind the store, if there is one. Called while no store is open.
     async fn restart(&mut self) {}
 }
 
@@ -78,7 +78,7 @@ impl KeyValue for Connected {
     }
 }
 
-/// One in memory is opened once.
+/// A store in memory lives as long as its value, so every opening returns the same one.
 impl Place for Arc<Memory> {
     async fn new() -> Self {
         Arc::default()
@@ -209,7 +209,7 @@ async fn counters_add_up<P: Place>() {
     store.delete("b1:s:n").await.unwrap();
     assert_eq!(store.increment("b1:s:n", 0).await.unwrap(), 0);
     assert_eq!(store.increment("b1:s:n", 1 << 40).await.unwrap(), 1 << 40);
-    // What is waited for comes after what was acknowledged before.
+    // This write is durable when it returns, and so is every write before it.
     store.set("b1:i:last", vec![]).await.unwrap();
     drop(store);
     place.restart().await;
@@ -241,7 +241,7 @@ async fn what_is_no_counter_is_refused<P: Place>() {
         }
         assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(bytes));
     }
-    // A refusal leaves those beside it alone.
+    // A refused increment does not fail others that share its batch.
     let (good, bad) = tokio::join!(store.increment("b1:s:good", 1), store.increment("b1:s:0", 1));
     assert_eq!(good.unwrap(), 1);
     bad.unwrap_err();

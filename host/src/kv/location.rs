@@ -1,4 +1,4 @@
-//! Names of stores, as `--store` takes them.
+//! Names of stores, as `--store` takes them, and how each is opened.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketSto
 #[cfg(feature = "redis")]
 use super::{Redis, redis::Address};
 
-/// Where a store is: what `--store` takes. Shown as it was given, but without a password.
+/// Where a store is, as `--store` names it. `Display` shows the name without its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// A directory that holds an embedded store: any text that is none of the others. `./` before a path that looks
-    /// like one of them makes it a path.
+    /// A directory with an embedded store: any text that has none of the forms below. Write `./` before a path that has
+    /// one of them.
     Directory(PathBuf),
     /// `memory:`, gone with the process.
     Memory,
@@ -87,12 +87,12 @@ impl fmt::Display for Location {
 }
 
 impl Location {
-    /// Whether nobody else can work on the store while it is open, so that work that was begun before must have died.
+    /// Whether only one process can open the store. Then workers of jobs begun before it was opened are dead.
     pub fn is_exclusive(&self) -> bool {
         matches!(self, Self::Directory(_) | Self::Memory)
     }
 
-    /// Whether it is a directory that has no store yet, so that opening it would make one.
+    /// Whether it is a directory without a store; opening it would make one.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Directory(path) if Embedded::is_missing(path))
     }
@@ -107,8 +107,8 @@ impl Location {
         SocketStore::connect(path).await
     }
 
-    /// Lets other processes of this user use the store through a socket. `None` if they can open it themselves: only an
-    /// embedded store has one process at a time, here this one since `since`.
+    /// Lets other processes of this user use the store through a socket. This process has had it open since `since`.
+    /// `None` if the store is no directory, so it needs no socket.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// One line that names the store, says what is wrong and what to do.
+    /// The text is one line: which store, what is wrong, what to do.
     pub async fn open(&self) -> Result<Arc<dyn KeyValue>> {
         Ok(match self {
             Self::Directory(path) => {

@@ -1,4 +1,4 @@
-//! The other side: the process that has the store open.
+//! The socket's server: answers other processes' calls of an open store.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,19 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Answer, Call, Connection, GREETING, Host, Returned, address, framed, receive, send};
 use crate::kv::{KeyValue, KvError, Result};
 
-/// Lets other processes of the same user use an open store, until it is dropped.
+/// The server: lets other processes of the same user use an open store, until it is dropped.
 #[derive(Debug)]
 pub struct SocketServer {
     socket: PathBuf,
-    /// The directory, where the socket is reached by its number.
+    /// Keeps the directory open if the socket's address goes through its descriptor.
     _directory: Option<std::fs::File>,
     closing: CancellationToken,
     serving: AbortOnDropHandle<()>,
 }
 
 impl SocketServer {
-    /// Listens on the socket of `directory`, whose store this process alone has had open since `since`. Call it within a
-    /// Tokio runtime.
+    /// Listens on the socket of `directory`, whose store this process alone has had open since `since`. Call it within
+    /// a Tokio runtime.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl SocketServer {
     pub fn listen(kv: Arc<dyn KeyValue>, directory: &Path, since: SystemTime) -> Result<Self> {
         let bind = || {
             let (socket, open_directory) = address(directory)?;
-            // Who has the store open has nobody beside it: a socket that is there was left behind.
+            // Only one process has the store open, so an existing socket is a dead process's.
             match std::fs::remove_file(&socket) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -44,7 +44,7 @@ impl SocketServer {
             Ok((listener, socket, open_directory))
         };
         let explain = |error: std::io::Error| {
-            KvError(format!("other processes cannot use {} meanwhile: {error}", directory.display()))
+            KvError(format!("other processes cannot use {} while this one has it open: {error}", directory.display()))
         };
         let (listener, socket, open_directory) = bind().map_err(explain)?;
         let closing = CancellationToken::new();
@@ -53,7 +53,7 @@ impl SocketServer {
         Ok(Self { socket, _directory: open_directory, closing, serving })
     }
 
-    /// Closes it and waits until nobody uses the store by it any more.
+    /// Stops listening, and waits until no client uses the store any more.
     pub async fn close(mut self) {
         self.closing.cancel();
         // Only a panic could be lost here, and it has been printed.
@@ -63,7 +63,7 @@ impl SocketServer {
 
 impl Drop for SocketServer {
     fn drop(&mut self) {
-        // Left behind it harms nobody: whoever finds it sees that nobody answers.
+        // An error is harmless: a client that finds the socket gets no answer, and the next server removes it.
         let _ = std::fs::remove_file(&self.socket);
     }
 }
@@ -75,12 +75,12 @@ async fn serve(kv: Arc<dyn KeyValue>, host: Host, listener: UnixListener, closin
             Ok((stream, _)) => {
                 let kv = kv.clone();
                 clients.spawn(async move {
-                    // A client that is gone says nothing that is worth telling.
+                    // An error here only says that the client is gone.
                     let _ = attend(kv.as_ref(), host, stream).await;
                 });
             }
             Err(error) => {
-                tracing::warn!("cannot let a process in: {error}");
+                tracing::warn!("cannot accept a process at the store's socket: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -106,7 +106,7 @@ async fn attend(kv: &dyn KeyValue, host: Host, stream: UnixStream) -> std::io::R
     Ok(())
 }
 
-/// Sends all batches of keys; the end is left to the caller.
+/// Sends all batches of keys, and returns the last answer, which the caller sends.
 async fn send_keys(kv: &dyn KeyValue, prefix: &str, client: &mut Connection) -> std::io::Result<Result<Returned>> {
     let mut keys = kv.keys(prefix);
     while let Some(batch) = keys.next().await {
