@@ -17,10 +17,10 @@ mod hostile;
 mod http_api;
 mod images;
 mod jobs;
-mod joined;
 mod lists;
 mod lossless;
 mod operations;
+mod socket;
 mod stores;
 mod support;
 mod thumbnails;
@@ -107,9 +107,6 @@ fn main() -> ExitCode {
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
-        joined: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
-            short_verbs_wait_for_each_other,
-            a_long_list_leaves_room_for_others;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
             interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time, files_and_directories,
             all_of_a_list_is_done_and_none_is_left, the_first_failure_may_end_it;
@@ -117,6 +114,9 @@ fn main() -> ExitCode {
             every_answer_has_its_request_id, the_access_log_has_a_line_a_request, no_secret_is_in_any_log,
             what_the_component_logs_is_an_event, a_trace_of_every_request_is_sent, what_happens_is_counted,
             a_new_component_is_taken_up, stopping_is_told_first, asked_twice_it_ends_at_once;
+        socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
+            short_verbs_wait_for_each_other,
+            a_long_list_leaves_room_for_others;
         stores: a_vault_may_be_on_redis, what_spin_left_is_read_and_gone_on_with,
             a_store_of_version_1_is_read_and_gone_on_with;
         torture: what_was_acknowledged_survives_every_kill;

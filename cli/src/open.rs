@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use burrow_host::kv::{Door, KeyValue, Location};
+use burrow_host::kv::{KeyValue, Location, SocketServer};
 use burrow_host::{Builder, Burrow, COMPONENT};
 use clap::{Args, ColorChoice};
 
@@ -66,11 +66,11 @@ fn up_to(max: NonZeroUsize) -> impl Fn(&str) -> Result<NonZeroUsize, String> + C
 /// How a verb uses the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Longer than others like to wait, and as the only one that opens it: others come in by its door.
+    /// Opens the store itself and holds it for the whole run; other processes use it through this one's socket.
     Alone,
-    /// The same, or by the door of whoever has it open.
+    /// As `Alone`; but if another process has the store open, uses it through that process's socket.
     Long,
-    /// For a moment, if there is a store; or by the door of whoever has it open.
+    /// Holds an existing store for a moment; or uses it through the socket of the process that has it open.
     Short,
 }
 
@@ -81,12 +81,12 @@ pub(crate) struct Opened {
     pub(crate) since: SystemTime,
     /// Whether nobody else can have it open.
     is_exclusive: bool,
-    /// Whether another process has it open and let this one in.
-    pub(crate) is_joined: bool,
+    /// Whether another process has it open, and this one uses it through the socket.
+    pub(crate) uses_socket: bool,
     /// The file of the component, if it is not the one inside this program.
     pub(crate) component: Option<PathBuf>,
-    /// Where other processes come in.
-    _door: Option<Door>,
+    /// Lets other processes use the store.
+    _server: Option<SocketServer>,
 }
 
 impl Opened {
@@ -101,8 +101,8 @@ impl Global {
         if access == Access::Short && self.store.is_missing() {
             anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
         }
-        let (kv, since, is_joined) = self.kv(access).await?;
-        let door = if is_joined || access == Access::Short { None } else { self.door(&kv, since) };
+        let (kv, since, uses_socket) = self.kv(access).await?;
+        let server = if uses_socket || access == Access::Short { None } else { self.listen(&kv, since) };
         let mut builder = Builder::new().variables(self.settings.variables()).per_origin(self.per_origin);
         if let Some(jobs) = self.jobs {
             builder = builder.jobs(jobs);
@@ -113,10 +113,10 @@ impl Global {
         Ok(Opened {
             burrow: builder.component(self.component.bytes()?).build(kv)?,
             since,
-            is_exclusive: self.store.is_exclusive() && !is_joined,
-            is_joined,
+            is_exclusive: self.store.is_exclusive() && !uses_socket,
+            uses_socket,
             component: self.component.path.clone(),
-            _door: door,
+            _server: server,
         })
     }
 
@@ -125,15 +125,15 @@ impl Global {
     async fn kv(&self, access: Access) -> anyhow::Result<(Arc<dyn KeyValue>, SystemTime, bool)> {
         let begun = Instant::now();
         loop {
-            let joined = self.store.join().await?;
-            let is_let_in = joined.is_some();
-            if let Some(joined) = joined.filter(|_| access != Access::Alone) {
-                let since = joined.since();
-                return Ok((Arc::new(joined), since, true));
+            let shared = self.store.connect().await?;
+            let is_shared = shared.is_some();
+            if let Some(shared) = shared.filter(|_| access != Access::Alone) {
+                let since = shared.since();
+                return Ok((Arc::new(shared), since, true));
             }
             match self.store.open().await {
                 Ok(kv) => return Ok((kv, SystemTime::now(), false)),
-                Err(error) if error.is_held() && !is_let_in && begun.elapsed() < PATIENCE => {
+                Err(error) if error.is_held() && !is_shared && begun.elapsed() < PATIENCE => {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 Err(error) => return Err(error.into()),
@@ -141,9 +141,9 @@ impl Global {
         }
     }
 
-    /// Lets others in, if that can be done.
-    fn door(&self, kv: &Arc<dyn KeyValue>, since: SystemTime) -> Option<Door> {
-        self.store.open_door(kv.clone(), since).unwrap_or_else(|error| {
+    /// Lets other processes use the store through a socket; complains if the socket cannot be made.
+    fn listen(&self, kv: &Arc<dyn KeyValue>, since: SystemTime) -> Option<SocketServer> {
+        self.store.listen(kv.clone(), since).unwrap_or_else(|error| {
             output::complain(&error.to_string());
             None
         })

@@ -1,9 +1,11 @@
-//! Which IP addresses are public: everything but the special-purpose registries of IANA
-//! (iana-ipv4-special-registry, iana-ipv6-special-registry) and what embeds an IPv4 address.
+//! Which IP addresses are public.
+//!
+//! All are, except those in IANA's special-purpose registries (iana-ipv4-special-registry, iana-ipv6-special-registry)
+//! and IPv6 addresses that embed an IPv4 address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of a server on the public internet.
+/// Whether an address can belong to a server on the public internet.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !in_any(u32::from(address).into(), 32, &PRIVATE_V4.map(|(a, len)| (v4(a), len))),

@@ -1,14 +1,14 @@
-//! A whole vault as one tar file, for any other vault, and for people without Burrow.
+//! A whole vault as one tar file, for any other vault and for people without Burrow.
 //!
 //! ```text
 //! burrow.json                     {"format":"burrow-archive","version":1}
-//! images/{id}.json                an image, in the order of ids, which is that of their making
-//! content/{sha256}.{extension}    its original bytes, before the second image that has the same
-//! SHA256SUMS                      every entry before, for `sha256sum -c`; without it the archive is cut short
+//! images/{id}.json                an image; images are sorted by id, which is the order of their creation
+//! content/{sha256}.{extension}    its original bytes, right after the first image that has this content
+//! SHA256SUMS                      digests of all entries before, for `sha256sum -c`; if missing, the rest is cut off
 //! ```
 //!
-//! The same images give the same bytes, whatever store they are in. Times of entries are those of the images, owners and
-//! modes are fixed.
+//! The same images give the same archive, byte for byte, from any store: an entry has its image's time, and fixed owner
+//! and mode.
 
 mod entry;
 mod export;
@@ -22,13 +22,13 @@ pub use import::{Imported, import};
 
 use crate::Error;
 
-/// The version that is written and read.
+/// The version of archives that this Burrow writes and reads.
 const VERSION: u32 = 1;
 
 const HEAD: &str = "burrow.json";
 const SUMS: &str = "SHA256SUMS";
 
-/// The first entry.
+/// The first entry: format and version.
 #[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Head {
     format: String,
@@ -68,16 +68,16 @@ fn broken(error: &std::io::Error) -> Error {
     Error::Archive(format!("cannot read the archive: {error}"))
 }
 
-/// What archives hold: lines of their `SHA256SUMS`.
+/// The contents of archives, as lines of their `SHA256SUMS`.
 #[derive(Clone, Debug, Default)]
 pub struct Known(HashSet<String>);
 
 impl Known {
-    /// Adds what an archive holds. Reads it to its end, and blocks.
+    /// Adds the contents of an archive. Reads it to its end, and blocks.
     ///
     /// # Errors
     ///
-    /// [`Error::Archive`] if it is none, or cut short.
+    /// [`Error::Archive`] if it is no archive, damaged or cut short.
     pub fn add(&mut self, archive: impl Read) -> Result<(), Error> {
         let mut archive = tar::Archive::new(archive);
         let mut sums = None;
@@ -99,7 +99,7 @@ impl Known {
     }
 }
 
-/// An entry and its name, if it is a plain file, and the head where the head must be.
+/// Returns an entry and its name. Refuses an entry that is no plain file, and a head that is missing or not first.
 fn plain<R: Read>(n: usize, entry: std::io::Result<tar::Entry<'_, R>>) -> Result<(String, tar::Entry<'_, R>), Error> {
     let entry = entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -112,7 +112,7 @@ fn plain<R: Read>(n: usize, entry: std::io::Result<tar::Entry<'_, R>>) -> Result
     Ok((name, entry))
 }
 
-/// A line of `SHA256SUMS`.
+/// Formats a line of `SHA256SUMS`.
 fn line(sha256: &str, name: &str) -> String {
     format!("{sha256}  {name}")
 }

@@ -1,4 +1,4 @@
-//! The only door to generated code. What WASI's own crates implement is taken from there.
+//! The only generated code. WASI's interfaces come from the crates that implement them.
 
 #![allow(missing_docs, unreachable_pub, missing_debug_implementations, reason = "generated code")]
 #![allow(clippy::all, clippy::pedantic, reason = "generated code")]
@@ -25,6 +25,6 @@ wasmtime::component::bindgen!({
     },
 });
 
-/// A store that the component has opened. There is only one, so it holds nothing.
+/// The component's handle to its store. There is only one store, so the handle holds nothing.
 #[derive(Debug)]
 pub struct OpenStore;

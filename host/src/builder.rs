@@ -1,4 +1,4 @@
-//! How a [`Burrow`] is made.
+//! Makes a [`Burrow`]: its component, settings, threads and limits.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -14,7 +14,7 @@ use crate::outbound::Outbound;
 use crate::pool::Pool;
 use crate::{Burrow, COMPONENT, Error, Variables, engine, millis};
 
-/// Everything that may be said about a [`Burrow`]; what is not said has its default.
+/// The options of a [`Burrow`]; an option that is not set has its default.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), burrow_host::Error> {
@@ -33,13 +33,15 @@ pub struct Builder {
     alone_since: Option<SystemTime>,
 }
 
-/// Requests to one origin at once, unless said otherwise: what browsers allow themselves is 6.
+/// The default of requests to one origin at once. Browsers send at most 6.
 const PER_ORIGIN: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// Blocks of one large image that others pack at once: the instance that reads it holds them, some 750 KiB each.
+/// Blocks of one large image that other instances pack at once. The instance that reads the image holds them, some
+/// 750 KiB each.
 const PACKERS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
-/// Blocks of large images that are packed by others, for each job that is: beyond that they are packed where they are.
+/// Blocks of large images that other instances pack at once, per [`Builder::jobs`]. An instance packs further blocks
+/// itself.
 const BLOCKS: usize = 2;
 
 impl Default for Builder {
@@ -57,31 +59,31 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The component built in, packing on every core, all settings at their defaults.
+    /// The built-in component, packing on every core, all settings at their defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Runs this component, the bytes of a `burrow.wasm`, instead of the one built in.
+    /// Runs this component, the bytes of a `burrow.wasm`, instead of the built-in one.
     pub fn component(mut self, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         self.component = Some(bytes.into());
         self
     }
 
-    /// The component's settings, by the names that docs/http-api.md lists.
+    /// Settings of the component; docs/http-api.md lists their names.
     pub fn variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
         self
     }
 
     /// Images packed at once, each on a thread of its own \[default: the number of cores; at most
-    /// [`MAX_JOBS`](Self::MAX_JOBS)\]. Eight times as many jobs may be under way: the others wait for their origins.
+    /// [`MAX_JOBS`](Self::MAX_JOBS)\]. Eight times as many jobs may run at once, because most wait for their origins.
     pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
         self.jobs = jobs.min(Self::MAX_JOBS);
         self
     }
 
-    /// The most [`jobs`](Self::jobs) there may be.
+    /// The largest value of [`jobs`](Self::jobs).
     pub const MAX_JOBS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
     /// Requests to one origin (host and port) at once \[default: 8; at most [`MAX_PER_ORIGIN`](Self::MAX_PER_ORIGIN)\].
@@ -90,48 +92,48 @@ impl Builder {
         self
     }
 
-    /// The most [requests to one origin](Self::per_origin) there may be.
+    /// The largest value of [`per_origin`](Self::per_origin).
     pub const MAX_PER_ORIGIN: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-    /// The longest time for one job, or one upload, before its instance is given up \[default: 15 minutes\].
+    /// The longest time for one job or one upload; the host then stops its instance \[default: 15 minutes\].
     pub fn job_time(mut self, time: Duration) -> Self {
         self.job_time = time;
         self
     }
 
-    /// The most memory of one instance, in bytes \[default: 128 MiB\]. A job takes a few MiB. Who looks at a whole vault
-    /// (`verify`) may take more.
+    /// The most memory of one instance, in bytes \[default: 128 MiB\]. A job takes a few MiB. [`Burrow::verify`] may
+    /// take up to 3 GiB.
     pub fn instance_memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// All who use the store began at this time, or later, and are given the same: whoever wrote to it before is dead, and
-    /// the jobs that it left are taken up at once, not 15 minutes after they were begun. [`Builder::open`] says it where it
-    /// is known.
+    /// States that every process that wrote to the store before `time` is dead. Every process that uses the store must
+    /// state the same time. Jobs that the dead processes left are then taken up at once, not when their lease of 15
+    /// minutes ends. [`Builder::open`] states it for a store that only one process can open.
     pub fn alone_since(mut self, time: SystemTime) -> Self {
         self.alone_since = Some(time);
         self
     }
 
-    /// Opens the store at `location`, or makes one there, and joins it with the component. Call it within a Tokio runtime:
-    /// sockets are served there.
+    /// Opens the store at `location`, or makes one there, and runs the component over it. Call it within a Tokio
+    /// runtime, which drives the sockets.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be opened, else as [`Builder::build`].
+    /// [`Error::Store`] if the store cannot be opened; else as [`Builder::build`].
     pub async fn open(self, location: &Location) -> Result<Burrow, Error> {
         let kv = location.open().await?;
         let builder = if location.is_exclusive() { self.alone_since(SystemTime::now()) } else { self };
         builder.build(kv)
     }
 
-    /// Joins an open store with the component. Call it within a Tokio runtime: sockets are served there.
+    /// Runs the component over an open store. Call it within a Tokio runtime, which drives the sockets.
     ///
     /// # Errors
     ///
-    /// [`Error::Component`] if the component's bytes are none for this host; [`Error::Internal`] if none was built in,
-    /// there is no runtime, or no thread can be started.
+    /// [`Error::Component`] if the bytes are no component that this host can run; [`Error::Internal`] if no component
+    /// was given or built in, there is no runtime, or a thread cannot be started.
     pub fn build(mut self, kv: Arc<dyn KeyValue>) -> Result<Burrow, Error> {
         let none = || Error::Internal("no component was built into this program; name one".into());
         let component = self.component.as_deref().or(COMPONENT).ok_or_else(none)?;
@@ -140,7 +142,7 @@ impl Builder {
         let (private, connect) = (self.variables.allow_private_network(), self.variables.connect_timeout());
         let outbound = Outbound::new(private, connect, origins.clone(), runtime);
         let does_jobs = self.variables.get("run_jobs") != Some("false");
-        // The component only records jobs; they are done on the pool.
+        // The component only records jobs; the host does them on the pool.
         self.variables.set("run_jobs", &false);
         self.variables.set("packers", &self.jobs.min(PACKERS));
         if let Some(since) = self.alone_since.and_then(millis) {

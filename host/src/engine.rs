@@ -1,4 +1,4 @@
-//! The component, compiled once, and fresh instances of it.
+//! Compiles the component once and makes fresh instances of it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::outbound::Outbound;
 use crate::state::{self, InstanceState};
 use crate::variables::Variables;
 
-/// Instances that may live at once beside those of jobs: each request may have one, and each call of a program.
+/// Instances that may live at once, besides those of jobs: one for each request, and for each call of a program.
 const INSTANCES: u32 = 1024;
 
-/// Memory of an instance that looks at a whole vault: enough for four million images.
+/// The most memory of an instance that verifies a whole vault, in bytes: enough for some 3.5 million images.
 const LARGE_MEMORY: usize = 3 * 1024 * 1024 * 1024;
 
-/// How long guest code runs before other tasks of its thread get their turn.
+/// How long guest code runs before it yields to other tasks of its thread.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Makes instances, all over one key-value store.
+/// Makes instances of the component, all over one key-value store.
 #[derive(Clone)]
 pub(crate) struct Factory {
     engine: Engine,
-    /// The component, which all clones replace together.
+    /// The compiled component. All clones share it, so a replacement reaches all.
     pre: Arc<RwLock<InstancePre<InstanceState>>>,
     pub(crate) kv: Arc<dyn KeyValue>,
     variables: Arc<Variables>,
@@ -43,7 +43,7 @@ pub(crate) struct Factory {
 }
 
 impl Factory {
-    /// Compiles the component. `for_jobs` instances may live for jobs at once.
+    /// Compiles the component. At most `for_jobs` instances for jobs may live at once.
     pub(crate) fn new(
         component: &[u8],
         kv: Arc<dyn KeyValue>,
@@ -68,7 +68,7 @@ impl Factory {
             Ok(cache) => {
                 config.cache(Some(cache));
             }
-            // Without a place for the compiled component every start compiles it again: slower, no worse.
+            // Without a cache every start compiles the component again: slower, but correct.
             Err(error) => tracing::debug!("the compiled component cannot be kept: {error:#}"),
         }
         let engine = Engine::new(&config)?;
@@ -77,12 +77,12 @@ impl Factory {
         Ok(Self { engine, pre, kv, variables: Arc::new(variables), outbound, memory })
     }
 
-    /// The same with other outgoing HTTP.
+    /// Returns this factory with other outgoing HTTP.
     pub(crate) fn with_outbound(&self, outbound: impl FnOnce(Outbound) -> Outbound) -> Self {
         Self { outbound: outbound(self.outbound.clone()), ..self.clone() }
     }
 
-    /// Compiles another component; instances made from now on are of that one. If it fails nothing has changed.
+    /// Compiles another component and makes instances of it from now on. An error changes nothing.
     pub(crate) fn replace(&self, component: &[u8]) -> Result<()> {
         let pre = compile(&self.engine, component)?;
         *self.pre.write().unwrap_or_else(PoisonError::into_inner) = pre;
@@ -101,7 +101,7 @@ impl Factory {
         self.store_with(self.memory)
     }
 
-    /// Makes the store of a new instance that may take much memory.
+    /// Makes the store of a new instance that may take up to [`LARGE_MEMORY`].
     pub(crate) fn large_store(&self) -> Store<InstanceState> {
         self.store_with(LARGE_MEMORY)
     }
@@ -109,7 +109,7 @@ impl Factory {
     fn store_with(&self, memory: usize) -> Store<InstanceState> {
         let state = InstanceState {
             table: ResourceTable::new(),
-            // The component's standard error is its log; it gets no files, no sockets and no environment.
+            // The component gets standard error, for its log, but no files, sockets or environment.
             wasi: WasiCtx::builder().stderr(GuestLog::default()).build(),
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
@@ -137,7 +137,7 @@ fn compile(engine: &Engine, component: &[u8]) -> Result<InstancePre<InstanceStat
     Ok(pre)
 }
 
-/// Lets the engine's clock tick as long as the engine lives.
+/// Starts the thread that increments the engine's epoch every [`TICK`], as long as the engine lives.
 fn tick(engine: &Engine) -> Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".into()).spawn(move || {

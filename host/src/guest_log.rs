@@ -1,4 +1,4 @@
-//! What the component writes to its standard error, as events of `burrow::component`, a line each.
+//! Logs each line of the component's standard error, under the target `burrow::component`.
 
 use std::io;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// A longer line is cut into several.
+/// The longest line logged, in bytes; a longer line becomes several events.
 const MAX_LINE: usize = 8 * 1024;
 
-/// The standard error of one instance. Its clones share the line that is being written.
+/// The standard error of one instance. Clones share the line that the instance is writing.
 #[derive(Clone, Default)]
 pub(crate) struct GuestLog(Arc<Mutex<Line>>);
 

@@ -1,4 +1,4 @@
-//! Many images at once: lists of wanted ones, and the jobs that the store holds.
+//! Many images at once: lists of wanted images, and the jobs in the store.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -16,32 +16,32 @@ use tokio_util::sync::CancellationToken;
 use crate::schedule::{self, Limits, Task};
 use crate::{Burrow, Error, Image, Job, Label, Status, VaultError, millis};
 
-/// Jobs under way for each that is packed: the others wait for their origins.
+/// Jobs that run at once for each packing thread: most of them wait for their origins.
 pub(crate) const OVERLAP: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// Jobs read ahead of those under way, to find one whose origin is free: one slow origin keeps up the others only if more
-/// than so many wait for it. Each takes some 200 bytes, of a list more if it is labelled.
+/// Jobs read ahead of the running ones, to find one whose origin is free. A slow origin holds up other origins only if
+/// more than this many jobs wait for it. Each takes some 200 bytes; an entry of a list takes more if it has a label.
 const AHEAD: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
-/// How often jobs are looked for whose worker died, and space is reclaimed.
+/// How often the server looks for jobs whose worker died, and reclaims space.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// One piece of the work of [`Burrow::each`].
+/// An item of the work that [`Burrow::for_each`] does.
 #[derive(Clone, Debug)]
 pub struct Wanted<T> {
-    /// The URL that will be asked for, if one will: no origin is asked for too much at once.
+    /// The URL that the work will request, if any. Its origin's limit delays the work.
     pub url: Option<String>,
-    /// What is given to the work.
+    /// The argument of the work.
     pub what: T,
 }
 
 impl Burrow {
-    /// Does some work for each of `wanted`, in their order, at most eight times [`Builder::jobs`](crate::Builder::jobs)
-    /// at once and [`Builder::per_origin`](crate::Builder::per_origin) for one origin; what would have to wait for its
-    /// origin lets others pass. Reads at most 20,000 ahead, so a list may be of any length.
+    /// Calls `work` for each item of `wanted`, in order. At most eight times [`Builder::jobs`](crate::Builder::jobs)
+    /// items run at once, and at most [`Builder::per_origin`](crate::Builder::per_origin) for one origin; an item whose
+    /// origin is busy lets later ones pass. It reads at most 20,000 items ahead, so a list may have any length.
     ///
-    /// When `stop` resolves, no work is begun any more; returns when what was under way has ended: how many were read
-    /// and not begun.
+    /// When `stop` resolves, no further item begins. Returns once the running ones have ended: the number of items that
+    /// were read but did not begin.
     ///
     /// ```
     /// # #[tokio::main]
@@ -55,10 +55,10 @@ impl Burrow {
     ///     // Private addresses are refused unless a setting allows them.
     ///     Err(error) => println!("{url}: {error}"),
     /// };
-    /// burrow.each(wanted, add, std::future::pending()).await;
+    /// burrow.for_each(wanted, add, std::future::pending()).await;
     /// # Ok(()) }
     /// ```
-    pub async fn each<T, W: Future<Output = ()>>(
+    pub async fn for_each<T, W: Future<Output = ()>>(
         &self,
         wanted: impl Stream<Item = Wanted<T>>,
         work: impl FnMut(T) -> W,
@@ -69,19 +69,19 @@ impl Burrow {
         schedule::run(limits, tasks, |origin| self.origins.rests_until(origin), work, stop).await
     }
 
-    /// Sees to it that there is an image of this URL: leaves one alone that is ready, tries one again that failed, goes on
-    /// with one that was begun, and records a new one only if there is none. Returns its record, ready or failed, and
-    /// whether it was ready before.
+    /// Makes sure that the vault has an image of this URL: it leaves a ready image as it is, retries a failed one,
+    /// finishes the job of a pending one, and records a new image only if no image of the URL is found. Returns the
+    /// record, ready or failed, and whether it was ready before.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: URL or label are not acceptable, or the store failed; [`Error::Component`] and
+    /// [`Error::Vault`] if the vault refuses the URL or the label, or the store failed; [`Error::Component`] and
     /// [`Error::TooLong`] as [`Burrow::work`].
     pub async fn ensure(&self, url: &str, label: Label) -> Result<(Image, bool), Error> {
         let image = match self.get_by_source(url).await {
             Ok(image) if image.status == Status::Ready => return Ok((image, true)),
             Ok(image) if image.status == Status::Failed => match self.requeue(&image.id).await {
-                // Somebody else was faster.
+                // Another caller retries it already.
                 Err(Error::Vault(VaultError::WrongStatus(_))) => image,
                 requeued => requeued?,
             },
@@ -91,14 +91,14 @@ impl Burrow {
         Ok((self.finish(&image.id).await?, false))
     }
 
-    /// Does the jobs of the store, those there are and those that come, until it is told to stop; then ends those under
-    /// way. Looks for new ones when it is woken.
+    /// Does the jobs in the store, present and future, until `stop` is cancelled; then finishes those that run. Each
+    /// notification of `wake` makes it look for new jobs.
     pub(crate) async fn do_jobs(&self, wake: Arc<Notify>, stop: CancellationToken) {
         let search = Search {
             burrow: self.clone(),
             wake,
             taken: Arc::default(),
-            // Only the first pass goes by the clock, which may be set back later.
+            // Only the first pass compares records with the clock, because the clock may be set back later.
             dead_before: self.alone_since,
             after: None,
             is_at_end: false,
@@ -111,7 +111,7 @@ impl Burrow {
             let taken = taken.clone();
             async move {
                 match self.work_since(&id, dead_before).await {
-                    // Ready, failed with its reason in its record, removed, or somebody else's.
+                    // Ready, failed with the reason in its record, removed, or held by another worker.
                     Ok(_)
                     | Err(Error::Vault(VaultError::NotFound | VaultError::WrongStatus(_)) | Error::Interrupted) => {}
                     Err(error) => tracing::error!("job {id}: {error}; it is tried again when its lease has ended"),
@@ -119,33 +119,33 @@ impl Burrow {
                 taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
         };
-        self.each(jobs, work, stop.cancelled_owned()).await;
+        self.for_each(jobs, work, stop.cancelled_owned()).await;
     }
 }
 
-/// The origin that a URL leads to first, as requests name it.
+/// The origin of a URL, before any redirect: host and port, as requests name it.
 fn origin(url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     url.has_host().then(|| url[url::Position::BeforeHost..url::Position::AfterPort].to_owned())
 }
 
-/// Looks for jobs in the store.
+/// The search for jobs in the store.
 struct Search {
     burrow: Burrow,
     wake: Arc<Notify>,
-    /// Jobs found that have not ended yet.
+    /// Ids of jobs that this search handed out and that have not ended.
     taken: Arc<Mutex<HashSet<String>>>,
     dead_before: Option<SystemTime>,
-    /// How far this pass has come; none at its beginning.
+    /// The feed number up to which this pass has listed; `None` at its beginning.
     after: Option<u64>,
-    /// Whether this pass has come to the end, so that there is something new only when it is woken.
+    /// Whether this pass has listed the last job, so the next step waits for `wake` or the next pass.
     is_at_end: bool,
     found: std::vec::IntoIter<Job>,
     pass_ends: Pin<Box<Sleep>>,
 }
 
 impl Search {
-    /// Waits for the next job that nobody is at.
+    /// Waits for the next job that no worker holds.
     async fn next(&mut self) -> Wanted<(String, Option<SystemTime>)> {
         loop {
             for job in self.found.by_ref() {

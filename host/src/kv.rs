@@ -1,11 +1,11 @@
-//! Key-value stores: where a vault's bytes are.
+//! Key-value stores, which hold a vault's bytes: the trait, and the stores that implement it.
 
 mod embedded;
-mod joined;
 mod location;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod socket;
 #[cfg(feature = "spin-sqlite")]
 mod spin;
 
@@ -13,24 +13,24 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use embedded::Embedded;
-pub use joined::{Door, Joined};
 pub use location::Location;
 pub use memory::Memory;
 #[cfg(feature = "redis")]
 pub use redis::Redis;
+pub use socket::{SocketServer, SocketStore};
 #[cfg(feature = "spin-sqlite")]
 pub use spin::SpinSqlite;
 
-/// Why a store failed: its own words, one line, which name the store and what to do.
+/// Why a store failed: one line that names the store, the fault and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KvError(pub String);
 
 impl KvError {
-    /// What it begins with if another process has the store open.
+    /// How the text begins if another process has the store open.
     const HELD: &str = "another process has the store";
 
-    /// Whether another process has the store open that only one may have.
+    /// Whether opening failed because another process has the store open.
     pub fn is_held(&self) -> bool {
         self.0.starts_with(Self::HELD)
     }
@@ -41,10 +41,11 @@ pub type Result<T> = std::result::Result<T, KvError>;
 
 /// A key-value store as the component sees it: `spin:key-value` and `wasi:keyvalue/atomics.increment`.
 ///
-/// Writes are applied in the order in which they are begun. A write to a key of [`Durability::Ordered`](burrow_model::key::Durability::Ordered) may be
-/// acknowledged before it is durable, and so may an increment; but either is durable before any write begun after it.
-/// Every other write is durable when its future resolves. A write that failed may land later, but not after one that was begun
-/// when it had failed (on Redis, where a time-out may hide it, even then). docs/stores.md says what else each store promises.
+/// A store applies writes in the order in which they begin. It may acknowledge an increment, and a write to a key of
+/// [`Durability::Ordered`](burrow_model::key::Durability::Ordered), before it is durable; either becomes durable before
+/// any write that begins after it. Every other write is durable when its future resolves. A write that failed may still
+/// take effect, but before any write that begins after the failure (on Redis, after a time-out, even later).
+/// docs/stores.md has the promises of each store.
 pub trait KeyValue: Send + Sync + 'static {
     /// Returns the value of a key, if it has one.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
@@ -52,18 +53,18 @@ pub trait KeyValue: Send + Sync + 'static {
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>>;
     /// Removes a key.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
-    /// Adds to a counter, which is 0 if absent, and returns the sum. Adding 0 reads it, and writes nothing.
+    /// Adds to a counter, which is 0 if absent, and returns the sum. Adding 0 reads the counter and writes nothing.
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>>;
-    /// Returns the keys that begin with a prefix, all of them if it is empty, in batches of a bounded size: for tools,
-    /// never for requests. In no order. A key that exists from the call to the end of the stream is given at least
-    /// once, maybe twice; one that comes or goes meanwhile may be given or not. After an error nothing follows.
+    /// Lists the keys that begin with a prefix, in any order, in batches of bounded size; an empty prefix lists all.
+    /// For tools, never for requests. A key that exists from the call to the end of the stream comes at least once, and
+    /// may come twice; a key that is made or removed meanwhile may come or not. An error ends the stream.
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>>;
 }
 
-/// Keys in a batch of [`KeyValue::keys`], about.
+/// Approximate number of keys in a batch of [`KeyValue::keys`].
 const KEYS_A_BATCH: usize = 1000;
 
-/// Reads a counter as the embedded store and Spin's SQLite keep it: 8 bytes, little-endian; 0 if absent.
+/// Reads a counter in the format of the embedded store and Spin's SQLite: 8 bytes, little-endian; 0 if absent.
 fn counter(key: &str, value: Option<&[u8]>) -> Result<i64> {
     let Some(bytes) = value else { return Ok(0) };
     let bytes = <[u8; 8]>::try_from(bytes)
@@ -71,7 +72,7 @@ fn counter(key: &str, value: Option<&[u8]>) -> Result<i64> {
     Ok(i64::from_le_bytes(bytes))
 }
 
-/// Adds to a counter.
+/// Adds to a counter; an overflow is an error.
 fn sum(key: &str, old: i64, delta: i64) -> Result<i64> {
     old.checked_add(delta).ok_or_else(|| KvError(format!("the counter {key} overflows")))
 }

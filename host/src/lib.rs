@@ -16,22 +16,23 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Everything runs within a Tokio runtime: sockets are served there, and what computes has threads of its own. An error
-//! is a value; a panic of this library or a trap of the component does not reach the caller.
+//! Call everything within a Tokio runtime: it drives the sockets. Instances that compute run on threads of their own. A
+//! failure is an [`Error`]; neither a panic of this library nor a trap of the component reaches the caller.
 //!
 //! # Layout
 //!
 //! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`), many images at once (`jobs.rs`), and the HTTP
 //!   service (`serve.rs`)
-//! - [`Verification`]: care of a whole vault (`maintenance.rs`)
+//! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
-//! - `engine`: the component, compiled once, and fresh instances of it; `pool`: the threads on which they compute
-//! - `schedule`: what is begun next; `origins`: how politely origins are asked
+//! - `engine`: compiles the component and makes instances of it; `pool`: the threads on which they compute
+//! - `schedule`: which job begins next; `origins`: limits requests to each origin
 //! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
-//! - `metrics`: what is counted; `guest_log`: what the component logs
+//! - `target`: the host that a request names; `timed_body`: a body with a time limit; `sending`: responses being sent
+//! - `metrics`: counters for `/metrics`; `guest_log`: the component's log
 //! - `address`: which IP addresses are public
-//! - `bindings`: the only generated code
+//! - `types`: the types of the WIT interface; `bindings`: the only generated code
 
 mod address;
 pub mod archive;
@@ -75,28 +76,28 @@ pub use vault::ContentStream;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The vault said no.
+    /// The vault refused the call, or could not do it.
     #[error("{}", explain(.0))]
     Vault(VaultError),
     /// The component could not be compiled, linked or run, or it trapped.
     #[error("the component failed: {0:#}")]
     Component(#[from] wasmtime::Error),
-    /// The content broke off, or the work was given up because this [`Burrow`] goes.
+    /// The content broke off, or this [`Burrow`] was dropped while the call ran.
     #[error("the content broke off")]
     Interrupted,
-    /// The work took longer than [`Builder::job_time`], and was given up.
+    /// The work took longer than [`Builder::job_time`], so the host stopped it.
     #[error("it took longer than the {} s that one job may take", .0.as_secs())]
     TooLong(Duration),
-    /// What was to be stored cannot be read.
+    /// The content given to be stored cannot be read.
     #[error("cannot be read: {0}")]
     Read(#[source] std::io::Error),
-    /// This process cannot do it; the text says why.
+    /// This process could not run the call; the text says why.
     #[error("{0}")]
     Internal(String),
-    /// An archive is none, or damaged, or cannot be read or written; the text says which and where.
+    /// The bytes are no archive, or a damaged one, or cannot be read; the text says which, and where.
     #[error("{0}")]
     Archive(String),
-    /// An archive cannot be written.
+    /// The archive's file cannot be written.
     #[error("cannot write the archive: {0}")]
     Write(#[source] std::io::Error),
     /// The store failed.
@@ -110,7 +111,7 @@ impl From<VaultError> for Error {
     }
 }
 
-/// The vault's error for people.
+/// Describes the vault's error in one sentence for people.
 fn explain(error: &VaultError) -> String {
     match error {
         VaultError::InvalidInput(text)
@@ -130,7 +131,7 @@ fn explain(error: &VaultError) -> String {
     }
 }
 
-/// A time as the vault has it: milliseconds since 1970.
+/// Converts a time to the vault's unit, milliseconds since 1970-01-01T00:00:00Z.
 fn millis(time: SystemTime) -> Option<u64> {
     time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|since| u64::try_from(since.as_millis()).ok())
 }
@@ -142,13 +143,16 @@ pub const COMPONENT: Option<&[u8]> = Some(include_bytes!(env!("BURROW_BUNDLE")))
 #[cfg(not(feature = "bundled"))]
 pub const COMPONENT: Option<&[u8]> = None;
 
-/// Burrow in this process: the component over one store. Cheap to clone; a [`Builder`] makes it.
+/// Burrow in this process: the component over one store. A [`Builder`] makes it. Clones are cheap and share it.
+///
+/// Each call runs in a fresh instance of the component. Any of them may fail with [`Error::Component`], if the instance
+/// traps or cannot be made; the methods' `# Errors` have the rest.
 #[derive(Clone)]
 pub struct Burrow {
     factory: engine::Factory,
     pool: pool::Pool,
     origins: origins::Origins,
-    /// Whether the server does the jobs that it takes.
+    /// Whether [`Burrow::serve`] also does the jobs that it records (the setting `run_jobs`).
     does_jobs: bool,
     jobs: NonZeroUsize,
     per_origin: NonZeroUsize,

@@ -1,4 +1,4 @@
-//! Care of a whole vault: the component's `burrow:vault/maintenance`.
+//! Verifies, repairs and restores: the component's `burrow:vault/maintenance` for programs.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use crate::streams::{Completion, FromGuest, ToGuest};
 use crate::vault::call;
 use crate::{Burrow, Error, Image, millis};
 
-/// What a verification comes upon, as it goes on.
+/// A verification that runs: its discoveries, one batch after the other.
 #[derive(Debug)]
 pub struct Verification {
     discoveries: mpsc::Receiver<Result<Vec<Discovery>, Error>>,
@@ -22,30 +22,32 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Returns what was come upon next, or none at the end.
+    /// Returns the next discoveries; `None` at the end.
     ///
     /// # Errors
     ///
-    /// [`Error::Component`] if the component broke off.
+    /// [`Error::Component`] if the component failed.
     pub async fn next(&mut self) -> Result<Option<Vec<Discovery>>, Error> {
         self.discoveries.recv().await.transpose()
     }
 
-    /// Returns what was looked at, once all is.
+    /// Waits for the end, and returns the counts of what was examined.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`] if the store failed, or it was asked to repair without being alone.
+    /// [`Error::Vault`]: `invalid-input` for `repair` without `dead_before`, `store-failed`; [`Error::Component`] if
+    /// the component failed.
     pub async fn finish(mut self) -> Result<Verified, Error> {
-        // Whoever finishes early does not want to know the rest.
+        // Discoveries that the caller did not read are dropped.
         self.discoveries.close();
         self.done.end().await?
     }
 }
 
 impl Burrow {
-    /// Looks at everything in the vault but content, and mends what can be mended if `repair` is set. If nobody else
-    /// uses the vault, `dead_before` is the time since when: whoever wrote before is dead. Repairing needs it.
+    /// Examines everything in the vault except content, and with `repair` repairs what can be repaired. By
+    /// `dead_before` the caller states that every process that wrote to the vault before that time is dead, and that no
+    /// other process uses it now. `repair` needs that statement.
     ///
     /// It goes on while [`Verification::next`] is called.
     pub fn verify(&self, repair: bool, dead_before: Option<SystemTime>) -> Verification {
@@ -77,22 +79,24 @@ impl Burrow {
             .await?
     }
 
-    /// Reads and hashes all content of a ready image; returns its size in bytes if it is what it was.
+    /// Reads and hashes the content of a ready image. Returns its size in bytes if it is the original.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `corrupt` says what is damaged.
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `not-found`, `wrong-status`, `corrupt` with what is damaged,
+    /// `store-failed`.
     pub async fn verify_content(&self, id: &str) -> Result<u64, Error> {
         let (burrow, id) = (self.clone(), id.to_owned());
         self.compute(async move { Ok(call!(burrow, burrow_vault_maintenance.call_verify_content(id))) }).await
     }
 
-    /// Puts back an image that another vault gave. Its content, piece by piece, is needed only if this says so. A content
-    /// that breaks off is noticed: its digest differs.
+    /// Restores an image that another vault exported. Call it without `content` first; pass the content, piece by
+    /// piece, if the result is [`Restored::ContentNeeded`]. If the content breaks off, its digest differs, and the
+    /// vault refuses it.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]; nothing is changed then.
+    /// [`Error::Vault`]: `invalid-input`, `not-an-image`, `limit-exceeded`, `store-failed`. Nothing has changed then.
     pub async fn restore(&self, image: Image, content: Option<BoxStream<'static, Vec<u8>>>) -> Result<Restored, Error> {
         let burrow = self.clone();
         let restore = async move {
@@ -108,7 +112,7 @@ impl Burrow {
     }
 }
 
-/// The fault of an image whose content cannot be read, as `detail` says.
+/// Makes the fault of an image whose content cannot be read; `detail` says why.
 pub fn damaged_content(image: String, detail: String) -> Fault {
     let key = format!("{}{image}", Family::Image.prefix());
     Fault { kind: FaultKind::DamagedContent, key, image: Some(image), detail, repaired: false }

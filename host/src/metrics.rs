@@ -1,4 +1,4 @@
-//! What this process counts, for `/metrics`. One registry a process, however many stores it has open.
+//! Counters, gauges and histograms for `/metrics`: one registry for the whole process.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Statistics;
 
-/// Upper bounds of the histograms, in seconds: a page of the list takes about a millisecond, a big image minutes.
+/// Upper bounds of the histograms, in seconds. A page of the list takes about a millisecond, a big image minutes.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0, 60.0, 300.0];
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -71,7 +71,7 @@ fn histogram() -> Histogram {
     Histogram::new(SECONDS)
 }
 
-/// Something that is open, and counted, as long as this lives.
+/// Counts an open connection or request in a gauge, as long as this lives.
 pub(crate) struct Open(&'static Gauge);
 
 impl Open {
@@ -80,12 +80,12 @@ impl Open {
         Self(gauge)
     }
 
-    /// A connection.
+    /// Counts a connection.
     pub(crate) fn connection() -> Self {
         Self::new(&METRICS.connections)
     }
 
-    /// A request.
+    /// Counts a request.
     pub(crate) fn request() -> Self {
         Self::new(&METRICS.requests_in_flight)
     }
@@ -97,9 +97,9 @@ impl Drop for Open {
     }
 }
 
-/// An answer has ended.
+/// Counts an answer that has ended.
 pub(crate) fn answered(method: &http::Method, status: http::StatusCode, took: Duration) {
-    // Clients choose the method: only these few may become labels.
+    // Clients choose the method, so only these few become labels.
     let method = match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
@@ -120,37 +120,37 @@ pub(crate) fn answered(method: &http::Method, status: http::StatusCode, took: Du
     METRICS.request_seconds.observe(took.as_secs_f64());
 }
 
-/// A request was refused for this limit.
+/// Counts a request refused for this limit.
 pub(crate) fn refused(limit: &'static str) {
     METRICS.refused.get_or_create(&[("limit", limit)]).inc();
 }
 
-/// Bytes of a request's body came.
+/// Counts received bytes of a request's body.
 pub(crate) fn received(bytes: usize) {
     METRICS.received.inc_by(bytes as u64);
 }
 
-/// Bytes of an answer's body went out.
+/// Counts sent bytes of an answer's body.
 pub(crate) fn sent(bytes: usize) {
     METRICS.sent.inc_by(bytes as u64);
 }
 
-/// An instance is made.
+/// Counts an instance that is being made.
 pub(crate) fn instance_made() {
     METRICS.instances.inc();
 }
 
-/// An instance trapped, or could not be made.
+/// Counts an instance that trapped or could not be made.
 pub(crate) fn instance_failed() {
     METRICS.instances_failed.inc();
 }
 
-/// A block of a large image was packed by another instance.
+/// Counts a block of a large image that another instance packed.
 pub(crate) fn block_packed() {
     METRICS.blocks_packed.inc();
 }
 
-/// How many there were.
+/// Returns the number of those blocks.
 #[cfg(test)]
 pub(crate) fn blocks_packed() -> u64 {
     METRICS.blocks_packed.get()
@@ -167,7 +167,7 @@ pub(crate) enum Attempt {
     Retried,
 }
 
-/// An attempt at a job has ended.
+/// Counts an attempt at a job that has ended.
 pub(crate) fn job_attempted(attempt: Attempt, took: Duration) {
     let outcome = match attempt {
         Attempt::Ready => "ready",
@@ -178,11 +178,12 @@ pub(crate) fn job_attempted(attempt: Attempt, took: Duration) {
     METRICS.job_seconds.observe(took.as_secs_f64());
 }
 
-/// All of it as text in the format of `OpenMetrics`, with what the vault counts, if that is known, and what the system says of this process.
+/// Renders all metrics in the text format of `OpenMetrics`: those counted here, the vault's counts if they are known,
+/// and the system's figures for this process.
 pub(crate) fn render(vault: Option<&Statistics>) -> Result<String, std::fmt::Error> {
     let mut now = Registry::default();
     let mut gauge = |name, help, value: Option<u64>| {
-        // Those who draw this need no more than 63 bits.
+        // Gauges are signed; a larger value is left out.
         if let Some(value) = value.and_then(|value| i64::try_from(value).ok()) {
             now.register(name, help, ConstGauge::new(value));
         }
@@ -210,7 +211,7 @@ fn cpu_seconds() -> ConstCounter<f64> {
     ConstCounter::new(time.as_secs_f64())
 }
 
-/// Nothing where there is no `/proc`.
+/// `None` where there is no `/proc`.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,4 +1,4 @@
-//! Politeness towards origins: at most so many requests to one at once, and none while it asks to be left alone.
+//! Limits requests to each origin, and pauses them while the origin asks for rest.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,13 @@ use tokio::time::Instant;
 
 use crate::millis;
 
-/// The longest rest that an origin is given; whoever asks for more is asked again after this.
+/// The longest rest of an origin; a longer `Retry-After` is cut to this.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// Origins remembered before those are forgotten that nobody asks just now.
+/// Origins remembered. Beyond this number, origins without a request or a rest are forgotten.
 const REMEMBERED: usize = 1024;
 
-/// All origins, by host and port. Cheap to clone; clones share what they know.
+/// All origins, by host and port. Clones are cheap and share state.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
     at_once: usize,
@@ -31,11 +31,11 @@ struct Origin {
     rest_until: Option<Instant>,
 }
 
-/// A turn at an origin, until it is dropped.
+/// Permission for one request to an origin, until it is dropped.
 pub(crate) type Turn = Option<OwnedSemaphorePermit>;
 
 impl Origins {
-    /// Allows so many requests to each origin at once.
+    /// Allows `at_once` requests to each origin at once.
     pub(crate) fn new(at_once: usize) -> Self {
         Self { at_once, known: Arc::default() }
     }
@@ -56,10 +56,10 @@ impl Origins {
         known.entry(authority.to_owned()).or_insert_with(new).clone()
     }
 
-    /// Waits for a turn at an origin.
+    /// Waits for a turn at an origin, and until the origin has rested.
     pub(crate) async fn turn(&self, authority: &str) -> Turn {
         let turns = self.origin(authority).turns;
-        // It is never closed.
+        // The semaphore is never closed.
         let turn = turns.acquire_owned().await.ok();
         while let Some(until) = self.rests_until(authority) {
             tokio::time::sleep_until(until).await;
@@ -67,13 +67,13 @@ impl Origins {
         turn
     }
 
-    /// Until when an origin is to be left alone, if it is.
+    /// Returns when the origin's rest ends, if it rests.
     pub(crate) fn rests_until(&self, authority: &str) -> Option<Instant> {
         let until = self.lock().get(authority)?.rest_until?;
         (until > Instant::now()).then_some(until)
     }
 
-    /// Heeds an answer: 429 and 503 may say when to come back (RFC 9110, 10.2.3).
+    /// Lets the origin rest if its answer asks for that: 429 or 503 with `Retry-After` (RFC 9110, section 10.2.3).
     pub(crate) fn heed(&self, authority: &str, status: http::StatusCode, headers: &HeaderMap) {
         if !matches!(status.as_u16(), 429 | 503) {
             return;

@@ -1,7 +1,7 @@
-//! Outgoing HTTP: the component's requests to origins, over one pool of connections.
+//! Outgoing HTTP: sends the component's requests to origins, over one pool of connections.
 //!
-//! Closed by default: an address is checked when it is connected to, after its name was resolved, so that no name can
-//! lead to a private place, however often it changes its mind.
+//! Closed by default: every address is checked after its name is resolved and before the connection is made. So a name
+//! cannot lead to a private address, even if its answers change between two look-ups.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -29,26 +29,26 @@ use crate::metrics;
 use crate::origins::Origins;
 use crate::timed_body::TimedBody;
 
-/// Time for the first byte of an answer, and between two, should the component not say.
+/// Time for the first byte of an answer, and between two bytes, unless the component sets it.
 const WAIT: Duration = Duration::from_secs(30);
 
 /// Idle connections kept to one origin.
 const IDLE_PER_HOST: usize = 8;
 
-/// Sends the component's requests. Cheap to clone; the clones share connections.
+/// Sends the component's requests. Clones are cheap and share connections.
 #[derive(Clone)]
 pub(crate) struct Outbound {
     client: Client<HttpsConnector<HttpConnector<PublicResolver>>, WasiBody>,
     allow_private_network: bool,
     connect_timeout: Duration,
     origins: Origins,
-    /// Where connections are driven: not on the threads that pack.
+    /// The runtime that drives connections, apart from the packing threads.
     runtime: Handle,
-    /// Who answers at [`PACKERS`]; its own instances have none.
+    /// Answers requests to [`PACKERS`]; `None` for the instances that do this work.
     packers: Option<Packers>,
 }
 
-/// Who packs blocks, and turns at it.
+/// Runs blocks and thumbnails in other instances, and limits how many at once.
 #[derive(Clone)]
 struct Packers {
     burrow: Box<Burrow>,
@@ -56,17 +56,17 @@ struct Packers {
     drawing: Arc<Semaphore>,
 }
 
-/// Where the component sends work for other instances: blocks of a large image, thumbnails. No name can lead here: `internal` is
-/// kept for private use (ICANN resolution 2024.07.29.06).
+/// The host name to which the component sends work for other instances: blocks of large images, and thumbnails. It
+/// never collides with a public name, because ICANN reserves `internal` for private use (resolution 2024.07.29.06).
 const PACKERS: &str = "packers.burrow.internal";
 
-/// Time to draw a thumbnail: decoders take a second or two at most.
+/// Time to draw a thumbnail; decoders take two seconds at most.
 const DRAWING: Duration = Duration::from_secs(10);
 
-/// Time that a thumbnail waits for its turn to be drawn.
+/// Time that a thumbnail waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 
-/// The largest block that is packed elsewhere, in bytes.
+/// The largest block that another instance packs, in bytes.
 const BLOCK: usize = 1024 * 1024;
 
 impl Outbound {
@@ -90,7 +90,8 @@ impl Outbound {
         Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None }
     }
 
-    /// Lets instances of `burrow` send work to others of it: so many blocks to be packed, and thumbnails to be drawn, at once.
+    /// Lets instances send work to other instances, which `burrow` makes: at most `blocks` blocks to pack and
+    /// `thumbnails` thumbnails to draw at once.
     pub(crate) fn with_packers(self, burrow: Burrow, blocks: usize, thumbnails: usize) -> Self {
         let [packing, drawing] = [blocks, thumbnails].map(|at_once| Arc::new(Semaphore::new(at_once)));
         Self { packers: Some(Packers { burrow: Box::new(burrow), packing, drawing }), ..self }
@@ -101,7 +102,7 @@ impl Outbound {
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<http::Response<WasiBody>, Error> {
-        // The connector does not resolve what is an address already.
+        // The connector does not ask the resolver about a literal address, so check it here.
         let host = request.uri().host().unwrap_or_default();
         if host == PACKERS {
             return match self.packers {
@@ -123,14 +124,14 @@ impl Outbound {
             .map_err(|error| explain(&error))?;
         self.origins.heed(&authority, response.status(), response.headers());
         Ok(response.map(|body| {
-            // The turn ends with the body.
+            // The body holds the turn.
             TimedBody::new(body, between_bytes).holding(turn).boxed_unsync()
         }))
     }
 }
 
 impl Packers {
-    /// Has work done by another instance: `/` is a block to pack, `/thumbnails/{id}/{width}` a thumbnail to draw.
+    /// Has another instance do the work: `/thumbnails/{id}/{width}` draws a thumbnail, any other path packs a block.
     async fn answer(&self, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
         let path = request.uri().path().to_owned();
         match path.strip_prefix("/thumbnails/").and_then(|rest| rest.split_once('/')) {
@@ -139,9 +140,9 @@ impl Packers {
         }
     }
 
-    /// Packs a block in another instance: the answer is one gzip stream.
+    /// Packs a block in another instance. The answer is one gzip stream.
     async fn pack(&self, block: WasiBody) -> Result<http::Response<WasiBody>, Error> {
-        // Whoever gets no turn packs it where it is.
+        // Without a turn the asking instance packs the block itself.
         let _turn = self.packing.try_acquire().map_err(|_| Error::HttpRequestDenied)?;
         let failed = |error: String| Error::InternalError(Some(format!("a block could not be packed: {error}")));
         let block = Limited::new(block, BLOCK).collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
@@ -157,14 +158,14 @@ impl Packers {
         Ok(answer(StatusCode::OK, packed))
     }
 
-    /// Draws a thumbnail in another instance, which stores it: 204 if that came to an end, 500 if the instance died, 503 if
-    /// there was no turn for it.
+    /// Has another instance draw and store a thumbnail. The answer is 204 if the call ended, 500 if the instance failed
+    /// or took too long, 503 if no turn came in time.
     async fn draw(&self, id: &str, width: &str) -> Result<http::Response<WasiBody>, Error> {
         let width = width.parse().map_err(|_| Error::HttpRequestDenied)?;
         let Ok(turn) = tokio::time::timeout(TURN, self.drawing.acquire()).await else {
             return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
         };
-        // It is never closed.
+        // The semaphore is never closed.
         let _turn = turn.map_err(|_| Error::HttpRequestDenied)?;
         let drawn = tokio::time::timeout(DRAWING, self.burrow.thumbnail(id, width)).await;
         let drawn = drawn.unwrap_or(Err(crate::Error::TooLong(DRAWING)));
@@ -184,7 +185,7 @@ fn answer(status: StatusCode, body: Vec<u8>) -> http::Response<WasiBody> {
     response
 }
 
-/// Finds the WASI word for what the client says.
+/// Translates the client's error to WASI's.
 fn explain(error: &hyper_util::client::legacy::Error) -> Error {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
@@ -201,7 +202,7 @@ fn explain(error: &hyper_util::client::legacy::Error) -> Error {
                 std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
                     return Error::ConnectionTerminated;
                 }
-                // A TLS failure arrives as an I/O error that carries rustls's own.
+                // A TLS failure arrives as an I/O error that wraps rustls's.
                 std::io::ErrorKind::InvalidData => return Error::TlsCertificateError,
                 _ => {}
             }

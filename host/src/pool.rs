@@ -1,4 +1,4 @@
-//! The packing pool: threads of their own for instances that compute, so that sockets and requests never wait for them.
+//! The packing pool: threads for instances that compute, so that sockets never wait for them.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -11,7 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
 
-/// Threads that run instances, one instance a thread at a time; an instance that waits leaves its thread to another.
+/// Threads that run instances. A thread runs one instance at a time; an instance that waits leaves its thread to
+/// others.
 #[derive(Clone)]
 pub(crate) struct Pool {
     runtime: Arc<Threads>,
@@ -23,14 +24,14 @@ struct Threads(Option<Runtime>);
 impl Drop for Threads {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            // What is still going on is given up; waiting for it here could block whoever drops the last handle.
+            // Abort running work: waiting for it could block the caller that drops the last handle.
             runtime.shutdown_background();
         }
     }
 }
 
 impl Pool {
-    /// Starts so many threads.
+    /// Starts the threads.
     pub(crate) fn new(threads: NonZeroUsize) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.get())
@@ -41,30 +42,30 @@ impl Pool {
         Ok(Self { runtime: Arc::new(Threads(Some(runtime))), begun: Arc::default() })
     }
 
-    /// Runs work on the pool; it is given up when the handle is dropped.
+    /// Runs work on the pool. Dropping the handle aborts the work.
     pub(crate) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Running<T> {
-        // There is a runtime until the last handle to the pool is gone.
+        // The runtime is there until the last handle to the pool is dropped.
         Running(self.runtime.0.as_ref().map(|runtime| AbortOnDropHandle::new(runtime.spawn(work))))
     }
 
-    /// Begins a job, unless it is under way here already.
+    /// Begins a job; `None` if this process runs it already.
     pub(crate) fn begin(&self, id: &str) -> Option<Begun> {
         let is_new = self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
         is_new.then(|| Begun { jobs: self.begun.clone(), id: id.to_owned() })
     }
 }
 
-/// Work that is under way.
+/// Work that runs; dropping it aborts the work.
 #[derive(Debug)]
 pub(crate) struct Running<T>(Option<AbortOnDropHandle<T>>);
 
 impl<T> Running<T> {
-    /// Ends the task when it is dropped.
+    /// Takes over a task.
     pub(crate) fn new(task: JoinHandle<T>) -> Self {
         Self(Some(AbortOnDropHandle::new(task)))
     }
 
-    /// Waits for its end. A panic ends here.
+    /// Waits for the result. A panic of the work becomes an error.
     pub(crate) async fn end(self) -> Result<T, Error> {
         let Some(handle) = self.0 else { return Err(Error::Interrupted) };
         handle.await.map_err(|error| {
@@ -77,7 +78,7 @@ impl<T> Running<T> {
     }
 }
 
-/// A job that is under way in this process, until it is dropped.
+/// Marks a job as running in this process, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Begun {
     jobs: Arc<Mutex<HashSet<String>>>,

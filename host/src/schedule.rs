@@ -1,4 +1,4 @@
-//! Which work is begun next: in the order given, but what would have to wait for its origin lets others pass.
+//! Schedules tasks in order, but lets others pass a task whose origin is busy.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
@@ -8,32 +8,32 @@ use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
 use tokio::time::Instant;
 
-/// How much is done at once.
+/// The limits of a schedule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Pieces of work under way.
+    /// Tasks that run at once.
     pub(crate) at_once: NonZeroUsize,
-    /// Those of one origin.
+    /// Tasks that run at once for one origin.
     pub(crate) per_origin: NonZeroUsize,
-    /// Pieces read ahead of those under way: among them one is looked for whose origin is free.
+    /// Tasks read ahead of the running ones, among which the schedule finds one whose origin is free.
     pub(crate) ahead: NonZeroUsize,
 }
 
-/// Work, and the origin that it asks (host and port), if it asks one.
+/// Work, and the origin (host and port) that it sends requests to, if any.
 #[derive(Debug)]
 pub(crate) struct Task<T> {
     pub(crate) origin: Option<String>,
     pub(crate) work: T,
 }
 
-/// Work that waits, by the origin that it asks, and how much is under way at each.
+/// Waiting tasks by origin, and the number of running tasks for each.
 #[derive(Debug)]
 struct Queue<T> {
     per_origin: usize,
     origins: HashMap<Option<String>, Origin<T>>,
-    /// Origins that could be asked for more than they are, by the number of the first task that waits for them.
+    /// Origins below their limit that have waiting tasks, by the number of the first of these tasks.
     free: BTreeMap<u64, Option<String>>,
-    /// Tasks taken so far, and those of them that wait.
+    /// `taken`: tasks pushed so far. `waiting`: those of them that wait.
     taken: u64,
     waiting: usize,
 }
@@ -41,7 +41,7 @@ struct Queue<T> {
 #[derive(Debug)]
 struct Origin<T> {
     running: usize,
-    /// In their order, each with its number among all.
+    /// In order, each with its number among all tasks.
     waiting: VecDeque<(u64, T)>,
 }
 
@@ -58,7 +58,7 @@ impl<T> Queue<T> {
         self.note_free(origin);
     }
 
-    /// Takes out the first task whose origin is free and does not rest.
+    /// Takes the first task whose origin is below its limit and does not rest.
     fn begin(&mut self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Task<T>> {
         let rests = |name: &Option<String>| name.as_deref().is_some_and(|name| rests_until(name).is_some());
         let number = *self.free.iter().find(|(_, name)| !rests(name))?.0;
@@ -90,14 +90,14 @@ impl<T> Queue<T> {
         }
     }
 
-    /// When the first origin has rested that could be asked for more.
+    /// Returns when the rest of a free origin ends, the earliest of all.
     fn next_rested(&self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Instant> {
         self.free.values().filter_map(|name| rests_until(name.as_deref()?)).min()
     }
 }
 
-/// Does all tasks, as many at once as the limits allow. When `stop` resolves, no other is begun; those under way are
-/// ended. Returns how many were read and not begun.
+/// Runs all tasks, as many at once as the limits allow. When `stop` resolves, no further task begins, and running ones
+/// end. Returns the number of tasks that were read but did not begin.
 pub(crate) async fn run<T, W: Future<Output = ()>>(
     limits: Limits,
     tasks: impl Stream<Item = Task<T>>,
@@ -159,7 +159,7 @@ mod tests {
         futures::stream::iter(names.iter().map(task).collect::<Vec<_>>())
     }
 
-    /// Each task takes a second; returns when each began, and what was left.
+    /// Runs tasks of one second each. Returns when each began, in seconds, and how many did not begin.
     async fn began(limits: Limits, names: &[&'static str], stop_after: Duration) -> (Vec<(u64, &'static str)>, usize) {
         let (start, order) = (Instant::now(), RefCell::new(Vec::new()));
         let resting = |origin: &str| {

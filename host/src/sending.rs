@@ -1,13 +1,13 @@
-//! Which instances still send a response: one that does must not be dropped, however slowly its client reads.
+//! Tracks responses being sent, so that no instance is dropped while its client still reads.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// One response; it is being sent as long as this lives.
+/// The sender's side of a response: it lives as long as the response is being sent.
 #[derive(Default)]
 pub(crate) struct Ticket(Arc<()>);
 
 impl Ticket {
-    /// What the instance keeps of it.
+    /// Returns the part that the instance keeps.
     pub(crate) fn stub(&self) -> Stub {
         Stub(Arc::downgrade(&self.0))
     }
@@ -21,12 +21,12 @@ pub(crate) struct Stub(Weak<()>);
 pub(crate) struct Sending(Arc<Mutex<Vec<Stub>>>);
 
 impl Sending {
-    /// Counts a response in.
+    /// Adds a response.
     pub(crate) fn begin(&self, stub: Stub) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(stub);
     }
 
-    /// Whether any is still being sent.
+    /// Whether any response is still being sent.
     pub(crate) fn any(&self) -> bool {
         let mut stubs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         stubs.retain(|stub| stub.0.strong_count() > 0);

@@ -1,9 +1,9 @@
-//! The HTTP service: hyper in front, instances of the component behind it.
+//! The HTTP service: hyper in front, instances of the component behind.
 //!
 //! - `server`: from connections to answers
-//! - `limits`: how much is served at once; `problem`: what is said to who is refused
-//! - `exchange`: a request's id, span and line in the access log; `body`: what is counted and held while bodies last
-//! - `workers`: instances that serve; `reload`: a new component for them
+//! - `limits`: admission; `problem`: the host's own error answers
+//! - `exchange`: a request's id, span and line in the access log; `body`: counts bytes, releases resources at the end
+//! - `workers`: instances that serve; `reload`: replaces their component
 //! - `management`: `/metrics`, `/readyz`, `/livez`
 
 mod body;
@@ -34,30 +34,35 @@ use limits::Admission;
 use server::Server;
 use workers::Workers;
 
-/// Connections over the limit that are told so at the same time; more wait to be accepted.
+/// Connections over the limit that the server answers with a 503 at once; further ones wait to be accepted.
 const REFUSALS: usize = 64;
 
-/// Time for open requests and jobs to end when the service is stopped; what is left is resumed at the next start.
+/// Time for open requests and jobs to end when the service stops. The next start resumes jobs that are left.
 const GRACE_TIME: Duration = Duration::from_secs(10);
 
-/// How to serve.
+/// Options of [`Burrow::serve`].
 #[derive(Debug, Default)]
 pub struct Service {
-    /// How much is served at once.
+    /// Limits of what is served at once.
     pub limits: Limits,
     /// Whether every request is logged, as an event of `burrow::access`.
     pub access_log: bool,
-    /// Where `/metrics`, `/readyz` and `/livez` are answered.
+    /// The listener that answers `/metrics`, `/readyz` and `/livez`, if any.
     pub management: Option<TcpListener>,
-    /// The component's file, and when it was read, to go on with what is in it once it changes.
+    /// The component's file, and when it was read. The service replaces the component when the file changes.
     pub watched: Option<(PathBuf, SystemTime)>,
 }
 
 impl Burrow {
-    /// Serves HTTP on `listener` until `stop` resolves; then finishes what is under way, within 10 seconds.
+    /// Serves HTTP on `listener` until `stop` resolves; then gives open requests and jobs 10 seconds to end.
     ///
-    /// First of all it takes up the jobs that earlier processes left, in the background: at once those that were written
-    /// before [`Builder::alone_since`](crate::Builder::alone_since); others when their lease of 15 minutes ends.
+    /// In the background it does the jobs in the store. It takes up jobs that earlier processes left: at once if their
+    /// record was written before [`Builder::alone_since`](crate::Builder::alone_since), else when their lease of 15
+    /// minutes ends.
+    ///
+    /// # Errors
+    ///
+    /// At present it always ends with `Ok`: a connection or job that fails is logged.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -74,7 +79,7 @@ impl Burrow {
         };
         let server = Server::new(Admission::new(service.limits), workers.clone(), service.access_log);
         let server = Arc::new(server);
-        // Answers until the process ends.
+        // Answers until this function returns, so `/readyz` reports that the service stops.
         let mut management = JoinSet::new();
         if let Some(listener) = service.management {
             management.spawn(management::serve(listener, self.clone(), stopping.clone()));
@@ -100,7 +105,7 @@ impl Burrow {
         let finished = async {
             graceful.shutdown().await;
             instances.wait().await;
-            // Only a panic of ours could be lost here, and it has been printed.
+            // The only possible error is a panic, which has been printed.
             while jobs.join_next().await.is_some() {}
         };
         if tokio::time::timeout(GRACE_TIME, finished).await.is_err() {
@@ -119,7 +124,7 @@ async fn accept_for_ever(
     let places = connections.saturating_add(REFUSALS).min(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(places));
     loop {
-        // It is never closed.
+        // The semaphore is never closed.
         let place = places.clone().acquire_owned().await.ok();
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -131,7 +136,7 @@ async fn accept_for_ever(
             }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
-                // Out of file descriptors, most likely: some must close first.
+                // The cause is most likely a lack of file descriptors: wait until some are closed.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

@@ -1,4 +1,6 @@
-//! What one instance of the component can reach: the data of its wasmtime store, a field a capability.
+//! The data of an instance's wasmtime store, and the imports that it serves.
+//!
+//! Each field is a capability: an instance can reach nothing else.
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use crate::outbound::Outbound;
 use crate::streams::ToGuest;
 use crate::variables::Variables;
 
-/// The one store there is; the name Spin gives it too.
+/// The label of the only store, which is also Spin's default label.
 const LABEL: &str = "default";
 
 /// The data of a wasmtime store.
@@ -31,7 +33,7 @@ pub(crate) struct InstanceState {
     pub(crate) limits: StoreLimits,
     pub(crate) kv: Arc<dyn KeyValue>,
     pub(crate) variables: Arc<Variables>,
-    /// Who is told when an image's record was written here, if anybody wants to know.
+    /// Notified when this instance writes an image's record, if set.
     pub(crate) recorded: Option<Arc<Notify>>,
 }
 
@@ -47,9 +49,9 @@ impl WasiHttpView for InstanceState {
     }
 }
 
-/// Links all that the component imports.
+/// Links all imports of the component.
 pub(crate) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
-    // Rust's standard library still asks for WASI 0.2.
+    // Rust's standard library still imports WASI 0.2.
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
@@ -59,7 +61,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     atomics::add_to_linker::<_, Imports>(linker, |state| state)
 }
 
-/// The imports that are not WASI's.
+/// The imports that are not WASI's: key-value stores and variables.
 pub(crate) struct Imports;
 
 impl HasData for Imports {
@@ -138,7 +140,7 @@ impl key_value::HostStoreWithStore<InstanceState> for Imports {
         _: Resource<OpenStore>,
     ) -> Result<(StreamReader<String>, FutureReader<Result<(), key_value::Error>>)> {
         let kv = kv(accessor);
-        // One batch under way: the store is read at the pace of the guest.
+        // At most one batch waits, so the store is read at the guest's pace.
         let (batches, receiver) = mpsc::channel(1);
         let (done, outcome) = oneshot::channel();
         tokio::spawn(async move {
@@ -238,7 +240,7 @@ impl atomics::Host for &mut InstanceState {
     }
 }
 
-/// Burrow's component needs no compare-and-swap, and providers do not agree on it, so nobody gets a handle.
+/// Burrow's component needs no compare-and-swap, and providers disagree on it, so this host provides no handle.
 fn no_cas() -> buckets::Error {
     buckets::Error::Other("compare-and-swap is not provided".into())
 }

@@ -1,4 +1,4 @@
-//! Streams between the host and the component, as channels.
+//! Connects the component's streams and futures to channels of the host.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,13 +14,13 @@ use wasmtime::component::{
 
 use crate::Error;
 
-/// Items that are taken from the component together.
+/// The most items taken from the component at once.
 const BATCH: usize = 64;
 
 type Permit<T> = mpsc::OwnedPermit<Result<T, Error>>;
 type Reserving<T> = Pin<Box<dyn Future<Output = Option<Permit<T>>> + Send>>;
 
-/// Takes the component's stream into a channel, at the channel's pace.
+/// Sends the component's stream into a channel, at the pace of the channel's reader.
 pub(crate) struct FromGuest<T> {
     to: mpsc::Sender<Result<T, Error>>,
     reserving: Option<Reserving<T>>,
@@ -31,7 +31,7 @@ impl<T: Send + 'static> FromGuest<T> {
         Self { to, reserving: None }
     }
 
-    /// Waits for room in the channel; an error says how to answer the component instead.
+    /// Waits for room in the channel. The error is the answer to the component if there is no room.
     fn poll_room(&mut self, cx: &mut Context<'_>, finish: bool) -> Poll<Result<Permit<T>, StreamResult>> {
         let to = self.to.clone();
         let reserving = self.reserving.get_or_insert_with(|| Box::pin(async { to.reserve_owned().await.ok() }));
@@ -90,7 +90,7 @@ impl<T: Lift + Send + 'static, D> StreamConsumer<D> for FromGuest<Vec<T>> {
     }
 }
 
-/// Takes the component's word on how a stream ended.
+/// Sends the value of a component's future, the outcome of a stream, into a channel.
 pub(crate) struct Completion<T>(Option<oneshot::Sender<T>>);
 
 impl<T> Completion<T> {
@@ -119,8 +119,8 @@ impl<T: Lift + Send + 'static, D> FutureConsumer<D> for Completion<T> {
     }
 }
 
-/// Gives the component a stream, batch by batch. It must not take one that breaks off for a whole one: an error ends the
-/// call, as that [`std::io::Error`].
+/// Gives the component a stream, batch by batch. An error of the stream ends the whole call with that
+/// [`std::io::Error`], because the component must not take a stream that broke off for a complete one.
 pub(crate) struct ToGuest<T>(pub(crate) BoxStream<'static, std::io::Result<Vec<T>>>);
 
 impl<T: Unpin + Send + Sync + 'static, D> StreamProducer<D> for ToGuest<T> {

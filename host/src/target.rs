@@ -1,10 +1,10 @@
-//! Whom a request is for: what a component is told as its authority.
+//! Finds the host that a request is for, and refuses ambiguous requests.
 
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Request, Version, header};
 
-/// Puts scheme and authority into the request's URI, from its `Host` header (RFC 9112 section 3.2). What is ambiguous,
-/// so that a proxy may have understood it differently, is refused with the reason.
+/// Puts scheme and authority into the request's URI, from its `Host` header (RFC 9112, section 3.2). Refuses, with the
+/// reason, a request whose host a proxy may understand differently.
 pub(crate) fn complete<B>(mut request: Request<B>) -> Result<Request<B>, &'static str> {
     let named = host(request.headers())?;
     let stated = request.uri().authority().cloned();
@@ -15,10 +15,10 @@ pub(crate) fn complete<B>(mut request: Request<B>) -> Result<Request<B>, &'stati
     }
     let Some(authority) = stated.or(named) else {
         let old = request.version() < Version::HTTP_11;
-        return if old { Ok(request) } else { Err("a request has a Host") };
+        return if old { Ok(request) } else { Err("the request has no Host") };
     };
     if request.uri().path() == "*" {
-        // A URI with an authority cannot say that all of the server is meant.
+        // A URI with an authority cannot express `*`, the whole server.
         return Ok(request);
     }
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -34,7 +34,7 @@ fn host(headers: &HeaderMap) -> Result<Option<Authority>, &'static str> {
     let authority = Authority::try_from(host.as_bytes()).ok().filter(|authority| !authority.as_str().contains('@'));
     match (authority, hosts.next()) {
         (Some(authority), None) => Ok(Some(authority)),
-        _ => Err("a request has one Host, a name or address, perhaps with a port"),
+        _ => Err("a request must have one Host: a name or address, perhaps with a port"),
     }
 }
 

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::Error;
 
 use crate::origins::Turn;
 
-/// A body with a time limit on each wait. The time in which nobody asks for more does not count.
+/// A body with a time limit on each wait. The clock runs only while the reader waits for the sender.
 pub(crate) struct TimedBody {
     body: Incoming,
     between_bytes: Duration,
@@ -28,7 +28,7 @@ impl TimedBody {
         Self { body, between_bytes, pause: Box::pin(tokio::time::sleep(between_bytes)), waiting: false, _turn: None }
     }
 
-    /// The same, with a turn that is over when it is dropped.
+    /// Adds an origin's turn, which the body holds until it is dropped.
     pub(crate) fn holding(self, turn: Turn) -> Self {
         Self { _turn: turn, ..self }
     }

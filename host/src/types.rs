@@ -1,4 +1,4 @@
-//! The types of the vault's interface, generated from the WIT, with what Rust expects of them.
+//! The types of the vault's interface, generated from the WIT, with Rust's usual traits.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ impl Default for Filter {
 }
 
 impl Default for Label {
-    /// The name that the URL ends in, and no tags.
+    /// No name, so that the vault takes one from the URL or the id; no tags.
     fn default() -> Self {
         Self { name: None, tags: Vec::new() }
     }

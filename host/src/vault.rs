@@ -1,4 +1,4 @@
-//! The vault for programs: the component's `burrow:vault/vault`, each call in an instance of its own.
+//! The vault for programs: calls `burrow:vault/vault` and `codec`, each call in its own instance.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,16 +18,16 @@ use crate::state::InstanceState;
 use crate::streams::{Completion, FromGuest, ToGuest};
 use crate::{Burrow, ByteRange, Error, Image, Label, Status, VaultError, millis};
 
-/// The waits before a job is tried again whose instance failed.
+/// The waits before the second and the third try of a job whose instance failed.
 const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
-/// How often it is looked whether somebody else has finished a job.
+/// Time between two checks whether another worker has finished a job.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Bytes read from a file at once.
 const PIECE: usize = 64 * 1024;
 
-/// Calls an export in a fresh instance, in a task of its own: a panic ends there.
+/// Calls an export in a fresh instance. It runs in a task of its own, so that a panic does not reach the caller.
 macro_rules! call {
     ($burrow:expr, $interface:ident . $function:ident ( $($argument:ident),* )) => {{
         let burrow = $burrow.clone();
@@ -41,7 +41,7 @@ macro_rules! call {
 }
 pub(crate) use call;
 
-/// Does work in a task of its own, which ends with the caller.
+/// Runs work in a task of its own, which is aborted if the caller is dropped.
 pub(crate) async fn apart<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
@@ -62,7 +62,7 @@ impl Burrow {
         Ok((store, instance))
     }
 
-    /// Calls an export on the packing pool, in a fresh instance, for as long as a job may take.
+    /// Runs work on the packing pool, for at most [`Builder::job_time`](crate::Builder::job_time).
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -71,39 +71,41 @@ impl Burrow {
         self.pool.spawn(limited).end().await?.unwrap_or(Err(Error::TooLong(self.job_time)))
     }
 
-    /// Records a new image and downloads, packs and stores it; returns its record, ready or failed.
+    /// Records a new image and downloads, packs and stores it. Returns its record, ready or failed.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`] with nothing recorded: URL or label are not acceptable, or the store failed; else as
-    /// [`Burrow::work`].
+    /// [`Error::Vault`], with nothing recorded: `invalid-input` (URL or label), `store-failed`. After the image is
+    /// recorded, as [`Burrow::work`].
     pub async fn ingest(&self, url: &str, label: Label) -> Result<Image, Error> {
         let image = self.submit(url, label).await?;
         self.finish(&image.id).await
     }
 
-    /// Records a new image, for [`Burrow::work`] or a server over this store to download.
+    /// Records a new image and returns its record. [`Burrow::work`], or a server over this store, does the job.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: URL or label are not acceptable, or the store failed.
+    /// [`Error::Vault`], with nothing recorded: `invalid-input` (URL or label), `store-failed`.
     pub async fn submit(&self, url: &str, label: Label) -> Result<Image, Error> {
         let url = url.to_owned();
         Ok(call!(self, burrow_vault_vault.call_submit(url, label)))
     }
 
-    /// Does a job that was recorded; returns the image's record, ready or failed. If the instance traps, or takes longer
-    /// than [`Builder::job_time`](crate::Builder::job_time), the job is tried again on a fresh one, three times in all.
+    /// Does a recorded job. Returns the image's record, ready or failed. If the instance traps, or takes longer than
+    /// [`Builder::job_time`](crate::Builder::job_time), it tries the job again in a fresh instance, three times in all.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `wrong-status` if somebody else is at it, `not-found` if it was removed; [`Error::Component`],
-    /// [`Error::TooLong`] if the last instance failed too: the job stays, and can be taken up 15 minutes later.
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `not-found` (also if the image was removed meanwhile),
+    /// `wrong-status` if another worker holds the job, `corrupt`, `store-failed`. [`Error::Component`] or
+    /// [`Error::TooLong`] if the third instance failed, too: the job stays, and can be done when its lease of 15
+    /// minutes has ended.
     pub async fn work(&self, id: &str) -> Result<Image, Error> {
         self.work_since(id, self.alone_since).await
     }
 
-    /// The same, where whoever wrote to this job before `dead_before` is known to be dead.
+    /// The same; the caller states that every process that wrote to this job before `dead_before` is dead.
     pub(crate) async fn work_since(&self, id: &str, mut dead_before: Option<SystemTime>) -> Result<Image, Error> {
         let Some(_begun) = self.pool.begin(id) else {
             return Err(VaultError::WrongStatus(Status::Storing).into());
@@ -116,7 +118,7 @@ impl Burrow {
                 Ok(image) if image.status == Status::Ready => Attempt::Ready,
                 Ok(_) => Attempt::Failed,
                 Err(Error::Component(_) | Error::TooLong(_) | Error::Internal(_)) => Attempt::Retried,
-                // Nobody tried.
+                // The vault refused the call, so this was no attempt.
                 Err(_) => return worked,
             };
             metrics::job_attempted(attempt, begun.elapsed());
@@ -128,7 +130,7 @@ impl Burrow {
                     tracing::warn!("job {id}: {error}; it is tried again on a fresh instance");
                     tokio::time::sleep(wait).await;
                     if self.get(id).await.is_ok_and(|image| Some(image.updated) >= millis(since)) {
-                        // The instance that took it is gone.
+                        // The failed instance changed the record in this attempt, so its lease is a dead worker's.
                         dead_before = Some(SystemTime::now());
                     }
                 }
@@ -137,7 +139,7 @@ impl Burrow {
         }
     }
 
-    /// Does a job, or waits until somebody else has done it; returns its record, ready or failed.
+    /// Does a job, or waits until another worker has done it. Returns the image's record, ready or failed.
     pub(crate) async fn finish(&self, id: &str) -> Result<Image, Error> {
         loop {
             match self.work(id).await {
@@ -154,34 +156,35 @@ impl Burrow {
         self.compute(work).await
     }
 
-    /// Lists jobs, images that are neither ready nor failed, oldest first: those after `after`
-    /// ([`JobsPage::next`](crate::JobsPage)), at most `limit` (1 to 1000).
+    /// Lists jobs, which are images neither ready nor failed, oldest first: those after `after` (the `next` of the page
+    /// before; `None` for all), at most `limit` (1 to 1000). A page may have fewer jobs and not be the last.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`] if the store failed.
+    /// [`Error::Vault`]: `invalid-input` (limit), `store-failed`.
     pub async fn list_jobs(&self, after: Option<u64>, limit: u32) -> Result<JobsPage, Error> {
         Ok(call!(self, burrow_vault_vault.call_list_jobs(after, limit)))
     }
 
-    /// Reclaims the space of removed images, and notes up to where all jobs are done. Whoever wrote before `dead_before` is
-    /// dead.
+    /// Reclaims the space of removed images, and records up to which feed number every job has ended. The caller states
+    /// that every process that wrote to the vault before `dead_before` is dead.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`] if the store failed.
+    /// [`Error::Vault`]: `corrupt`, `store-failed`.
     pub(crate) async fn sweep(&self, dead_before: Option<SystemTime>) -> Result<(), Error> {
         let dead_before = dead_before.and_then(millis);
         call!(self, burrow_vault_vault.call_sweep(dead_before));
         Ok(())
     }
 
-    /// Stores all that `content` gives as a new image: a file, or `std::io::Cursor` over bytes.
+    /// Reads `content`, such as a file or a `std::io::Cursor` over bytes, to its end and stores it as a new image.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: it is no image, larger than allowed, or the label is not acceptable; [`Error::Read`] if
-    /// `content` fails, [`Error::TooLong`] if it takes too long. Nothing is kept then.
+    /// [`Error::Vault`]: `invalid-input` (label), `not-an-image`, `limit-exceeded`, `store-failed`; [`Error::Read`] if
+    /// reading `content` fails; [`Error::TooLong`] if it takes longer than
+    /// [`Builder::job_time`](crate::Builder::job_time). No image is stored then.
     pub async fn put(&self, content: impl AsyncRead + Send + 'static, label: Label) -> Result<Image, Error> {
         let burrow = self.clone();
         let put = async move {
@@ -199,107 +202,164 @@ impl Burrow {
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `invalid-input` if it is no id, `not-found`, `corrupt`, `store-failed`. So also below.
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `not-found`, `corrupt`, `store-failed`.
     pub async fn get(&self, id: &str) -> Result<Image, Error> {
         let id = id.to_owned();
         Ok(call!(self, burrow_vault_vault.call_get(id)))
     }
 
     /// Returns the record of the newest ready image of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `not-found`, `corrupt`, `store-failed`.
     pub async fn get_by_name(&self, name: &str) -> Result<Image, Error> {
         let name = name.to_owned();
         Ok(call!(self, burrow_vault_vault.call_get_by_name(name)))
     }
 
-    /// Returns the record of the newest ready image of that name whose content has this SHA-256, in lower-case hexadecimal
-    /// digits, if it is among the newest 32 of its name.
+    /// Returns the record of the newest ready image with that name and that content. `sha256` is the content's SHA-256
+    /// in lower-case hexadecimal digits. The image is found if it is among the newest 32 of its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `not-found`, `corrupt`, `store-failed`.
     pub async fn get_by_content(&self, name: &str, sha256: &str) -> Result<Image, Error> {
         let (name, sha256) = (name.to_owned(), sha256.to_owned());
         Ok(call!(self, burrow_vault_vault.call_get_by_content(name, sha256)))
     }
 
-    /// Returns the record of an image of that URL, whatever its status: the one recorded last, as far as is known.
+    /// Returns the record of the image last recorded for that URL, whatever its status. It may miss an image while
+    /// another of the same URL is being recorded, and after a crash or the removal of another image of that URL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if it is no URL, `not-found`, `corrupt`, `store-failed`.
     pub async fn get_by_source(&self, url: &str) -> Result<Image, Error> {
         let url = url.to_owned();
         Ok(call!(self, burrow_vault_vault.call_get_by_source(url)))
     }
 
-    /// Returns a small picture of a ready image, at most `width` pixels wide (160, 320, 640 or 1280), or what there is
-    /// instead. It is drawn when it is first asked for.
+    /// Returns the thumbnail of a ready image, at most `width` pixels wide (160, 320, 640 or 1280), or what to show in
+    /// its place. The first call draws and stores it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, or for another width; `not-found`, `wrong-status`,
+    /// `corrupt`, `store-failed`; [`Error::TooLong`] as [`Burrow::put`].
     pub async fn thumbnail(&self, id: &str, width: u32) -> Result<Shown, Error> {
         let (burrow, id) = (self.clone(), id.to_owned());
         self.compute(async move { Ok(call!(burrow, burrow_vault_vault.call_thumbnail(id, width))) }).await
     }
 
-    /// Lists images, newest first, those after `cursor`, at most `limit` (1 to 1000). A page may hold fewer, even none,
-    /// and still have a `next`.
+    /// Lists images, newest first: those after `cursor` (the `next` of the page before; `None` for the first page), at
+    /// most `limit` (1 to 1000). A page may have fewer images than `limit`, or no image, and still have a `next`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` (filter, cursor or limit), `corrupt`, `store-failed`.
     pub async fn list(&self, filter: &Filter, cursor: Option<String>, limit: u32) -> Result<Page, Error> {
         let filter = filter.clone();
         Ok(call!(self, burrow_vault_vault.call_list_images(filter, cursor, limit)))
     }
 
-    /// Changes a ready image's name, tags or both; what is none stays.
+    /// Changes the name of a ready image, its tags, or both; an argument that is `None` changes nothing. Returns the
+    /// new record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input`, `not-found`, `wrong-status` if it is not ready, `corrupt`, `store-failed`.
     pub async fn update(&self, id: &str, name: Option<String>, tags: Option<Vec<String>>) -> Result<Image, Error> {
         let id = id.to_owned();
         Ok(call!(self, burrow_vault_vault.call_update(id, name, tags)))
     }
 
-    /// Tries a failed image again; returns its record, ready or failed.
+    /// Tries a failed image again: downloads, packs and stores it. Returns its record, ready or failed.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `not-found`, `wrong-status` if it has not failed; else as [`Burrow::work`].
+    /// As [`Burrow::requeue`], then as [`Burrow::work`].
     pub async fn retry(&self, id: &str) -> Result<Image, Error> {
         let image = self.requeue(id).await?;
         self.finish(&image.id).await
     }
 
-    /// Makes a failed image a job again, for [`Burrow::work`] or a server over this store.
+    /// Makes a failed image a job again and returns its record. [`Burrow::work`], or a server over this store, does the
+    /// job.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `not-found`, `wrong-status` if it has not failed.
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `not-found`, `wrong-status` if it has not failed or another
+    /// caller retries it, `corrupt`, `store-failed`.
     pub async fn requeue(&self, id: &str) -> Result<Image, Error> {
         let id = id.to_owned();
         Ok(call!(self, burrow_vault_vault.call_requeue(id)))
     }
 
-    /// Removes an image; returns whether there was one.
+    /// Removes an image. Returns whether there was such an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `store-failed`.
     pub async fn remove(&self, id: &str) -> Result<bool, Error> {
         let id = id.to_owned();
         Ok(call!(self, burrow_vault_vault.call_remove(id)))
     }
 
-    /// Counts over the whole vault.
+    /// Returns counts over the whole vault.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `store-failed`.
     pub async fn stats(&self) -> Result<Statistics, Error> {
         Ok(call!(self, burrow_vault_vault.call_stats()))
     }
 
-    /// Finishes jobs that were recorded and never finished: those left before
-    /// [`Builder::alone_since`](crate::Builder::alone_since), and those begun more than 15 minutes ago.
+    /// Finishes jobs that were recorded but never finished, and reclaims the space of removed images. It takes a job
+    /// from another worker only if the record predates [`Builder::alone_since`](crate::Builder::alone_since), or the
+    /// lease of 15 minutes has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `corrupt`, `store-failed`. Jobs finished before the error stay finished.
     pub async fn resume(&self) -> Result<Resumed, Error> {
         let dead_before = self.alone_since.and_then(millis);
         Ok(call!(self, burrow_vault_vault.call_resume(dead_before)))
     }
 
     /// Opens the content of a ready image, all of it or a range.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `not-found`, `wrong-status`, `range-not-satisfiable`,
+    /// `corrupt`, `store-failed`. Later errors come from [`ContentStream::next`].
     pub async fn open(&self, id: &str, range: Option<ByteRange>) -> Result<ContentStream, Error> {
         self.stream(Call::Open(id.to_owned(), range)).await
     }
 
-    /// Packs bytes into one gzip stream whose blocks inflate alone.
+    /// Packs bytes into one gzip stream, whose blocks each inflate without the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `corrupt` if an unpacked block differs from its content; it may come from
+    /// [`ContentStream::next`].
     pub async fn pack(&self, content: Bytes) -> Result<ContentStream, Error> {
         self.stream(Call::Pack(content)).await
     }
 
-    /// Unpacks a gzip stream, and checks it.
+    /// Unpacks a gzip stream and checks its length and CRC-32.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `corrupt` if the stream is no gzip, damaged, cut short, or followed by more bytes; it may come
+    /// from [`ContentStream::next`].
     pub async fn unpack(&self, packed: Bytes) -> Result<ContentStream, Error> {
         self.stream(Call::Unpack(packed)).await
     }
 
     async fn stream(&self, call: Call) -> Result<ContentStream, Error> {
         let (head, opened) = oneshot::channel();
-        // Two pieces under way: one being written, one being read.
+        // Two pieces: the component writes one while the reader reads the other.
         let (sender, pieces) = mpsc::channel(2);
         let burrow = self.clone();
         let pumping = self.pool.spawn(async move {
@@ -312,7 +372,7 @@ impl Burrow {
         let mut content = ContentStream { image: None, pieces, pumping: Some(pumping) };
         match opened.await {
             Ok(image) => content.image = image,
-            // It failed before it began, and says why.
+            // The call failed before the stream began; the channel has its error.
             Err(_) => {
                 content.next().await?;
             }
@@ -361,45 +421,48 @@ impl Burrow {
     }
 }
 
-/// An export that gives a stream.
+/// A call of an export that returns a stream.
 enum Call {
     Open(String, Option<ByteRange>),
     Pack(Bytes),
     Unpack(Bytes),
 }
 
-/// Bytes that the component gives, piece by piece.
+/// A stream of bytes from the component.
 #[derive(Debug)]
 pub struct ContentStream {
     image: Option<Image>,
     pieces: mpsc::Receiver<Result<Bytes, Error>>,
-    /// Until it has ended.
+    /// The task that reads from the component, until it has ended.
     pumping: Option<Running<()>>,
 }
 
 impl ContentStream {
-    /// The record of the image that was opened.
+    /// Returns the record of the opened image; `None` for [`Burrow::pack`] and [`Burrow::unpack`].
     pub fn image(&self) -> Option<&Image> {
         self.image.as_ref()
     }
 
-    /// Returns the next bytes, or none at the end; only then was all of it right.
+    /// Returns the next bytes, or `None` at the end. The content is complete only if the end is reached without an
+    /// error.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `corrupt` if what is stored is damaged. What came before was right.
+    /// [`Error::Vault`]: `corrupt` if stored or packed bytes are damaged, `store-failed`. The bytes of an image before
+    /// the error are correct.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = self.pieces.recv().await.transpose()?;
         if piece.is_none()
             && let Some(pumping) = self.pumping.take()
         {
-            // It gave all of it, or it panicked.
+            // The stream is complete, or the task panicked, which is an error.
             pumping.end().await?;
         }
         Ok(piece)
     }
 
-    /// The same as an async reader. An error of the vault is one of reading; only at the end was all of it right.
+    /// Turns the stream into an async reader. An [`Error`] becomes an error of reading. The content is complete only if
+    /// the end is reached without an error.
     pub fn into_reader(self) -> impl AsyncRead + Send + Unpin + use<> {
         let pieces = futures::stream::try_unfold(self, async |mut content| {
             let next = content.next().await.map_err(std::io::Error::other)?;
@@ -409,7 +472,7 @@ impl ContentStream {
     }
 }
 
-/// An error of the source that an instance was given, if it failed for that.
+/// Converts the error of a call that read a given source: that of the source, or the component's.
 fn reading(error: wasmtime::Error) -> Error {
     match error.downcast::<std::io::Error>() {
         Ok(error) => Error::Read(error),

@@ -1,4 +1,4 @@
-//! The measured cases. Each runs in a process of its own, so that peak memory is its alone.
+//! The measured cases. Each runs in its own process, so peak memory is that of the case.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write, stdin};
@@ -14,10 +14,10 @@ use crate::load::{Limit, Shape, bulk_load, check, read_load, write_load};
 use crate::store::Engine;
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// Where the units written by the process that gets killed begin.
+/// The first unit that the killed process writes.
 const CRASH_IDS: u64 = 1 << 40;
 
-/// Named results of one case; a child process hands them over as lines `name<TAB>value`.
+/// Named results of one case. A child process prints them as lines `name<TAB>value`.
 pub type Results = BTreeMap<String, String>;
 
 pub fn print_results(results: &Results) {
@@ -55,7 +55,7 @@ fn put(results: &mut Results, name: &str, value: f64) {
     results.insert(name.to_owned(), value.to_string());
 }
 
-/// Concurrent durable writers on a fresh store.
+/// Measures concurrent durable writers on a fresh store.
 pub fn write(engine: Engine, shape: Shape, writers: usize, dir: &Path, time: Duration) -> Result<Results> {
     let limit = Limit { time, units: (768.0 * MIB) as u64 / shape.bytes() };
     let store = engine.open(dir)?;
@@ -73,7 +73,7 @@ pub fn write(engine: Engine, shape: Shape, writers: usize, dir: &Path, time: Dur
     Ok(results)
 }
 
-/// A store of `total` bytes: load, small sets, reads, opening clean, opening after a kill.
+/// Measures a store of `total` bytes: loading, small sets, reads, opening after a clean close and after a kill.
 pub fn vault(engine: Engine, shape: Shape, total: u64, dir: &Path) -> Result<Results> {
     let mut results = Results::new();
     let units = total / shape.bytes();
@@ -146,7 +146,7 @@ fn evict(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// SIGKILLs a process that ingests with 16 writers; returns the units it had acknowledged.
+/// Kills (`SIGKILL`) a process that ingests with 16 writers. Returns the units that it had acknowledged.
 fn write_until_killed(engine: Engine, dir: &Path) -> Result<Vec<u64>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["child", "ingest-forever", engine.name()])
@@ -194,7 +194,7 @@ pub fn reopen(engine: Engine, dir: &Path) -> Result<Results> {
     Ok(results)
 }
 
-/// Bytes on disk per byte of live values, as a store fills, turns over and is compacted.
+/// Measures bytes on disk per byte of live values while a store fills, turns over and is compacted.
 pub fn space(engine: Engine, len: usize, total: u64, dir: &Path) -> Result<Results> {
     let mut results = Results::new();
     let shape = Shape::Value(len);

@@ -1,4 +1,4 @@
-//! Seeded keys and values, and what the kernel says about this process and its files.
+//! Seeded keys and values, and the kernel's figures for this process and its files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 pub const CHUNK: usize = 252 * 1024;
 pub const RECORD: usize = 300;
 
-/// SplitMix64: small, fast, and incompressible enough.
+/// SplitMix64: small, fast, and its output does not compress.
 pub struct Random(u64);
 
 impl Random {
@@ -45,7 +45,7 @@ pub fn record_key(id: u64) -> String {
     format!("b1:r:{}", digest(id))
 }
 
-/// The value that belongs to the key: the same bytes in every process.
+/// Returns the value of a key: the same bytes in every process.
 pub fn value_of(key: &str, len: usize) -> Vec<u8> {
     let seed = key
         .bytes()
@@ -59,7 +59,7 @@ pub fn value_of(key: &str, len: usize) -> Vec<u8> {
     value
 }
 
-/// Bytes the directory's files really occupy (holes do not count).
+/// Returns the bytes that the directory's files occupy on disk; holes do not count.
 pub fn disk_bytes(dir: &Path) -> Result<u64> {
     let mut total = 0;
     for entry in fs::read_dir(dir)? {
@@ -104,7 +104,7 @@ fn proc_field(file: &str, field: &str) -> Result<f64> {
         .with_context(|| format!("{file} has no {field}"))
 }
 
-/// The given share (0 to 1) of the values lies at or below the result.
+/// Returns the value at or below which the given share (0 to 1) of the values lies.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let index = (share * last as f64).round() as usize;

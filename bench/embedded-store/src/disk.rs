@@ -1,4 +1,4 @@
-//! A disk in memory that loses power: a backend for redb.
+//! A backend for redb that simulates a disk losing power.
 
 use std::io::{Error, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,18 +15,18 @@ pub struct PowerCutDisk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// What survives for certain.
+    /// The bytes that survive a power cut for certain.
     synced: Vec<u8>,
-    /// What the program sees.
+    /// The bytes that reads return.
     live: Vec<u8>,
     /// Writes since the last sync.
     pending: Vec<(usize, Vec<u8>)>,
-    /// Writes left until the power goes.
+    /// Operations left until the power cut: writes, syncs and changes of length.
     left: u64,
 }
 
 impl PowerCutDisk {
-    /// An empty disk that accepts this many writes and syncs.
+    /// An empty disk that accepts this many writes, syncs and changes of length.
     pub fn new(left: u64) -> Self {
         Self::with_contents(Vec::new(), left)
     }
@@ -39,7 +39,7 @@ impl PowerCutDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A disk with power again: what was synced, and each unsynced sector with an even chance.
+    /// Returns the disk after the power cut: everything synced, and each unsynced sector with an even chance.
     pub fn after_power_cut(&self, random: &mut Random) -> Result<Self> {
         let state = self.state();
         let mut contents = state.synced.clone();
@@ -81,7 +81,7 @@ impl StorageBackend for PowerCutDisk {
         Ok(())
     }
 
-    /// The length takes effect at once, as the worst case.
+    /// A change of length survives at once, as the worst case.
     fn set_len(&self, len: u64) -> Result<(), Error> {
         let mut state = self.state();
         state.use_power()?;

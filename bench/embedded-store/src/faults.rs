@@ -1,4 +1,4 @@
-//! What the stores do when opened twice, damaged, or cut off from power.
+//! Tries the stores opened twice, damaged, and after power cuts.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::load::{Shape, bulk_load, check};
 use crate::store::{Engine, Op};
 
 const SECTOR: usize = 4096;
-/// How many values a store has of which one gets damaged, each in a commit of its own.
+/// Values in a store of which one is damaged. Each is in a commit of its own.
 const VALUES: u64 = 16;
 const JOURNAL_USED: u64 = 8 << 20;
 
@@ -30,7 +30,7 @@ pub fn second_open(engine: Engine, dir: &Path) -> Result<Results> {
         Ok(_) => "opened".to_owned(),
         Err(error) => format!("{error:#}"),
     };
-    // Of what the child printed, only the last cause.
+    // Keep only the last cause of the child's error.
     let other = other.rsplit("Caused by:").next().unwrap_or_default();
     let other = other.rsplit("status: 1: Error: ").next().unwrap_or_default();
     let other = other.trim().to_owned();
@@ -38,7 +38,7 @@ pub fn second_open(engine: Engine, dir: &Path) -> Result<Results> {
 }
 
 /// Changes one byte in the middle of a stored value, then opens the store and reads that value.
-/// `crashed`: the files are those of a store that was never closed.
+/// With `crashed`, the files are those of a store that was not closed.
 pub fn flipped_byte(engine: Engine, dir: &Path, place: Place, crashed: bool, victim: u64) -> Result<Results> {
     let shape = Shape::Value(CHUNK);
     let (live, copy) = (dir.join("live"), dir.join("copy"));
@@ -46,7 +46,7 @@ pub fn flipped_byte(engine: Engine, dir: &Path, place: Place, crashed: bool, vic
     for id in 0..VALUES {
         bulk_load(&*store, shape, id..id + 1)?;
     }
-    // redb has the value in its file at once; fjall moves it there from the journal.
+    // redb writes the value to its file at once; fjall moves it from the journal to a table later.
     if place == Place::Table && !engine.is_redb() {
         store.reclaim()?;
     }
@@ -65,7 +65,7 @@ pub fn flipped_byte(engine: Engine, dir: &Path, place: Place, crashed: bool, vic
     Ok([("outcome".to_owned(), outcome)].into())
 }
 
-/// How a store behaves of which the value `victim` is damaged.
+/// Describes how a store behaves after the value `victim` was damaged.
 fn read_damaged(engine: Engine, dir: &Path, victim: u64) -> String {
     let shape = Shape::Value(CHUNK);
     let mut store = match engine.open(dir) {
@@ -88,13 +88,13 @@ fn read_damaged(engine: Engine, dir: &Path, victim: u64) -> String {
     format!("{read}; exact of the 15 others: {rest}; check of the whole: {verified}")
 }
 
-/// The error without the values of its fields.
+/// The error's text without the values of its fields.
 fn brief(error: &anyhow::Error) -> String {
     let text = error.root_cause().to_string();
     text.split(" {").next().unwrap_or_default().to_owned()
 }
 
-/// In which files to look for a value.
+/// The files in which to damage a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Journal,
@@ -124,7 +124,7 @@ fn is_journal(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jnl")
 }
 
-/// The file's bytes; of a journal, which is preallocated, only the part these tests use.
+/// Reads a file; of a journal, which is preallocated, only the part that these tests use.
 fn read_used(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -133,7 +133,7 @@ fn read_used(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// How often a store came back from a power cut, and with what.
+/// Counts how a store came back from power cuts.
 #[derive(Default)]
 struct Tally {
     sound: u64,
@@ -178,8 +178,7 @@ fn cut_batch(ids: std::ops::Range<u64>) -> Vec<Op> {
         .collect()
 }
 
-/// redb on a disk that loses power at a random write, keeping a random half of what was not
-/// synced, sector by sector.
+/// Runs redb on a disk that loses power at a random operation and keeps a random half of the unsynced sectors.
 pub fn power_cut_redb(engine: Engine, runs: u64) -> Result<Results> {
     let mut tally = Tally::default();
     for seed in 0..runs {
@@ -205,8 +204,8 @@ pub fn power_cut_redb(engine: Engine, runs: u64) -> Result<Results> {
     Ok(tally.results())
 }
 
-/// fjall's files as they might be after a power cut: everything synced is there; of what was
-/// written after that, either a prefix (`holes` false) or a random half of the sectors.
+/// Opens fjall's files as they might be after a power cut: everything synced is there; of later writes there is a
+/// prefix, or with `holes` a random half of the sectors.
 pub fn power_cut_fjall(engine: Engine, dir: &Path, runs: u64, holes: bool) -> Result<Results> {
     let mut tally = Tally::default();
     for seed in 0..runs {
@@ -240,7 +239,7 @@ fn copy_store(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts back, in `torn`, some of the sectors in which it differs from `synced`.
+/// Reverts some of the sectors in which `torn` differs from `synced`.
 fn tear(synced: &Path, torn: &Path, random: &mut Random, holes: bool) -> Result<()> {
     for path in files_in(synced)? {
         let target = torn.join(path.strip_prefix(synced)?);

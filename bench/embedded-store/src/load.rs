@@ -10,16 +10,16 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::data::{CHUNK, RECORD, Random, chunk_key, record_key, value_of};
 use crate::store::{Op, Store};
 
-/// One commit takes at most this much of the queue.
+/// A commit takes operations from the queue until it has one of these.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const GROUP_OPS: usize = 1024;
 
-/// What one acknowledged unit of work is.
+/// The shape of one acknowledged unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// One value of this many bytes, set durably.
     Value(usize),
-    /// Two chunks set without waiting, then a record set durably.
+    /// Two chunks, set without waiting, then a record, set durably.
     Ingest,
 }
 
@@ -31,7 +31,7 @@ impl Shape {
         }
     }
 
-    /// The keys and value lengths of unit `id`; the last is the one awaited.
+    /// Returns keys and value lengths of unit `id`. The writer waits for the last.
     pub fn parts(self, id: u64) -> Vec<(String, usize)> {
         match self {
             Self::Value(RECORD) => vec![(record_key(id), RECORD)],
@@ -43,11 +43,11 @@ impl Shape {
 
 struct Request {
     op: Op,
-    /// Where to answer once the change is on disk; without one nobody waits.
+    /// Receives the answer when the change is on disk; `None` if no writer waits.
     ack: Option<SyncSender<()>>,
 }
 
-/// Takes whatever is queued, commits it once, answers all who wait; until every sender is gone.
+/// Takes all queued changes, commits them at once and answers the waiting writers, until every sender is gone.
 fn commit_groups(store: &dyn Store, queue: &Receiver<Request>) -> Result<()> {
     while let Ok(first) = queue.recv() {
         let mut ops = Vec::new();
@@ -69,7 +69,7 @@ fn commit_groups(store: &dyn Store, queue: &Receiver<Request>) -> Result<()> {
     Ok(())
 }
 
-/// When writers stop: whichever comes first.
+/// When writers stop: at the time or the number of units, whichever comes first.
 #[derive(Clone, Copy)]
 pub struct Limit {
     pub time: Duration,
@@ -83,7 +83,7 @@ pub struct Outcome {
     pub latencies: Vec<f64>,
 }
 
-/// Writers set units `first_id..` and await each; `acked` hears of every answer.
+/// Runs writers that set units `first_id..` and wait for each. Calls `acked` after every answer.
 pub fn write_load(
     store: &dyn Store,
     shape: Shape,
@@ -123,7 +123,7 @@ pub fn write_load(
                 Err(error) => failure = Some(error),
             }
         }
-        // The committer's own error says more than that of the writers it left behind.
+        // The committer's error is the cause of the writers' errors.
         committer.join().map_err(|_| anyhow!("the committer panicked"))??;
         failure.map_or(Ok(all), Err)
     })?;
@@ -131,7 +131,7 @@ pub fn write_load(
     Ok(Outcome { units: latencies.len() as u64, elapsed: start.elapsed(), latencies })
 }
 
-/// Sends all parts of a unit, awaits the last, and returns the milliseconds that took.
+/// Sends all parts of a unit and waits for the last. Returns the milliseconds that this took.
 fn set_unit(requests: &Sender<Request>, shape: Shape, id: u64) -> Result<f64> {
     let mut ops: Vec<Op> =
         shape.parts(id).into_iter().map(|(key, len)| Op { value: Some(value_of(&key, len)), key }).collect();
@@ -148,7 +148,7 @@ fn set_unit(requests: &Sender<Request>, shape: Shape, id: u64) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() * 1000.0)
 }
 
-/// Sets units `ids` in commits of the largest size, each durable.
+/// Sets units `ids` in durable commits of the largest size.
 pub fn bulk_load(store: &dyn Store, shape: Shape, ids: impl Iterator<Item = u64>) -> Result<()> {
     let mut ops = Vec::new();
     let mut bytes = 0;
@@ -197,7 +197,7 @@ pub fn read_load(store: &dyn Store, shape: Shape, units: u64, threads: usize, ti
     Ok(reads as f64 / start.elapsed().as_secs_f64())
 }
 
-/// How the stored parts of units compare with what was written: (exact, missing, wrong).
+/// Compares the stored parts of units with the written ones. Returns the numbers (exact, missing, wrong).
 pub fn check(store: &dyn Store, shape: Shape, ids: impl Iterator<Item = u64>) -> Result<(u64, u64, u64)> {
     let (mut exact, mut missing, mut wrong) = (0, 0, 0);
     for id in ids {

@@ -1,4 +1,4 @@
-//! redb against fjall as Burrow's embedded store; prints Markdown tables. See README.md.
+//! Compares redb and fjall as Burrow's embedded store; prints Markdown tables. See README.md.
 
 mod cases;
 mod data;
@@ -22,11 +22,11 @@ const USAGE: &str = "usage: embedded-store-bench [--dir DIR] [--reps N] [--vault
 [--seconds S] [--only writes|vault|space|faults]";
 
 pub struct Options {
-    /// Where stores are made; each is removed after its case.
+    /// The directory for stores; each is removed after its case.
     pub dir: PathBuf,
     /// How often each write case runs; the tables show medians.
     pub reps: usize,
-    /// The same for the filled stores, which take longer.
+    /// How often each case with a filled store runs; these take longer.
     pub vault_reps: usize,
     /// How long a write case runs at most.
     pub seconds: f64,
@@ -61,7 +61,7 @@ fn parse(mut words: &[&str]) -> Result<Options> {
     Ok(options)
 }
 
-/// One case in a process of its own: `KIND ENGINE DIR [NUMBER...]`.
+/// Runs one case as a child process. Its arguments: `KIND ENGINE DIR [NUMBER...]`.
 fn child(words: &[&str]) -> Result<()> {
     let [kind, engine, dir, numbers @ ..] = words else {
         bail!("a child takes a kind, an engine and a directory");
@@ -95,7 +95,7 @@ fn child(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// 0 stands for the image ingest.
+/// Decodes a shape: 0 stands for the image ingest, any other number for a length.
 fn shape(len: u64) -> Shape {
     match len as usize {
         0 => Shape::Ingest,

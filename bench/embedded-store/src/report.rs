@@ -15,7 +15,7 @@ use crate::store::Engine;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const WRITERS: [u64; 3] = [1, 16, 64];
-/// Compared in writing; the larger cache only matters to a filled store.
+/// The engines of the write cases. The larger cache matters only to a filled store.
 const WRITING: [Engine; 5] = [Engine::Redb, Engine::Redb2pc, Engine::RedbQuick, Engine::Fjall, Engine::FjallBlob];
 const FILLED: [Engine; 5] = [Engine::Redb, Engine::RedbQuick, Engine::RedbBigCache, Engine::Fjall, Engine::FjallBlob];
 const POWER_CUTS: u64 = 40;
@@ -76,7 +76,7 @@ fn heading(title: &str, columns: &str) {
     println!("|{}", "---|".repeat(columns.split('|').count()));
 }
 
-/// What the disk alone does: append, `fdatasync`, repeat.
+/// Measures the disk alone: append, `fdatasync`, repeat.
 fn baseline(dir: &Path) -> Result<()> {
     heading("Disk alone: append and fdatasync", "bytes | p50 ms | p99 ms | MB/s");
     for (len, times) in [(4 * KIB, 300), (256 * KIB, 200), (8 * MIB, 40)] {
@@ -155,7 +155,7 @@ fn vault(options: &Options) -> Result<()> {
         }
         for (engine, runs) in FILLED.into_iter().zip(&runs) {
             let of = |name| median(runs, name);
-            // What must not happen even once is counted over all runs.
+            // Losses must never happen, so they are summed over all runs.
             let sum = |name| sum(runs, name);
             println!(
                 "| {} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} \
@@ -182,7 +182,7 @@ fn vault(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Lengths tried only to show how redb rounds up, and records, which go to no blob file.
+/// Lengths that run without blob files: those that show how redb rounds up, and records, which are too small.
 fn fits(len: u64) -> bool {
     [300, 3840, 63 * KIB].contains(&len)
 }

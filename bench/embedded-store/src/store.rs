@@ -1,4 +1,4 @@
-//! The two stores behind one small interface.
+//! The two stores behind one trait.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use fjall::{KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use redb::{Durability, ReadableDatabase, TableDefinition};
 
-/// Chunks live apart from records, so that changing a small record never rewrites a chunk.
+/// Chunks have a table of their own, so changing a small record never rewrites a chunk.
 const CHUNK_PREFIX: &str = "b1:c:";
 const CHUNKS: TableDefinition<&str, &[u8]> = TableDefinition::new("chunks");
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
@@ -21,16 +21,16 @@ pub struct Op {
 }
 
 pub trait Store: Send + Sync {
-    /// Applies the changes atomically; if `durable`, they and all before them are on disk on return.
+    /// Applies the changes atomically. If `durable`, they and all earlier changes are on disk when it returns.
     fn write(&self, ops: Vec<Op>, durable: bool) -> Result<()>;
 
-    /// Shows the value to `visit`; false if there is none.
+    /// Passes the value to `visit`; returns false if the key has no value.
     fn read(&self, key: &str, visit: &mut dyn FnMut(&[u8])) -> Result<bool>;
 
     /// Gives space back to the file system as thoroughly as the store can.
     fn reclaim(&mut self) -> Result<()>;
 
-    /// Reads and checks everything; None if the store has no such function.
+    /// Checks the whole store; returns whether it is sound, or `None` if the store has no such function.
     fn verify(&mut self) -> Result<Option<bool>>;
 
     fn close(self: Box<Self>) -> Result<()>;
@@ -88,7 +88,7 @@ impl Engine {
         !matches!(self, Self::Fjall | Self::FjallBlob | Self::FjallBlobGc)
     }
 
-    /// Opens the store in the directory, creating it if need be.
+    /// Opens the store in the directory, or creates it.
     pub fn open(self, dir: &Path) -> Result<Box<dyn Store>> {
         std::fs::create_dir_all(dir)?;
         if self.is_redb() {
@@ -99,7 +99,7 @@ impl Engine {
         }
     }
 
-    /// Opens redb on a storage backend of the caller's.
+    /// Opens redb on the caller's storage backend.
     pub fn open_redb_on(self, backend: impl redb::StorageBackend) -> Result<Box<dyn Store>> {
         let db = self.redb_builder().create_with_backend(backend)?;
         Ok(Box::new(RedbStore::new(db, self)?))
@@ -124,7 +124,7 @@ struct RedbStore {
 impl RedbStore {
     fn new(db: redb::Database, engine: Engine) -> Result<Self> {
         let store = Self { db, two_phase: engine == Engine::Redb2pc, quick_repair: engine == Engine::RedbQuick };
-        // Makes both tables, so that reads need not handle their absence.
+        // Create both tables, so that reads need not handle a missing table.
         store.write(Vec::new(), true)?;
         Ok(store)
     }
@@ -222,7 +222,7 @@ impl Store for FjallStore {
     fn reclaim(&mut self) -> Result<()> {
         for keyspace in [&self.chunks, &self.records] {
             keyspace.rotate_memtable_and_wait()?;
-            // The first compaction finds out which blobs are dead, the second drops them.
+            // The first compaction finds dead blobs, the second drops them.
             keyspace.major_compact()?;
             keyspace.major_compact()?;
         }

@@ -1,4 +1,7 @@
-//! `lists BURROW [scaling|memory|faults]`: measures `BURROW add` over lists, with an origin on this machine.
+//! Measures `burrow add` over long lists, with an origin on this machine.
+//!
+//! `lists BURROW [scaling|memory|faults]` runs one measurement, or all three. `lists BURROW origin` only starts the
+//! origin and prints a list for it.
 
 mod origin;
 
@@ -20,7 +23,7 @@ fn main() -> Result<()> {
         Some("scaling") => scaling(&burrow, &directory),
         Some("memory") => memory(&burrow, &directory),
         Some("faults") => faults(&burrow, &directory),
-        // For a look at it by hand.
+        // For runs by hand.
         Some("origin") => {
             let list = list(&directory, 5000, 200_000)?;
             println!("{}", list.display());
@@ -34,7 +37,7 @@ fn main() -> Result<()> {
     done
 }
 
-/// Writes a list of so many images of that size at a fresh origin.
+/// Starts an origin, and writes a list of `images` of its URLs, each an image of `size` bytes.
 fn list(directory: &Path, images: usize, size: usize) -> Result<PathBuf> {
     let address = origin::start(size)?;
     let path = directory.join(format!("{images}.txt"));
@@ -46,10 +49,10 @@ fn list(directory: &Path, images: usize, size: usize) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// What a run took, and what it said.
+/// The figures and the output of a run of `burrow add`.
 struct Run {
     time: Duration,
-    /// The most memory it had, in KiB (`VmHWM`).
+    /// Peak resident memory, in KiB (`VmHWM`).
     peak: u64,
     code: Option<i32>,
     summary: String,
@@ -89,7 +92,7 @@ fn add(burrow: &Path, store: &Path, args: &[&str], interrupt_after: Option<Durat
     Ok(Run { time, peak, code: status.code(), summary: said.lines().filter(is_summary).collect::<Vec<_>>().join("\n") })
 }
 
-/// Packing on one thread and on two, in turns: the same files, no origin.
+/// Packs the same files on one thread and on two, in turns, without an origin.
 fn scaling(burrow: &Path, directory: &Path) -> Result<()> {
     const FILES: usize = 96;
     const SIZE: usize = 2_000_000;
@@ -117,7 +120,7 @@ fn scaling(burrow: &Path, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The most memory for a list of 500 and for one of 5,000.
+/// Measures peak memory for a list of 500 images and for one of 5,000.
 fn memory(burrow: &Path, directory: &Path) -> Result<()> {
     for images in [500, 5000] {
         let list = list(directory, images, 200_000)?;
@@ -129,7 +132,8 @@ fn memory(burrow: &Path, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// 5,000 images with 5 % faults, interrupted twice; then exactly the good ones are stored, once each.
+/// Adds a list of 5,000 images with 5 % faults, and interrupts it twice. In the end exactly the good images must be
+/// stored, once each.
 fn faults(burrow: &Path, directory: &Path) -> Result<()> {
     const IMAGES: usize = 5000;
     let list = list(directory, IMAGES, 200_000)?.display().to_string();

@@ -1,10 +1,10 @@
-//! An origin on this machine: images that are made when they are asked for, and faults.
+//! An origin on this machine: makes an image for each request, and some faults.
 
 use std::io::{BufRead as _, BufReader, Result, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// What path `/N` gives.
+/// The answer to the path `/N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Image,
@@ -15,7 +15,7 @@ pub enum Kind {
     Slow,
 }
 
-/// Every twentieth is a fault: 5 %. Every hundredth of the others takes 3 seconds.
+/// Every twentieth answer is a fault (5 %). One in a hundred takes 3 seconds.
 pub fn kind(number: usize) -> Kind {
     match number {
         n if n % 20 == 7 => [Kind::NotFound, Kind::Busy, Kind::HangsUp, Kind::NoImage][n / 20 % 4],
@@ -24,7 +24,7 @@ pub fn kind(number: usize) -> Kind {
     }
 }
 
-/// A bitmap of that many bytes that no other number has: flat areas and noise, as screenshots and photos have.
+/// Makes a bitmap of `size` bytes, different for every number: flat areas and noise, as in screenshots and photos.
 pub fn bitmap(number: usize, size: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(size);
     bytes.extend(b"BM");
@@ -49,7 +49,7 @@ pub fn bitmap(number: usize, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Starts it; it ends with the process.
+/// Starts the origin, which ends with the process. Every image has `size` bytes.
 pub fn start(size: usize) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

@@ -134,7 +134,7 @@ impl Add {
             }
         };
         tokio::select! {
-            _ = opened.burrow.each(wanted, work, stop.cancelled()) => {}
+            _ = opened.burrow.for_each(wanted, work, stop.cancelled()) => {}
             // Twice: what is under way stays a job, which the next run, or a server, takes up.
             () = interrupts => {}
             () = drawing => {}

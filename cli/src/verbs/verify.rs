@@ -30,7 +30,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let alone_since = if self.alone { Some(opened.since) } else { opened.alone_since() };
-        if self.repair && opened.is_joined {
+        if self.repair && opened.uses_socket {
             anyhow::bail!("another process, a server perhaps, has this store open: stop it first");
         }
         if self.repair && alone_since.is_none() {

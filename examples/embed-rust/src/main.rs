@@ -1,5 +1,7 @@
-//! Keeps images, with Burrow inside this program: `embed-rust COMPONENT STORE URL|FILE COPY` stores an image in the
-//! directory STORE and writes its bytes back to COPY. COMPONENT is a `burrow.wasm`.
+//! Stores an image with Burrow embedded in this program, and reads it back.
+//!
+//! `embed-rust COMPONENT STORE URL|FILE COPY` stores the image in the directory STORE and writes its bytes to COPY.
+//! COMPONENT is a `burrow.wasm`.
 
 use anyhow::Context as _;
 use burrow_host::{Builder, Label};

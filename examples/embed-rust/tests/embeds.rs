@@ -1,4 +1,4 @@
-//! The example does what it says.
+//! Runs the example: it copies an image byte for byte, and refuses a private address.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,7 +17,7 @@ fn what_goes_in_comes_out() {
     let output = embed(&photo);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(std::fs::read(&copy).unwrap() == std::fs::read(&photo).unwrap());
-    // Private places are refused here as everywhere.
+    // The library refuses private addresses by default.
     let output = embed("http://127.0.0.1:1/x.png");
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("allow_private_network"), "{output:?}");

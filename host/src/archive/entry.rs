@@ -1,4 +1,4 @@
-//! Entries of an archive.
+//! The entries of an archive: images as JSON, and limits on what is read.
 
 use std::io::Read;
 
@@ -10,13 +10,13 @@ use super::broken;
 use crate::bindings::burrow::vault::types::{Content, Packing};
 use crate::{Error, Image, Status};
 
-/// The largest JSON read, in bytes: a label and a URL are far below.
+/// The largest JSON entry read, in bytes; a label and a URL take far less.
 const MAX_JSON: u64 = 1024 * 1024;
 
-/// The largest `SHA256SUMS` read: some ten million entries.
+/// The largest `SHA256SUMS` read, in bytes: some ten million entries.
 const MAX_SUMS: u64 = 2 * 1024 * 1024 * 1024;
 
-/// An image, in the words of the HTTP interface. How it was packed is not said: another vault packs it anew.
+/// An image, with the field names of the HTTP interface. It omits the packing, because another vault packs it anew.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImageEntry {
@@ -63,7 +63,7 @@ impl ImageEntry {
             name: image.name.clone(),
             tags: image.tags.clone(),
             url: image.source.clone(),
-            // Whether somebody is at it right now is not for the archive.
+            // The archive does not record whether a worker holds the job.
             status: if image.status == Status::Storing { Status::Pending } else { image.status }.as_str().into(),
             attempts: image.attempts,
             error: image.error.clone(),
@@ -73,7 +73,7 @@ impl ImageEntry {
         })
     }
 
-    /// As it is in the archive.
+    /// Returns the entry's bytes in the archive.
     pub(super) fn to_json(&self) -> Result<Vec<u8>, Error> {
         let mut json = serde_json::to_vec_pretty(self).map_err(|error| Error::Archive(error.to_string()))?;
         json.push(b'\n');
@@ -122,7 +122,7 @@ fn milliseconds(time: Timestamp) -> u64 {
     u64::try_from(time.as_millisecond()).unwrap_or(0)
 }
 
-/// What a file of that media type is called at its end.
+/// The usual file name extension of a media type.
 pub(super) fn extension(media_type: &str) -> &str {
     let subtype = media_type.split_once('/').map_or(media_type, |(_, subtype)| subtype);
     match subtype.split('+').next().unwrap_or(subtype) {
@@ -150,7 +150,7 @@ fn read(entry: &mut impl Read, max: u64) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// SHA-256 in hexadecimal digits.
+/// SHA-256 in lower-case hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {

@@ -1,4 +1,4 @@
-//! Writing an archive.
+//! Writes an archive.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use crate::{Burrow, ContentStream, Error, Filter, Image, VaultError};
 /// The keys of image records.
 const IMAGE: &str = Family::Image.prefix();
 
-/// What was written.
+/// Counts of what an export wrote.
 #[derive(Debug, Default)]
 pub struct Exported {
     /// Images.
@@ -24,7 +24,7 @@ pub struct Exported {
     pub contents: u64,
     /// Bytes of contents.
     pub bytes: u64,
-    /// Images that cannot be read, with the reason: they are left out.
+    /// Images that cannot be read, each with the reason. The archive lacks them.
     pub damaged: Vec<(String, Error)>,
 }
 
@@ -37,12 +37,13 @@ struct Entry {
     bytes: mpsc::Receiver<Bytes>,
 }
 
-/// Writes all images but those that `known` has, and calls `progress` after each. Every content is read and checked
-/// before any of it is written, those that come next on all cores.
+/// Writes all images except those that `known` has, and calls `progress` after each. It reads and checks a content to
+/// its end before it writes any of it, and checks the next contents meanwhile, as many at once as there are cores.
 ///
 /// # Errors
 ///
-/// Those of the store; [`Error::Write`] if the file cannot be written. The file is cut short then, and says so.
+/// Those of the store; [`Error::Write`] if the file cannot be written. The archive then lacks its last entry, by which
+/// a reader sees that it is cut short.
 pub async fn export(
     burrow: &Burrow,
     out: impl Write + Send + 'static,
@@ -53,7 +54,7 @@ pub async fn export(
     let writer = tokio::task::spawn_blocking(move || write_all(out, receiver));
     let run = Exporter { burrow, entries, known, sums: String::new(), written: HashSet::new() };
     let exported = run.run(progress).await;
-    // If the writer failed, it knows better why.
+    // If the writer failed, its error is the cause; the exporter only saw a closed channel.
     writer.await.map_err(|_| Error::Interrupted)??;
     exported
 }
@@ -63,7 +64,7 @@ struct Exporter<'a> {
     entries: mpsc::Sender<Entry>,
     known: &'a Known,
     sums: String,
-    /// Lines of contents that are written.
+    /// Contents written so far, as lines of `SHA256SUMS`.
     written: HashSet<String>,
 }
 
@@ -83,7 +84,7 @@ impl Exporter<'_> {
             match written {
                 // It was removed meanwhile.
                 Ok(()) | Err((_, Error::Vault(VaultError::NotFound))) => {}
-                // A key that is no image's is damaged, too.
+                // A key whose suffix is no id counts as damaged, too.
                 Err((
                     id,
                     error @ Error::Vault(VaultError::Corrupt(_) | VaultError::Newer(_) | VaultError::InvalidInput(_)),
@@ -107,7 +108,7 @@ impl Exporter<'_> {
             (line(&content.sha256, &name), name, content.size)
         });
         let new = content.filter(|(sum, ..)| !self.known.has(sum) && !self.written.contains(sum));
-        // Opened before anything is written: it may have been removed just now.
+        // Open before writing anything: another process may have removed the image just now.
         let opened = if new.is_some() { Some(self.burrow.open(&image.id, None).await?) } else { None };
         let (name, time) = (format!("images/{}.json", image.id), image.created / 1000);
         if !self.known.has(&line(&sha256(&json), &name)) {
@@ -115,7 +116,7 @@ impl Exporter<'_> {
             exported.images += 1;
         }
         if let (Some((sum, name, size)), Some(content)) = (new, opened) {
-            // From here on what fails leaves the archive cut short.
+            // From here on a failure leaves the archive cut short.
             self.send_content(name, time, size, content).await.map_err(|_| Error::Interrupted)?;
             self.sums += &sum;
             self.sums.push('\n');
@@ -145,8 +146,8 @@ impl Exporter<'_> {
     }
 }
 
-/// The ids of all images, in order. By their keys, for an image that cannot be read is in no list; if those cannot be
-/// listed, as the list has them.
+/// Returns the ids of all images, sorted. It takes them from the keys, because the vault's list omits images that
+/// cannot be read. If the keys cannot be listed, it adds those of the vault's list.
 async fn all_ids(burrow: &Burrow, damaged: &mut Vec<(String, Error)>) -> Result<Vec<String>, Error> {
     let mut ids = Vec::new();
     let mut keys = burrow.factory.kv.keys(IMAGE);
@@ -198,14 +199,14 @@ fn write_all(out: impl Write, mut entries: mpsc::Receiver<Entry>) -> Result<(), 
         let mut pieces = Pieces { bytes, piece: Bytes::new(), left: size };
         tar.append_data(&mut header, &name, &mut pieces).map_err(Error::Write)?;
         if pieces.left > 0 {
-            // What reads it says why.
+            // The sender stopped early, and its error says why.
             return Ok(());
         }
     }
     tar.into_inner().and_then(|mut out| out.flush()).map_err(Error::Write)
 }
 
-/// A channel's pieces as one file.
+/// Reads the pieces of a channel as one file.
 struct Pieces {
     bytes: mpsc::Receiver<Bytes>,
     piece: Bytes,

@@ -1,4 +1,4 @@
-//! Reading an archive into a vault.
+//! Reads an archive into a vault.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -10,38 +10,39 @@ use super::entry::{ImageEntry, read_small, read_sums, sha256};
 use super::{Head, Known, SUMS, broken, cut_short, foreign, line, plain};
 use crate::{Burrow, Error, Image, Restored, VaultError};
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PIECE: usize = 256 * 1024;
 
-/// What was put back.
+/// Counts of what an import did.
 #[derive(Debug, Default)]
 pub struct Imported {
-    /// Images that are here now.
+    /// Images restored from the archive.
     pub restored: u64,
-    /// Images that were here already.
+    /// Images that the vault already had.
     pub present: u64,
-    /// Bytes of contents that were stored.
+    /// Bytes of contents stored.
     pub bytes: u64,
-    /// Entries that could not be used, with the reason. The others were.
+    /// Entries that could not be imported, each with the reason.
     pub failed: Vec<(String, Error)>,
 }
 
-/// What comes out of the file.
+/// An entry as the reader hands it over.
 enum Entry {
     Image { name: String, json: Vec<u8> },
     Content { sha256: String, bytes: mpsc::Receiver<Vec<u8>> },
     Sums(String),
 }
 
-/// Puts back all images of an archive, and calls `progress` after each. What is here already stays, unless the archive
-/// has it newer, or it is damaged here. Doing it again, after it was broken off too, is no harm.
+/// Restores all images of an archive, and calls `progress` after each. An image that the vault already has stays as it
+/// is, unless the archive's is newer or the vault's is damaged. An import that was interrupted can be repeated safely.
 ///
-/// `known`, if given, is what the archive says that it holds: read before, it keeps altered descriptions of images out.
-/// Without, those are noticed at the end only.
+/// `known`, if given, is what [`Known::add`] read from the same archive before; the import then refuses an image whose
+/// entry was altered. Without it the import notices altered entries only at the end.
 ///
 /// # Errors
 ///
-/// Those of the store; [`Error::Archive`] if it is no archive, damaged or cut short: what came before is here then.
+/// Those of the store; [`Error::Archive`] if it is no archive, damaged or cut short. Images before the error stay
+/// restored.
 pub async fn import(
     burrow: &Burrow,
     archive: impl Read + Send + 'static,
@@ -51,7 +52,7 @@ pub async fn import(
     let (sender, mut entries) = mpsc::channel(4);
     let reader = tokio::task::spawn_blocking(move || read_all(archive, &sender));
     let mut imported = Imported::default();
-    // Digests of what was read; and the image whose content must come next.
+    // `seen`: digests of the entries read. `waiting`: the image whose content must come next.
     let (mut seen, mut waiting, mut sums) = (HashMap::new(), None::<(String, Image)>, None);
     while let Some(entry) = entries.recv().await {
         match entry {
@@ -63,7 +64,7 @@ pub async fn import(
                     continue;
                 }
                 if seen.insert(name.clone(), sum).is_some() {
-                    imported.failed.push((name, Error::Archive("it is there twice; the first was taken".into())));
+                    imported.failed.push((name, Error::Archive("it is in the archive twice; the first counts".into())));
                     continue;
                 }
                 let image = match ImageEntry::parse(&json) {
@@ -100,7 +101,8 @@ pub async fn import(
 
 fn give_up(imported: &mut Imported, image: Option<(String, Image)>) {
     if let Some((name, _)) = image {
-        let error = Error::Archive("its content is neither here nor in the archive; import the archive before".into());
+        let error =
+            Error::Archive("its content is neither here nor in the archive; import the earlier archive first".into());
         imported.failed.push((name, error));
     }
 }
@@ -110,7 +112,7 @@ fn count(imported: &mut Imported, name: String, restored: Result<Restored, Error
         Ok(Restored::Restored) => imported.restored += 1,
         Ok(Restored::Present) => imported.present += 1,
         Ok(Restored::ContentNeeded) => imported.failed.push((name, Error::Interrupted)),
-        // One image must not stop the others; a store that fails does.
+        // The error of one image does not stop the others; that of the store or the component does.
         Err(error @ (Error::Component(_) | Error::Vault(VaultError::StoreFailed(_)))) => return Err(error),
         Err(error) => imported.failed.push((name, error)),
     }
@@ -121,7 +123,7 @@ fn altered() -> Error {
     Error::Archive(format!("it is not what {SUMS} says, so it was altered or damaged"))
 }
 
-/// Whether the images are those that were written. Contents prove themselves.
+/// Checks the images against `SHA256SUMS`. Contents need no check here: their names are their digests.
 fn check(seen: &HashMap<String, String>, sums: &str) -> Result<(), Error> {
     let sums: HashMap<&str, &str> =
         sums.lines().filter_map(|line| line.split_once("  ")).map(|(a, b)| (b, a)).collect();
@@ -168,7 +170,7 @@ fn read_all(archive: impl Read, entries: &mpsc::Sender<Entry>) -> Result<(), Err
     Ok(())
 }
 
-/// Sends a file piece by piece, unless nobody wants it.
+/// Sends a file piece by piece, until the receiver is dropped.
 fn send_pieces(entry: &mut impl Read, sender: &mpsc::Sender<Vec<u8>>) -> Result<(), Error> {
     loop {
         let mut piece = Vec::with_capacity(PIECE);

@@ -1,8 +1,8 @@
-//! Archives by themselves; between vaults they are tested in tests/archive.rs.
+//! Archives alone. tests/archive.rs moves them between vaults.
 
 use super::*;
 
-/// An archive of these entries.
+/// Makes an archive of these entries.
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in entries {

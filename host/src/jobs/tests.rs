@@ -1,4 +1,4 @@
-//! Jobs on the pool, with origins and stores that misbehave.
+//! Jobs on the pool, over origins and stores that misbehave.
 
 use std::io::Cursor;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ mod origin;
 
 use origin::{Behaviour, Origin};
 
-/// A store that gives values which are too large for an instance, so many times, for keys that begin so.
+/// A store that returns values too large for an instance: `times` times, for keys that begin with `prefix`.
 struct Bloated {
     memory: Memory,
     prefix: &'static str,
@@ -66,7 +66,7 @@ fn named(name: &str) -> Label {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_costs_one_job_and_that_is_tried_again() {
     let origin = Origin::start().await;
-    // The digest is looked up once a job, when it is packed.
+    // A job looks up the digest once, when it has packed the content.
     let kv = Bloated { memory: Memory::default(), prefix: "b1:d:", times: AtomicUsize::new(2) };
     let burrow = builder().build(Arc::new(kv)).unwrap();
     let urls = [1, 2, 3].map(|n| origin.image(&format!("/{n}.bmp"), image(n * 100_000)));
@@ -129,7 +129,7 @@ async fn one_job_is_worked_on_once_at_a_time() {
     while origin.requests() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Even by somebody who says that nobody is at it.
+    // Even for a caller that states that the worker is dead.
     for dead_before in [None, Some(SystemTime::now() + Duration::from_secs(9))] {
         let error = burrow.work_since(&job.id, dead_before).await.unwrap_err();
         assert!(matches!(error, Error::Vault(VaultError::WrongStatus(_))), "{error}");
@@ -163,11 +163,11 @@ async fn what_is_there_is_not_fetched_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_image_is_packed_by_several_instances() {
     let burrow = builder().jobs(NonZeroUsize::new(2).unwrap()).build(Arc::new(Memory::default())).unwrap();
-    // What deflate shrinks, to its end.
+    // A content that deflate shrinks to its end.
     let large = Bytes::from([&image(100)[..], &vec![7; 12_000_000]].concat());
     let packed = burrow.put(Cursor::new(large.clone()), named("x")).await.unwrap();
     assert_eq!(packed.content.unwrap().size, large.len() as u64);
-    // Of 48 blocks the first 32 are packed by one; of the others some may have found no turn.
+    // The content has 48 blocks. One instance packs the first 32; of the others some may have found no turn elsewhere.
     assert!(crate::metrics::blocks_packed() > 8, "{}", crate::metrics::blocks_packed());
 }
 
@@ -241,7 +241,7 @@ async fn an_origin_is_asked_for_so_much_at_once() {
         while origin.requests() < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        // Time for one more, were there one.
+        // Time enough for a fourth request to arrive, if one was sent.
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(origin.requests(), 3);
         open.send(true).unwrap();

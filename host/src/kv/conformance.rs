@@ -1,4 +1,4 @@
-//! What every store must do alike. docs/stores.md has the differences that are left.
+//! Tests that every store must pass. docs/stores.md lists the differences that remain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use futures::stream::BoxStream;
 
 use super::redis::tests::Server;
 use super::spin::tests::App;
-use super::{Door, Embedded, Joined, KeyValue, Memory, Redis, Result, SpinSqlite};
+use super::{Embedded, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
 
-/// A place for a store, which is empty at first and outlives the store that is open.
+/// A place for a store. It is empty at first, and stays when the open store is dropped.
 trait Place: Send + Sync {
     async fn new() -> Self;
     async fn open(&self) -> Arc<dyn KeyValue>;
-    /// Stops what keeps the store, if anything does, and starts it again. Nothing has it open.
+    /// Restarts the server behind the store, if there is one. Called while no store is open.
     async fn restart(&mut self) {}
 }
 
@@ -29,15 +29,15 @@ impl Place for tempfile::TempDir {
     }
 }
 
-/// A store that is used by the door of whoever has it open.
-struct Neighbour(tempfile::TempDir);
+/// A store that is used through a socket.
+struct OverSocket(tempfile::TempDir);
 
-struct Beside {
-    joined: Joined,
-    _door: Door,
+struct Connected {
+    store: SocketStore,
+    _server: SocketServer,
 }
 
-impl Place for Neighbour {
+impl Place for OverSocket {
     async fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -45,40 +45,40 @@ impl Place for Neighbour {
     async fn open(&self) -> Arc<dyn KeyValue> {
         let directory = self.0.path();
         let kv = loop {
-            // The last one's door closes just now.
+            // The server before this one is still closing the store.
             match Embedded::open(directory) {
                 Ok(kv) => break kv,
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        let door = Door::open(Arc::new(kv), directory, std::time::SystemTime::now()).unwrap();
-        Arc::new(Beside { joined: Joined::join(directory).await.unwrap().unwrap(), _door: door })
+        let server = SocketServer::listen(Arc::new(kv), directory, std::time::SystemTime::now()).unwrap();
+        Arc::new(Connected { store: SocketStore::connect(directory).await.unwrap().unwrap(), _server: server })
     }
 }
 
-impl KeyValue for Beside {
+impl KeyValue for Connected {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
-        self.joined.get(key)
+        self.store.get(key)
     }
 
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>> {
-        self.joined.set(key, value)
+        self.store.set(key, value)
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.joined.delete(key)
+        self.store.delete(key)
     }
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
-        self.joined.increment(key, delta)
+        self.store.increment(key, delta)
     }
 
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
-        self.joined.keys(prefix)
+        self.store.keys(prefix)
     }
 }
 
-/// One in memory is opened once.
+/// A store in memory lives as long as its value, so every opening returns the same one.
 impl Place for Arc<Memory> {
     async fn new() -> Self {
         Arc::default()
@@ -122,8 +122,8 @@ macro_rules! conformance {
         mod embedded { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<tempfile::TempDir>().await;
         })+ }
-        mod joined { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-            super::$test::<super::Neighbour>().await;
+        mod socket { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
+            super::$test::<super::OverSocket>().await;
         })+ }
         mod redis { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::Server>().await;
@@ -209,7 +209,7 @@ async fn counters_add_up<P: Place>() {
     store.delete("b1:s:n").await.unwrap();
     assert_eq!(store.increment("b1:s:n", 0).await.unwrap(), 0);
     assert_eq!(store.increment("b1:s:n", 1 << 40).await.unwrap(), 1 << 40);
-    // What is waited for comes after what was acknowledged before.
+    // This write is durable when it returns, and so is every write before it.
     store.set("b1:i:last", vec![]).await.unwrap();
     drop(store);
     place.restart().await;
@@ -241,7 +241,7 @@ async fn what_is_no_counter_is_refused<P: Place>() {
         }
         assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(bytes));
     }
-    // A refusal leaves those beside it alone.
+    // A refused increment does not fail others that share its batch.
     let (good, bad) = tokio::join!(store.increment("b1:s:good", 1), store.increment("b1:s:0", 1));
     assert_eq!(good.unwrap(), 1);
     bad.unwrap_err();

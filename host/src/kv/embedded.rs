@@ -1,5 +1,7 @@
-//! The embedded store: one redb file in a directory, written by one thread that commits whatever has queued up with
-//! one wait for the disk (group commit). docs/decisions/0002 has the measurements.
+//! The embedded store: one redb file in a directory, with group commit.
+//!
+//! One thread writes: it commits all writes that have queued up with one wait for the disk. docs/decisions/0002 has the
+//! measurements.
 
 mod disk;
 mod file;
@@ -21,13 +23,14 @@ use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, sum};
 use file::VaultFile;
 use writer::{Shared, Written};
 
-/// The largest value taken. redb's own limit is 3 GiB, and a commit that met it would be tried again for ever.
+/// The largest value accepted. redb's own limit is 3 GiB; the writer would retry a commit that exceeds it for ever.
 const VALUE_BYTES: usize = 256 * 1024 * 1024;
 
-/// The embedded store: one process at a time has it open. Dropping it writes what is queued and closes the file.
+/// The embedded store. One process at a time has it open. Dropping it writes the queue and closes the file.
 ///
-/// When the disk fails or is full, writes fail at once with the disk's words until what was queued has been written,
-/// which is tried every second; reads go on. Damage to the file is an error of what meets it, never a panic.
+/// When the disk fails or is full, the store tries every second to write its queue. Until it succeeds, new writes fail
+/// at once with the disk's error; reads go on. An operation that meets damage in the file returns an error and never
+/// panics.
 #[derive(Debug)]
 pub struct Embedded {
     shared: Arc<Shared>,
@@ -35,7 +38,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Whether nothing is there yet, neither the directory's store nor something that is no directory.
+    /// Whether opening would make a new store: the directory, or the store's file in it, does not exist.
     pub(super) fn is_missing(directory: &Path) -> bool {
         VaultFile::is_missing(directory)
     }
@@ -44,8 +47,8 @@ impl Embedded {
     ///
     /// # Errors
     ///
-    /// The text names the path: another process has it open, it is no store of Burrow's or a newer one's, it is
-    /// damaged, or it cannot be read or written.
+    /// The text names the path. Another process has the store open; it is not Burrow's, or a newer Burrow's; it is
+    /// damaged; or it cannot be read or written.
     pub fn open(directory: &Path) -> Result<Self> {
         Self::over(VaultFile::open(directory)?)
     }
@@ -107,7 +110,7 @@ impl Drop for Embedded {
 
 impl KeyValue for Embedded {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
-        // A read is a few microseconds of memory, or one read of the file, so it is done in place.
+        // A read takes microseconds in memory, or one read of the file, so it may block this thread.
         async move {
             let seen = self.shared.lock().seen(key);
             match seen {
@@ -127,7 +130,7 @@ impl KeyValue for Embedded {
     }
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
-        // Never waits: as every write, it is durable before those begun after it, and nobody is told of a counter.
+        // Does not wait for the disk: it becomes durable before any write that begins after it, as the trait demands.
         async move {
             let mut state = self.shared.lock();
             let old = match state.written(key) {
@@ -147,12 +150,12 @@ impl KeyValue for Embedded {
     }
 
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
-        // Those that are not in the file yet come first: one that lands there meanwhile is then given at least once.
+        // Keys that are not in the file yet come first, so a key that the writer commits meanwhile cannot be missed.
         let seen = self.shared.lock().seen_keys(prefix);
         let (shared, prefix) = (self.shared.clone(), prefix.to_owned());
         let (batches, receiver) = mpsc::channel(1);
         tokio::task::spawn_blocking(move || {
-            // A leaf of the tree has its values beside its keys, so listing reads the whole file.
+            // Listing reads the whole file, because leaves of the tree hold values too. So it gets a thread of its own.
             let listed = shared.file.keys(&prefix, KEYS_A_BATCH, |mut keys| {
                 let state = shared.lock();
                 keys.retain(|key| !matches!(state.seen(key), Some(Written(None))));

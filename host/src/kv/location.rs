@@ -1,4 +1,4 @@
-//! Names of stores, as `--store` takes them.
+//! Names of stores, as `--store` takes them, and how each is opened.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use std::time::SystemTime;
 
 #[cfg(feature = "spin-sqlite")]
 use super::SpinSqlite;
-use super::{Door, Embedded, Joined, KeyValue, KvError, Memory, Result};
+use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore};
 #[cfg(feature = "redis")]
 use super::{Redis, redis::Address};
 
-/// Where a store is: what `--store` takes. Shown as it was given, but without a password.
+/// Where a store is, as `--store` names it. `Display` shows the name without its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// A directory that holds an embedded store: any text that is none of the others. `./` before a path that looks
-    /// like one of them makes it a path.
+    /// A directory with an embedded store: any text that has none of the forms below. Write `./` before a path that has
+    /// one of them.
     Directory(PathBuf),
     /// `memory:`, gone with the process.
     Memory,
@@ -87,42 +87,42 @@ impl fmt::Display for Location {
 }
 
 impl Location {
-    /// Whether nobody else can work on the store while it is open, so that work that was begun before must have died.
+    /// Whether only one process can open the store. Then workers of jobs begun before it was opened are dead.
     pub fn is_exclusive(&self) -> bool {
         matches!(self, Self::Directory(_) | Self::Memory)
     }
 
-    /// Whether it is a directory that has no store yet, so that opening it would make one.
+    /// Whether it is a directory without a store; opening it would make one.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Directory(path) if Embedded::is_missing(path))
     }
 
-    /// Joins the process that has the store open, if one has that opened a [`Door`]; else none.
+    /// Connects to the process that has the store open; `None` if no process listens at its socket.
     ///
     /// # Errors
     ///
     /// That process runs another version of Burrow.
-    pub async fn join(&self) -> Result<Option<Joined>> {
+    pub async fn connect(&self) -> Result<Option<SocketStore>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        Joined::join(path).await
+        SocketStore::connect(path).await
     }
 
-    /// Lets other processes of this user join, if this is a store that one process at a time has open: this one, since that
-    /// time.
+    /// Lets other processes of this user use the store through a socket. This process has had it open since `since`.
+    /// `None` if the store is no directory, so it needs no socket.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn open_door(&self, kv: Arc<dyn KeyValue>, since: SystemTime) -> Result<Option<Door>> {
+    pub fn listen(&self, kv: Arc<dyn KeyValue>, since: SystemTime) -> Result<Option<SocketServer>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        Door::open(kv, path, since).map(Some)
+        SocketServer::listen(kv, path, since).map(Some)
     }
 
     /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.
     ///
     /// # Errors
     ///
-    /// One line that names the store, says what is wrong and what to do.
+    /// The text is one line: which store, what is wrong, what to do.
     pub async fn open(&self) -> Result<Arc<dyn KeyValue>> {
         Ok(match self {
             Self::Directory(path) => {

@@ -1,4 +1,4 @@
-//! A store in memory: for tests, and for programs that embed Burrow and keep nothing.
+//! The store in memory, for tests and for programs that keep nothing.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -11,13 +11,13 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::{KEYS_A_BATCH, KeyValue, Result, counter, sum};
 
-/// A store in memory. It is gone with the value.
+/// A store in memory. Dropping it loses its contents.
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<BTreeMap<String, Bytes>>);
 
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

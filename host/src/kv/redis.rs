@@ -1,5 +1,7 @@
-//! A Redis server, with the layout of Spin's own provider, so that Spin's nodes and ours share one vault: the keys as
-//! they are, counters as Redis keeps them (text), nothing of the store's name.
+//! The Redis store, in the layout of Spin's own provider.
+//!
+//! So Spin's nodes and Burrow's can share one vault: keys are the component's, without the store's label, and counters
+//! are Redis's own (decimal text).
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,7 +49,7 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Host and port, as errors name them.
+    /// Returns host and port, which errors name.
     fn server(&self) -> String {
         format!("{}:{}", self.0.host_str().unwrap_or_default(), self.0.port().unwrap_or(PORT))
     }
@@ -69,9 +71,9 @@ impl fmt::Debug for Address {
     }
 }
 
-/// A Redis server. A lost connection is made anew by the next operation; nothing waits longer than 15 seconds.
+/// A Redis server. The next operation replaces a lost connection. Connecting takes at most 5 seconds, an answer 10.
 ///
-/// What Redis acknowledges is as durable as its configuration makes it; [`Redis::open`] warns where that is not enough.
+/// What Redis acknowledges is as durable as its configuration makes it; [`Redis::open`] warns if that is not enough.
 pub struct Redis {
     server: String,
     client: Client,
@@ -88,24 +90,24 @@ impl fmt::Debug for Redis {
 #[derive(Default)]
 struct Shared {
     connection: Option<MultiplexedConnection>,
-    /// Connections made so far: the number of this one.
+    /// Connections made so far, which is the number of the current one.
     made: u64,
     /// When connecting last failed, and why.
     failed: Option<(Instant, KvError)>,
 }
 
 impl Redis {
-    /// Connects to a server, and looks whether it is set up to keep what it is given.
+    /// Connects to a server, and logs a warning if its configuration endangers images.
     ///
     /// # Errors
     ///
-    /// The text names host and port: nobody answers there, or not to this user.
+    /// The text names host and port. The server does not answer, or refuses this user.
     pub async fn open(address: &Address) -> Result<Self> {
         let server = address.server();
         let client = Client::open(address.0.clone()).map_err(|error| failed(&server, &error))?;
         let redis = Self { server, client, shared: Mutex::default() };
         redis.query::<String>(&cmd("PING")).await?;
-        // Not every service tells.
+        // Some services do not allow INFO.
         if let Ok(info) = redis.query::<String>(&cmd("INFO")).await {
             for warning in warnings(&info) {
                 tracing::warn!("the Redis at {} {warning}", redis.server);
@@ -114,8 +116,8 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Returns the connection and its number, and connects if there is none. Those who wait while another fails to
-    /// connect share its error: else each would wait for all before it.
+    /// Returns the connection and its number; connects if there is none. Callers that wait while another caller fails
+    /// to connect get its error. Else each would try in turn, and wait for all tries before its own.
     async fn connection(&self) -> Result<(MultiplexedConnection, u64)> {
         let asked = Instant::now();
         let mut shared = self.shared.lock().await;
@@ -143,7 +145,7 @@ impl Redis {
         }
     }
 
-    /// Sends a command once: what was sent over a connection that broke may have been done.
+    /// Sends a command, and never sends it again: if the connection broke, Redis may have done the command.
     async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let (mut connection, number) = self.connection().await?;
         let answer: std::result::Result<T, RedisError> = command.query_async(&mut connection).await;
@@ -159,7 +161,7 @@ impl Redis {
     }
 }
 
-/// One line: which server, what is wrong, what to do.
+/// Describes an error in one line: which server, what is wrong, what to do.
 fn failed(server: &str, error: &RedisError) -> KvError {
     let advice = match error.kind() {
         ErrorKind::AuthenticationFailed => "; give the right user and password in the address",
@@ -175,7 +177,7 @@ fn failed(server: &str, error: &RedisError) -> KvError {
     KvError(format!("the Redis at {server} failed: {text}{advice}"))
 }
 
-/// What in a server's `INFO` endangers images.
+/// Finds in a server's `INFO` the settings that endanger images.
 fn warnings(info: &str) -> Vec<&'static str> {
     let value = |name| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
     let mut warnings = Vec::new();
@@ -193,7 +195,7 @@ fn warnings(info: &str) -> Vec<&'static str> {
     warnings
 }
 
-/// A pattern that matches what begins with a prefix, whatever is in it.
+/// Returns a pattern that matches all keys with a prefix; special characters of the prefix are escaped.
 fn pattern(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 1);
     for char in prefix.chars() {
@@ -223,7 +225,7 @@ impl KeyValue for Redis {
             if delta != 0 {
                 return self.query(cmd("INCRBY").arg(key).arg(delta)).await;
             }
-            // INCRBY would write, and make the key.
+            // INCRBY would write, and create the key.
             let Some(text) = self.query::<Option<Vec<u8>>>(cmd("GET").arg(key)).await? else { return Ok(0) };
             let number = str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
             number.ok_or_else(|| KvError(format!("{key} is no counter: it has {} bytes", text.len())))
@@ -237,7 +239,7 @@ impl KeyValue for Redis {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(KEYS_A_BATCH);
             let (next, keys): (u64, Vec<Vec<u8>>) = self.query(&scan).await?;
-            // Keys that are no text are of others who use the database.
+            // Keys that are not UTF-8 belong to other users of the database.
             let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
             Ok(Some((keys, (next != 0).then_some(next))))
         })

@@ -1,5 +1,7 @@
-//! Spin's own key-value store, read and written in place: one SQLite file, with the table and the statements of Spin
-//! 4.1 (crates/key-value-spin), so that a Spin app and Burrow's tools share one vault.
+//! Spin's own key-value store, a SQLite file, read and written in place.
+//!
+//! It uses the table and the statements of Spin 4.1 (crates/key-value-spin), so that a Spin app and Burrow's tools can
+//! share one vault.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,15 +15,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, sum};
 
-/// Where Spin keeps the store of an app, under the app's directory.
+/// The file of an app's store, relative to the app's directory.
 const FILE: &str = ".spin/sqlite_key_value.db";
-/// The label that the component opens.
+/// The label of the store that the component opens.
 const STORE: &str = "default";
 /// How long an operation waits while another process writes.
 const BUSY: Duration = Duration::from_secs(10);
-/// Writes that may wait in the queue, and share a transaction.
+/// The most writes in the queue, and in one transaction.
 const QUEUE: usize = 256;
-/// Connections that are kept for reading.
+/// Idle connections kept for reading.
 const READERS: usize = 4;
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
@@ -35,11 +37,11 @@ const GET: &str = "SELECT value FROM spin_key_value WHERE store=$1 AND key=$2";
 const SET: &str = "INSERT INTO spin_key_value (store, key, value) VALUES ($1, $2, $3)
                      ON CONFLICT(store, key) DO UPDATE SET value=$3";
 const DELETE: &str = "DELETE FROM spin_key_value WHERE store=$1 AND key=$2";
-/// Spin asks for all keys; this gives them in pieces, by the primary key.
+/// Spin's statement selects all keys at once; this one pages through them by the primary key.
 const KEYS: &str = "SELECT key FROM spin_key_value WHERE store=$1 AND key>=$2 AND key>$3 ORDER BY key LIMIT $4";
 
-/// The key-value store of a Spin app. Spin may run and use it meanwhile: each operation waits up to 10 seconds for the
-/// other's writes. A write is on disk when its future resolves.
+/// The key-value store of a Spin app. Spin may use it at the same time: each operation waits up to 10 seconds for the
+/// other process's writes. A write is on disk when its future resolves.
 #[derive(Debug)]
 pub struct SpinSqlite {
     file: Arc<File>,
@@ -67,12 +69,12 @@ enum Change {
 }
 
 impl SpinSqlite {
-    /// Opens the store of a Spin app: `path` is the app's directory, or the database itself. An app that has not run
-    /// yet, a directory with a spin.toml, gets the store that Spin would make; nothing else is made.
+    /// Opens the store of a Spin app: `path` is the app's directory or the database itself. If the app has not run yet,
+    /// and the directory has a spin.toml, it makes the database as Spin would. It makes nothing else.
     ///
     /// # Errors
     ///
-    /// The text names the path: there is no such store, it is another database, or it cannot be read or written.
+    /// The text names the path. There is no such store; it is another database; or it cannot be read or written.
     pub fn open(path: &Path) -> Result<Self> {
         let (path, make) = locate(path)?;
         let file = File { path, readers: Mutex::default() };
@@ -119,7 +121,7 @@ impl SpinSqlite {
     }
 }
 
-/// Finds the database that a path means, and whether it may be made.
+/// Finds the database that `path` names. Returns its path, and whether to make it.
 fn locate(path: &Path) -> Result<(PathBuf, bool)> {
     if path.is_file() {
         return Ok((path.to_owned(), false));
@@ -142,7 +144,7 @@ fn locate(path: &Path) -> Result<(PathBuf, bool)> {
 }
 
 impl File {
-    /// Connects as Spin does, with SQLite's own defaults: a rollback journal, and every commit synced.
+    /// Connects as Spin does, with SQLite's defaults: a rollback journal, and a sync at every commit.
     fn connect(&self, make: bool) -> Result<Connection> {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, make);
@@ -154,7 +156,7 @@ impl File {
         connect().map_err(|error| self.failed("open", &error))
     }
 
-    /// One line: which file, what is wrong with it, what to do.
+    /// Describes an error in one line: which file, what is wrong, what to do.
     fn failed(&self, doing: &str, error: &rusqlite::Error) -> KvError {
         let path = self.path.display();
         let advice = match error.sqlite_error_code() {
@@ -184,7 +186,7 @@ impl File {
         Ok(value)
     }
 
-    /// The writer: writes what has queued up in one transaction, with one wait for the disk.
+    /// The writer thread: commits all queued writes in one transaction, with one wait for the disk.
     fn write_all(&self, mut connection: Connection, mut queue: mpsc::Receiver<Write>) {
         let mut batch = Vec::new();
         while queue.blocking_recv_many(&mut batch, QUEUE) > 0 {
@@ -195,17 +197,17 @@ impl File {
             };
             for write in batch.drain(..) {
                 if let Some(result) = results.next() {
-                    // Who asked may be gone.
+                    // The caller may be gone.
                     let _ = write.done.send(result);
                 }
             }
         }
     }
 
-    /// Writes in order, all or nothing; but what is wrong with one write alone is its own result.
+    /// Applies the writes in order, all or nothing. An increment of no counter, or past its range, fails alone.
     fn commit(&self, connection: &mut Connection, batch: &[Write]) -> Result<Vec<Result<i64>>> {
         let failed = |error: rusqlite::Error| self.failed("write", &error);
-        // The lock for writing is taken at once: two who read first and then write would lock each other out.
+        // Take the write lock at once: two processes that read first and then write would lock each other out.
         let transaction =
             connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
         let mut results = Vec::with_capacity(batch.len());

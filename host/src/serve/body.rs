@@ -1,4 +1,4 @@
-//! The bodies of a request and of its answer: what is counted, and what is held as long as they last.
+//! Bodies of requests and answers: count bytes, and hold resources until the body ends.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::timed_body::TimedBody;
 /// A request's body.
 pub(super) struct Received {
     pub(super) body: TimedBody,
-    /// Set when its sender was too slow.
+    /// Set when the client was too slow.
     pub(super) too_slow: Arc<AtomicBool>,
     pub(super) _room: Option<OwnedSemaphorePermit>,
 }
@@ -46,12 +46,12 @@ impl Body for Received {
     }
 }
 
-/// What an answer holds while it is being sent.
+/// The resources of an answer, released when it has been sent.
 #[derive(Default)]
 pub(super) struct Held {
-    /// The instance that sends it.
+    /// Keeps the instance that sends the answer.
     pub(super) ticket: Option<Ticket>,
-    /// Its place among the requests that are served at once.
+    /// The request's place under [`Limits::requests`](super::limits::Limits::requests).
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
 

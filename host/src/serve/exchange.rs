@@ -1,4 +1,4 @@
-//! One request and its answer: the id they share, and what is told of them when the answer has ended.
+//! One request and its answer: their id, their span, and their line in the access log.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -10,26 +10,26 @@ use uuid::Uuid;
 
 use crate::metrics;
 
-/// Names a request in answers and logs, here and wherever it was before.
+/// The header with the request's id, which proxies before this server may have set.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken from a request.
+/// The longest id accepted from a request, in bytes.
 const MAX_ID: usize = 64;
 
-/// The status of an answer that nobody waited for, as other servers' logs have it.
+/// The status logged when the client left before there was an answer, as in nginx's logs.
 const CLIENT_GONE: u16 = 499;
 
-/// A request whose answer has not ended. It ends when this is dropped.
+/// A request whose answer has not ended. Dropping it counts and logs the request.
 pub(super) struct Exchange {
     pub(super) id: HeaderValue,
-    /// What is logged meanwhile belongs to it.
+    /// The span of events logged during the request.
     pub(super) span: Span,
-    /// Of the answer, once there is one.
+    /// The status of the answer, once there is one.
     pub(super) status: Option<StatusCode>,
-    /// Bytes of the answer's body.
+    /// Bytes of the answer's body sent so far.
     pub(super) sent: u64,
     method: Method,
-    /// Without the query: there are signatures in it.
+    /// Without the query, because it may have the signature of a link.
     path: String,
     peer: SocketAddr,
     began: Instant,
@@ -41,7 +41,7 @@ impl Exchange {
     pub(super) fn begin<B>(request: &Request<B>, peer: SocketAddr, is_logged: bool) -> Self {
         let id = id(request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        // Of the highest level, so that every error has it, whatever the filter.
+        // At the level `error`, so that no log filter drops the span of an error.
         let span = tracing::error_span!(
             "request",
             request_id = text(&id),
@@ -77,7 +77,7 @@ impl Drop for Exchange {
     }
 }
 
-/// The id that the request has, if it is one, else a new one.
+/// Returns the request's own id if it is valid, else a new one.
 fn id(headers: &HeaderMap) -> HeaderValue {
     let is_sane = |id: &&HeaderValue| {
         let id = id.as_bytes();

@@ -1,4 +1,4 @@
-//! How much is served at once. What is over a limit waits a moment, and is refused then.
+//! Admission: a request over a limit waits up to a second, and is then refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Time for what is over a limit to wait.
+/// Time that a connection or request over a limit waits for room.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Bytes of a request's body that can be under way in this process at once, whatever its length: what an instance and the
-/// streams to it hold.
+/// The most bytes of one request's body that this process holds at once, in the instance and the streams to it, however
+/// long the body is.
 const BODY: u64 = 2 * 1024 * 1024;
 
-/// How much is served at once.
+/// Limits of what is served at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections.
+    /// Open connections.
     pub connections: usize,
     /// Requests whose answer has not ended.
     pub requests: usize,
@@ -30,16 +30,16 @@ impl Default for Limits {
     }
 }
 
-/// What is over which limit.
+/// A refusal: which limit, and by how much.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OverLimit {
     pub(super) limit: &'static str,
     pub(super) allowed: usize,
-    /// With what was refused.
+    /// The value that the refused request would have made.
     pub(super) seen: usize,
 }
 
-/// Gives room to what comes, as long as there is any.
+/// Admits connections, requests and bodies while the limits leave room.
 pub(super) struct Admission {
     connections: Limit,
     requests: Limit,
@@ -63,13 +63,13 @@ impl Admission {
         self.requests.take(1).await
     }
 
-    /// Room for a body; none is needed where there is no body.
+    /// Takes room for a request's body; `None` if it has no body.
     pub(super) async fn body(&self, body: &impl Body) -> Result<Option<OwnedSemaphorePermit>, OverLimit> {
         if body.is_end_stream() {
             return Ok(None);
         }
         let bytes = body.size_hint().upper().unwrap_or(BODY).min(BODY);
-        // One body alone is always let in.
+        // A body that alone exceeds the limit takes all of it, so it is never refused for its size.
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.bytes_in_flight.allowed);
         self.bytes_in_flight.take(bytes).await.map(Some)
     }
@@ -90,7 +90,7 @@ impl Limit {
     async fn take(&self, amount: usize) -> Result<OwnedSemaphorePermit, OverLimit> {
         let permits = u32::try_from(amount).unwrap_or(u32::MAX);
         let room = tokio::time::timeout(PATIENCE, self.free.clone().acquire_many_owned(permits)).await;
-        // The semaphore is never closed: whoever gets no room has waited for it.
+        // The semaphore is never closed, so the only failure is the time-out.
         room.ok().and_then(Result::ok).ok_or_else(|| {
             let seen = self.allowed - self.free.available_permits() + amount;
             OverLimit { limit: self.name, allowed: self.allowed, seen }

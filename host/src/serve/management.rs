@@ -1,4 +1,4 @@
-//! What watches over the service asks, on a listener of its own: `/metrics`, `/readyz`, `/livez`.
+//! Answers `/metrics`, `/readyz` and `/livez` on a listener of their own, for monitoring.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use super::problem::headers;
 use super::server::{HEADER_TIME, WRITE_TIME};
 use crate::{Burrow, metrics};
 
-/// Connections served at once; more wait to be accepted.
+/// Connections served at once; further ones wait to be accepted.
 const CONNECTIONS: usize = 16;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers as long as it is polled.
+/// Serves the listener, and never returns.
 pub(super) async fn serve(listener: TcpListener, burrow: Burrow, stopping: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        // It is never closed.
+        // The semaphore is never closed.
         let place = places.clone().acquire_owned().await.ok();
         match listener.accept().await {
             Ok((stream, _)) => {

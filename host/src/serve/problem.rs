@@ -1,4 +1,4 @@
-//! What the host answers itself, in the component's words.
+//! The host's own error answers, in the component's form: `application/problem+json`.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -8,21 +8,21 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::limits::OverLimit;
 
-/// Seconds after which one who was refused may come again.
+/// Seconds after which a refused client may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// The request cannot be read.
+/// Answers a request that cannot be read.
 pub(super) fn malformed(detail: &str) -> Response<WasiBody> {
     problem(StatusCode::BAD_REQUEST, "/problems/malformed", "Malformed request", detail, json!({}))
 }
 
-/// The component failed.
+/// Answers a request for which the component failed.
 pub(super) fn internal() -> Response<WasiBody> {
     let detail = "the request could not be answered; the log says why";
     problem(StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error", detail, json!({}))
 }
 
-/// There is too much to do already.
+/// Answers a request over a limit.
 pub(super) fn over(OverLimit { limit, allowed, seen }: OverLimit) -> Response<WasiBody> {
     let detail = format!("too much at once: {limit} is {allowed}, this would make it {seen}; send it again later");
     let more = json!({ "limit": limit, "allowed": allowed, "seen": seen });
@@ -31,7 +31,7 @@ pub(super) fn over(OverLimit { limit, allowed, seen }: OverLimit) -> Response<Wa
     response
 }
 
-/// The request's body did not come.
+/// Answers a request whose body did not arrive in time.
 pub(super) fn too_slow() -> Response<WasiBody> {
     let detail = "the request's body was not received: nothing came for too long";
     let mut response = problem(StatusCode::REQUEST_TIMEOUT, "about:blank", "Request Timeout", detail, json!({}));
@@ -52,7 +52,7 @@ fn problem(status: StatusCode, kind: &str, title: &str, detail: &str, mut more: 
     response
 }
 
-/// The headers of every answer that the host makes.
+/// Returns the headers of every answer that the host itself makes.
 pub(super) fn headers(media_type: &'static str) -> HeaderMap {
     let fields: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, media_type),

@@ -1,4 +1,4 @@
-//! A new component without a restart: its file is looked at again and again.
+//! Watches the component's file, and replaces the component when the file changes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use super::server::Server;
 use super::workers::Workers;
 use crate::Burrow;
 
-/// Time between two looks at the file.
+/// Time between two checks of the file.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// What tells that a file has changed.
+/// Modification time and size of a file, by which a change is noticed.
 #[derive(Clone, Copy, PartialEq)]
 struct Stamp {
     modified: SystemTime,
     size: u64,
 }
 
-/// Goes on with the component in `file` whenever that changes. It was read at the time `read` at the earliest.
+/// Replaces the component whenever `file` changes. The running component was read from it at the time `read` or later.
 pub(super) async fn watch(file: PathBuf, read: SystemTime, server: Arc<Server>, workers: Workers) {
     let mut known = stamp(&file).await.filter(|stamp| stamp.modified < read);
     let mut seen = known;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(now) = stamp(&file).await else { continue };
-        // One that changes between two looks is still being written.
+        // A file that changed since the last check may still be being written: wait until it is stable.
         let is_still = seen.replace(now) == Some(now);
         if !is_still || known == Some(now) {
             continue;
@@ -45,7 +45,7 @@ pub(super) async fn watch(file: PathBuf, read: SystemTime, server: Arc<Server>, 
     }
 }
 
-/// None if there is no such file, for the moment.
+/// Returns the file's stamp; `None` if there is no file at present.
 async fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = tokio::fs::metadata(file).await.ok()?;
     Some(Stamp { modified: metadata.modified().ok()?, size: metadata.len() })

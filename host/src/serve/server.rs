@@ -1,4 +1,4 @@
-//! From connections to answers: what is let in goes to the component.
+//! Serves connections: admits each request, hands it to the component, and sends the answer.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ use crate::sending::Ticket;
 use crate::timed_body::TimedBody;
 use crate::{metrics, target};
 
-/// Time for the head of a request to arrive, and for a connection to wait for one.
+/// Time for the head of a request to arrive; also the longest silence between requests of a connection.
 pub(super) const HEADER_TIME: Duration = Duration::from_secs(10);
 
 /// Time for the next bytes of a request's body to arrive.
@@ -37,14 +37,14 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// Time for a client to take the next bytes of an answer.
 pub(super) const WRITE_TIME: Duration = Duration::from_secs(30);
 
-/// Says that the service lives; never refused, for whoever asks would take it for dead.
+/// The health check. It is never refused: a monitor takes a server that refuses it for dead.
 const HEALTH: &str = "/healthz";
 
-/// How much of a refused body is taken, and for how long.
+/// How much of a refused request's body the server still reads, and for how long.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct Server {
     admission: Admission,
     handler: RwLock<ProxyHandler<Workers>>,
@@ -56,7 +56,7 @@ impl Server {
         Self { admission, handler: RwLock::new(ProxyHandler::new(workers)), access_log }
     }
 
-    /// From now on requests go to instances of these workers; those under way stay where they are.
+    /// Hands requests to instances of these workers from now on. Requests that have begun stay with their instances.
     pub(super) fn switch(&self, workers: Workers) {
         *self.handler.write().unwrap_or_else(PoisonError::into_inner) = ProxyHandler::new(workers);
     }
@@ -65,7 +65,7 @@ impl Server {
         self.handler.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Serves a connection to its end. One that is over the limit is told so once.
+    /// Serves a connection to its end. A connection over the limit gets one 503, then it is closed.
     pub(super) async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         let _open = metrics::Open::connection();
         let (_place, over) = match self.admission.connection().await {
@@ -102,7 +102,7 @@ impl Server {
         response.map(|body| Sent::new(body, exchange, held))
     }
 
-    /// Waits a little for room for a request and its body.
+    /// Waits up to a second for room for a request, and for its body.
     async fn make_room(
         &self,
         request: &Request<Incoming>,
@@ -117,7 +117,7 @@ impl Server {
         self.admission.body(request.body()).await
     }
 
-    /// Lets a request in, or says why not.
+    /// Admits a request and returns the component's answer; the error is the host's own answer.
     async fn admit(
         &self,
         request: Request<Incoming>,
@@ -146,7 +146,7 @@ impl Server {
             tracing::error!("the component gave no answer: {error:#}");
             problem::internal()
         })?;
-        // To the component a body that does not come is one that broke off.
+        // The component cannot tell a body that is too slow from one that broke off, so correct its answer.
         if response.status() == StatusCode::BAD_REQUEST && too_slow.load(Ordering::Relaxed) {
             return Err(problem::too_slow());
         }
@@ -154,8 +154,8 @@ impl Server {
     }
 }
 
-/// Takes what a client that is refused still sends, for a while: were the connection closed while it sends, it would be
-/// reset, and the answer lost.
+/// Reads for a while what a refused client still sends. If the server closed the connection while the client sends, the
+/// connection would be reset, and the answer lost.
 async fn linger(mut body: Incoming) {
     let taking = async {
         let mut left = LINGER_BYTES;
@@ -165,6 +165,6 @@ async fn linger(mut body: Incoming) {
             left = left.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len));
         }
     };
-    // One that sends more is cut off.
+    // A client that sends for longer is cut off.
     let _ = tokio::time::timeout(LINGER_TIME, taking).await;
 }

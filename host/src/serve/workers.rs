@@ -1,5 +1,6 @@
-//! Instances that serve: wasmtime's `ProxyHandler` makes and drops them, the scheduler that `wasmtime serve` and Spin use
-//! too.
+//! Instances that serve requests, and when each is made, filled and dropped.
+//!
+//! wasmtime's `ProxyHandler` makes and drops them; `wasmtime serve` and Spin use it, too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,31 +23,31 @@ use crate::sending::{Sending, Stub};
 use crate::state::InstanceState;
 use crate::{Burrow, metrics};
 
-/// Requests that one instance serves at once, and in all. Each may be an upload, which takes up to 1.5 MiB of the
-/// instance's memory; a fresh instance costs some 50 microseconds.
+/// Requests that one instance serves at once, and in total. Each may be an upload, which takes up to 1.5 MiB of the
+/// instance's memory. A fresh instance costs some 50 microseconds.
 const CONCURRENT_REQUESTS: usize = 16;
 const TOTAL_REQUESTS: usize = 32;
 
-/// Time between two looks at whether an answer is still being sent.
+/// Time between two checks whether an answer is still being sent.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Time for the component to begin its answer to a request without a body.
 pub(super) const ANSWER_TIME: Duration = Duration::from_mins(1);
 
-/// The same where a body must be received and packed first.
+/// The same for a request with a body, which must be received and packed first.
 pub(super) const UPLOAD_TIME: Duration = Duration::from_mins(15);
 
-/// Time for what goes on after an answer: sending it, mostly.
+/// Time for an instance's work after an answer has begun, mostly sending it.
 const JOB_TIME: Duration = Duration::from_mins(15);
 
-/// Time for an instance to wait for work before it is dropped.
+/// Time that an idle instance waits for a request before it is dropped.
 const IDLE_TIME: Duration = Duration::from_secs(5);
 
-/// Makes the instances that serve.
+/// Makes the instances that serve requests.
 #[derive(Clone)]
 pub(super) struct Workers {
     pub(super) burrow: Burrow,
-    /// Told when an instance has recorded what may be a job.
+    /// Notified when an instance has written an image's record, which may be a job.
     pub(super) recorded: Arc<Notify>,
     pub(super) stopping: CancellationToken,
     pub(super) instances: TaskTracker,
@@ -73,7 +74,7 @@ impl HandlerState for Workers {
     }
 }
 
-/// When an instance is dropped.
+/// Decides when an instance is dropped.
 pub(super) struct Expiration {
     sending: Sending,
     sleep: Pin<Box<Sleep>>,
@@ -105,7 +106,7 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// What an instance takes, and that it lives.
+/// Decides how many requests an instance accepts, and counts it as alive.
 pub(super) struct Worker {
     stopping: CancellationToken,
     sending: Sending,

@@ -1,4 +1,4 @@
-//! The component's WIT exports over the embedded store, as an embedder uses them.
+//! Tests of the component's WIT exports over the embedded store, as an embedder calls them.
 
 #![expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits, and sizes are small")]
 
@@ -16,7 +16,7 @@ fn burrow(directory: &tempfile::TempDir) -> Burrow {
     Builder::new().component(component()).build(Arc::new(Embedded::open(directory.path()).unwrap())).unwrap()
 }
 
-/// The component that was built last.
+/// Reads the component: the file that `BURROW_BUNDLE` names, or the one built last.
 pub(crate) fn component() -> Vec<u8> {
     let component = std::env::var_os("BURROW_BUNDLE").map(PathBuf::from);
     let component = component.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/burrow.wasm").into());
@@ -27,7 +27,7 @@ fn label(name: &str) -> Label {
     Label { name: Some(name.into()), tags: vec!["t".into()] }
 }
 
-/// A bitmap's header and a texture that deflate has to work on.
+/// Makes a bitmap: a header, and a texture that takes deflate some work.
 pub(crate) fn image(size: usize) -> Bytes {
     let texture = (0..size).map(|n| (n / 7) as u8 ^ ((n * n) >> 9) as u8);
     b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).take(size).collect()
@@ -96,7 +96,7 @@ async fn what_is_refused_leaves_nothing() {
 async fn a_submitted_job_is_done_by_resume() {
     let directory = tempfile::tempdir().unwrap();
     let burrow = burrow(&directory);
-    // A public name with no server: the job fails for a reason of its own, which shows that it was tried.
+    // A name that does not resolve: the job fails after three attempts, which shows that it was tried.
     let record = burrow.submit("http://burrow.invalid.example/", label("x")).await.unwrap();
     assert_eq!((record.status, record.attempts), (Status::Pending, 0));
     let resumed = burrow.resume().await.unwrap();
@@ -122,8 +122,8 @@ async fn the_codec_packs_and_unpacks_streams() {
     }
 }
 
-/// One instance has one thread, so calls are answered during the packing only if it yields. Shown by the order of
-/// events: how many calls had ended when the packing ended.
+/// An instance has one thread, so it answers calls while it packs only if packing yields. The test counts the calls
+/// that ended before the packing did.
 #[tokio::test]
 async fn an_instance_answers_while_it_packs() {
     let directory = tempfile::tempdir().unwrap();
@@ -142,8 +142,8 @@ async fn an_instance_answers_while_it_packs() {
                 while !packed.load(Ordering::Relaxed) {
                     vault.call_stats(accessor).await.unwrap().unwrap();
                     answered.fetch_add(1, Ordering::Relaxed);
-                    // As between two requests from a network: an instance that is asked without a pause does nothing
-                    // else, for what has yielded comes last.
+                    // Pause as between two requests from a network: the instance runs yielded work last, so calls
+                    // without a pause would keep it from packing.
                     tokio::task::yield_now().await;
                 }
             };

@@ -1,4 +1,4 @@
-//! What the embedded store's bytes are on: one locked file, over which databases are opened one after the other.
+//! The embedded store's disk: one locked file, and an overlay that keeps writes in memory.
 
 use std::collections::HashMap;
 use std::io::Result;
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
-/// A file, or a test's idea of one. Locking and closing are not redb's business: the file is locked before and stays
-/// so while databases come and go.
+/// The store's file, or a test's simulation of it. redb neither locks nor closes it: the file is locked before redb
+/// gets it, and stays locked while databases over it are closed and opened again.
 #[derive(Clone, Debug)]
 pub(super) struct Disk(pub(super) Arc<dyn StorageBackend>);
 
@@ -35,8 +35,8 @@ impl StorageBackend for Disk {
 
 const PAGE: usize = 4096;
 
-/// A disk that is only read: writes stay in memory. redb cannot open a file without writing to it, be it to mark it as
-/// open; over this it can, to look whether the file is ours, and to go on reading while the disk takes no writes.
+/// A disk that is only read: writes stay in memory. redb writes to a file to open it, at least to mark it as open. Over
+/// this overlay it can open a file that may not be ours, and read on while the disk refuses writes.
 #[derive(Debug)]
 pub(super) struct Overlay {
     disk: Disk,
@@ -46,9 +46,9 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct Layer {
     len: u64,
-    /// How much of the disk is still seen: a file that is cut off and grows again has zeros there.
+    /// Bytes of the disk that are still visible. A file that is cut off and grows again has zeros past them.
     base: u64,
-    /// Written pages by their number.
+    /// Written pages, by page number.
     pages: HashMap<u64, Box<[u8; PAGE]>>,
 }
 
@@ -70,7 +70,7 @@ impl Overlay {
     }
 }
 
-/// Cuts a range into pieces that lie in one page each: page number, range in the page, range in the whole.
+/// Splits a range at page boundaries. Each piece is: page number, range in the page, range in the whole.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>, std::ops::Range<usize>)> {
     let page = PAGE as u64;
     let mut done = 0;

@@ -1,4 +1,4 @@
-//! The embedded store's file: what it must be like to be opened, and redb's operations on it, none of which panics.
+//! The embedded store's file: opens and checks it, and runs redb's operations without panics.
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -17,17 +17,17 @@ use super::disk::{Disk, Overlay};
 use super::guard::guarded;
 
 const NAME: &str = "vault.redb";
-/// A store that is being made. It gets its name once it is whole, so that no crash leaves half a store under it.
+/// A store that is being made. It gets its name when it is complete, so a crash never leaves half a store under it.
 const UNFINISHED: &str = "vault.redb.new";
 
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT: u64 = 1;
 
-/// What errors call a commit.
+/// The word for a commit in error texts.
 const WRITE: &str = "write";
 
-/// Memory for redb's page cache. More was not faster, and was exceeded.
+/// Memory for redb's page cache. In measurements a larger cache was not faster, and redb exceeded it.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 /// A store's file, open and locked.
@@ -35,19 +35,19 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 pub(super) struct VaultFile {
     path: PathBuf,
     disk: Disk,
-    /// The database that is open over it, or why there is none at present.
+    /// The open database, or why none is open at present.
     database: RwLock<Result<Opened>>,
-    /// Whether the database failed: redb refuses everything after an I/O error, and is not to be trusted after a
-    /// panic. It is opened again before it is used again.
+    /// Whether the database failed and must be opened again before the next use: after an I/O error redb refuses every
+    /// operation, and after a panic its state cannot be trusted.
     failed: AtomicBool,
-    /// Whether writes are kept from the disk.
+    /// Whether writes go to memory instead of the disk.
     held: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Opened {
     database: Database,
-    /// Why writes do not reach the disk, if they do not: it is open to be read only.
+    /// Why the database is open for reading only, if it is: its writes do not reach the disk.
     held: Option<KvError>,
 }
 
@@ -75,11 +75,11 @@ impl VaultFile {
         Self::over(path, Disk(Arc::new(backend)))
     }
 
-    /// Opens the store on a disk, if it is one.
+    /// Opens the store on a disk; refuses a file that is no store.
     pub(super) fn over(path: PathBuf, disk: Disk) -> Result<Self> {
         let database = RwLock::new(Err(KvError(format!("the store {} is being opened", path.display()))));
         let file = Self { path, disk, database, failed: false.into(), held: true.into() };
-        // First without a write to it: what is not ours is left as it was.
+        // First over an overlay, so that a file that is not ours stays as it is.
         file.open_database()?;
         file.with("open", |database| Ok(check(database)))?.map_err(|why| {
             let path = file.path.display();
@@ -93,8 +93,8 @@ impl VaultFile {
         &self.path
     }
 
-    /// Opens the database again, and from now on keeps writes from the disk, or lets them through. If the disk takes
-    /// none, what it has can be read all the same.
+    /// Opens the database again, and from now on keeps writes from the disk (`held`) or lets them through. If the disk
+    /// refuses writes, the database is open for reading only.
     pub(super) fn hold(&self, held: bool) -> Result<()> {
         self.held.store(held, Ordering::Release);
         self.open_database()
@@ -102,8 +102,8 @@ impl VaultFile {
 
     fn open_database(&self) -> Result<()> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // Two databases over one file would not see each other's writes: the old one goes first. It may be damaged,
-        // and then its end can panic too; nothing is lost with that.
+        // Two databases over one file would not see each other's writes, so drop the old one first. If it is damaged,
+        // dropping it may panic, which loses nothing.
         let opening = KvError(format!("the store {} is being opened", self.path.display()));
         let old = std::mem::replace(&mut *database, Err(opening.clone()));
         let _ = guarded(|| drop(old));
@@ -143,14 +143,14 @@ impl VaultFile {
         Err(describe(&self.path, "open", &fault))
     }
 
-    /// Calls redb; to write only if what is written reaches the disk.
+    /// Calls redb. A call that writes is refused if its writes would not reach the disk.
     fn call<T>(
         &self,
         writes: bool,
         call: impl FnOnce(&Database) -> std::result::Result<T, Error>,
     ) -> Result<std::result::Result<T, Fault>> {
         if self.failed.load(Ordering::Acquire) {
-            // If it can be read at least, that will do to read.
+            // On an error the database may still be open for reading; the checks below decide.
             let _ = self.open_database();
         }
         let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +170,7 @@ impl VaultFile {
     fn with<T>(&self, doing: &str, call: impl Fn(&Database) -> std::result::Result<T, Error>) -> Result<T> {
         let writes = doing == WRITE;
         match self.call(writes, &call)? {
-            // Another operation met the I/O error; this one has not been tried.
+            // Another operation met the I/O error, and redb did not try this one. Try it once.
             Err(Fault::Error(Error::PreviousIo)) => self.call(writes, &call)?,
             result => result,
         }
@@ -184,8 +184,9 @@ impl VaultFile {
         })
     }
 
-    /// Gives all keys that begin with a prefix, in batches of about `limit`, until nobody wants more. All of one moment,
-    /// and by one walk through the file: a damaged page must not pass for the end of the list.
+    /// Passes all keys that begin with a prefix to `give`, in batches of about `limit`, until it returns false. The
+    /// keys are those of one snapshot, read in one walk, with checks: a damaged page must not pass for the end of the
+    /// list.
     pub(super) fn keys(&self, prefix: &str, limit: usize, give: impl Fn(Vec<String>) -> bool) -> Result<()> {
         let damaged = |why: &str| Error::Corrupted(format!("{why}, so some are missing"));
         self.with("list the keys of", |database| {
@@ -214,15 +215,15 @@ impl VaultFile {
         })
     }
 
-    /// Writes in order, all or nothing, durable when it returns.
+    /// Applies the writes in order, all or nothing. They are durable when it returns.
     pub(super) fn commit<'a>(
         &self,
         writes: &(impl Iterator<Item = (&'a str, Option<&'a Bytes>)> + Clone),
     ) -> Result<()> {
         self.with(WRITE, |database| {
             let mut transaction = database.begin_write()?;
-            // Costs one more wait for the disk a commit, and opens in milliseconds after a crash, however large the
-            // file.
+            // Each commit waits once more for the disk. In return a file of any size opens in milliseconds after a
+            // crash.
             transaction.set_quick_repair(true);
             {
                 let mut table = transaction.open_table(VALUES)?;
@@ -242,12 +243,12 @@ impl Drop for VaultFile {
     fn drop(&mut self) {
         let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
         let database = std::mem::replace(database, Err(KvError(String::new())));
-        // What redb would write now only saves time at the next start.
+        // An error here is harmless: what redb writes when it closes only saves time at the next start.
         let _ = guarded(|| drop(database));
     }
 }
 
-/// Tells a store of ours from other redb files.
+/// Checks that a redb file is a store of ours, in a format that this Burrow reads.
 fn check(database: &Database) -> std::result::Result<(), String> {
     let read = database.begin_read().map_err(|error| error.to_string())?;
     let foreign = |_| "it is a redb file of another program; name another directory".to_owned();
@@ -295,13 +296,13 @@ fn lock(path: &Path, options: &OpenOptions) -> Result<File> {
     }
 }
 
-/// Makes an empty store, whole or not at all.
+/// Makes an empty store; a crash leaves a complete store or none.
 fn create(directory: &Path, path: &Path) -> Result<()> {
     let unfinished = directory.join(UNFINISHED);
     let file = lock(&unfinished, OpenOptions::new().read(true).write(true).create(true).truncate(false))?;
-    // Another process may have made it before the lock was ours.
+    // Another process may have made the store before this one got the lock.
     if std::fs::metadata(path).is_ok_and(|made| made.len() > 0) {
-        // It is empty, or gone.
+        // What it holds is not needed any more; it may be gone already.
         let _ = std::fs::remove_file(&unfinished);
         return Ok(());
     }
@@ -314,7 +315,7 @@ fn create(directory: &Path, path: &Path) -> Result<()> {
         Err(panic) => return Err(failed(&panic)),
     }
     std::fs::rename(&unfinished, path).map_err(|error| failed(&error))?;
-    // A file is durable once its name is.
+    // A file is durable only when its name in the directory is.
     #[cfg(unix)]
     for directory in [Some(directory), directory.parent()].into_iter().flatten() {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
@@ -323,7 +324,7 @@ fn create(directory: &Path, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the tables and the format's mark of a new store.
+/// Writes the tables of a new store and the number of its format.
 pub(super) fn initialize(disk: Disk) -> std::result::Result<(), Error> {
     let database = redb::Builder::new().create_with_backend(disk)?;
     let mut transaction = database.begin_write()?;
@@ -333,7 +334,7 @@ pub(super) fn initialize(disk: Disk) -> std::result::Result<(), Error> {
     Ok(transaction.commit()?)
 }
 
-/// One line: which file, what is wrong with it, what to do.
+/// Describes a fault in one line: which file, what is wrong, what to do.
 fn describe(path: &Path, doing: &str, fault: &Fault) -> KvError {
     let shown = path.display();
     let damaged = |why: &dyn Display| {

@@ -1,4 +1,4 @@
-//! redb trusts its file, and may panic when the file is damaged. Such a panic becomes an error here.
+//! Turns panics of redb into errors. redb trusts its file, and may panic if the file is damaged.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
@@ -9,9 +9,9 @@ thread_local! {
     static SAID: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Calls redb. A panic is not printed but returned: what it said, and where.
+/// Calls redb. Returns the message and place of a panic instead of printing them.
 ///
-/// What redb had in its hands is lost then, so the database must be opened again.
+/// After a panic redb's state in memory is lost, so the database must be opened again.
 pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> std::result::Result<T, String> {
     quiet();
     let outer = GUARDED.replace(true);
@@ -20,7 +20,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> std::result::Result<T, Str
     result.map_err(|_| SAID.take())
 }
 
-/// Keeps the process's panic hook for all panics but those that are caught here.
+/// Installs, once, a panic hook that stays silent for calls of [`guarded`] and calls the earlier hook for all others.
 fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

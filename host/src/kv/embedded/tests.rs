@@ -1,4 +1,4 @@
-//! What must hold when the disk fails, the power goes, or the file is damaged.
+//! Tests of failing disks, power cuts, damaged and foreign files.
 
 mod damage;
 mod failure;

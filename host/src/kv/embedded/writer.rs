@@ -1,4 +1,4 @@
-//! The queue of writes, and the thread that commits whatever has queued up with one wait for the disk.
+//! The queue of writes, and the thread that commits all queued writes at once.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use tokio::sync::{Notify, oneshot};
 use super::super::{KvError, Result};
 use super::file::VaultFile;
 
-/// Bytes that may wait to be written; writers wait beyond.
+/// The most bytes in the queue; beyond that, writers wait for room.
 const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
-/// What failed to be written is tried again this often.
+/// How long the writer waits before it tries a failed commit again.
 const RETRY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     state: Mutex<Queue>,
     /// Wakes the writer.
     work: Condvar,
-    /// Wakes those who wait for room in the queue.
+    /// Wakes those that wait for room in the queue.
     pub(super) room: Notify,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct Shared {
 pub(super) struct Queue {
     writes: Vec<Write>,
     queued_bytes: usize,
-    /// The newest of what is queued or being committed; what the file has is older.
+    /// The newest write to each key that is queued or being committed. It is newer than the file's value.
     pending: HashMap<String, Pending>,
-    /// Number of the newest write.
+    /// The number of the newest write.
     version: u64,
-    /// Why nothing more is taken at present: a commit failed, and must land before anything else does.
+    /// Why new writes are refused at present: a commit failed, and must succeed before any later write.
     failed: Option<KvError>,
     closed: bool,
 }
@@ -42,10 +42,10 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct Pending {
     version: u64,
-    /// `None` is removed.
+    /// `None` if the write removes the key.
     value: Option<Bytes>,
-    /// Whether readers see it already. What a writer waits for is seen once it is durable: nobody must be told of
-    /// something that a power cut could take back.
+    /// Whether readers see it before it is durable. They do not if its writer waits for the disk: no reader may learn
+    /// of such a write while a power cut can still take it back.
     visible: bool,
 }
 
@@ -80,22 +80,22 @@ impl Queue {
         Ok(())
     }
 
-    /// Whether a write may be pushed, or would be refused; else its writer waits for room.
+    /// Whether a push returns at once, with success or refusal; if not, the writer waits for room.
     pub(super) fn has_room(&self, key: &str, value: Option<&Bytes>) -> bool {
         self.failed.is_some() || self.queued_bytes == 0 || self.queued_bytes + size(key, value) <= QUEUE_BYTES
     }
 
-    /// What was last written to a key, if it is not in the file yet.
+    /// The newest write to a key that is not in the file yet, if any.
     pub(super) fn written(&self, key: &str) -> Option<Written> {
         self.pending.get(key).map(|pending| Written(pending.value.clone()))
     }
 
-    /// The same as far as readers may see it.
+    /// The same, if readers may see it.
     pub(super) fn seen(&self, key: &str) -> Option<Written> {
         self.pending.get(key).filter(|pending| pending.visible).map(|pending| Written(pending.value.clone()))
     }
 
-    /// The keys whose values readers see before they are in the file.
+    /// The keys with values that readers may see before the file has them.
     pub(super) fn seen_keys(&self, prefix: &str) -> Vec<String> {
         let seen = self.pending.iter().filter(|(_, pending)| pending.visible && pending.value.is_some());
         seen.map(|(key, _)| key).filter(|key| key.starts_with(prefix)).cloned().collect()
@@ -120,7 +120,7 @@ impl Shared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Nothing panics while it is locked; and if it did, the state would still be whole.
+        // No code panics while it holds the lock; even if it did, the state would be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,13 +129,13 @@ impl Shared {
         self.work.notify_one();
     }
 
-    /// Lets the writer end once it has written what is queued.
+    /// Makes the writer end when it has written the queue.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.wake();
     }
 
-    /// The writer: commits what has queued up while it committed what was queued before.
+    /// The writer thread: each commit takes all writes that queued up during the commit before.
     pub(super) fn write_all(&self) {
         while let Some(batch) = self.take_queue() {
             self.room.notify_waiters();
@@ -143,7 +143,7 @@ impl Shared {
                 Ok(()) => {
                     self.lock().forget(&batch);
                     for done in batch.into_iter().filter_map(|write| write.done) {
-                        // Who asked may be gone.
+                        // The caller may be gone.
                         let _ = done.send(Ok(()));
                     }
                 }
@@ -152,7 +152,7 @@ impl Shared {
         }
     }
 
-    /// Waits for writes; none once the store is closed.
+    /// Waits for writes and takes all; `None` when the store is closed and the queue is empty.
     fn take_queue(&self) -> Option<Vec<Write>> {
         let mut state = self.lock();
         while state.writes.is_empty() {
@@ -169,12 +169,12 @@ impl Shared {
         self.file.commit(&batch.iter().map(|write| (write.key.as_str(), write.value.as_ref())))
     }
 
-    /// Keeps what could not be written, and everything queued after it, until it lands: what was acknowledged early is
-    /// not lost to a disk that is full for a while, and nothing lands before it. Meanwhile writes are refused, and
-    /// reads see what they saw.
+    /// Keeps a batch that could not be committed, and all writes queued after it, and tries until they are committed.
+    /// So a disk that is full for a while loses no write that was acknowledged early, and no later write overtakes it.
+    /// Meanwhile new writes are refused, and reads return what they returned before.
     ///
-    /// A failed sync may have left pages that the system takes for written. They are not trusted: redb's last commit is
-    /// whole, and trying again writes all pages of the new one again.
+    /// After a failed sync the system may take pages for written that are not. They do no harm: redb's last commit is
+    /// complete, and each try writes all pages of the new one again.
     fn retry(&self, mut batch: Vec<Write>, mut error: KvError) {
         tracing::error!("{error}; writes are refused until it works again, which is tried every second");
         {
@@ -185,11 +185,11 @@ impl Shared {
         }
         self.room.notify_waiters();
         for done in batch.iter_mut().filter_map(|write| write.done.take()) {
-            // Who asked may be gone.
+            // The caller may be gone.
             let _ = done.send(Err(error.clone()));
         }
         loop {
-            // If it cannot be opened to be read either, reading says so.
+            // If the file cannot even be opened for reading, reads return that error.
             let _ = self.file.hold(true);
             let closed = self.pause();
             match self.file.hold(false).and_then(|()| self.commit(&batch)) {
@@ -210,7 +210,7 @@ impl Shared {
         }
     }
 
-    /// Waits until it is time to try again, and returns whether the store was closed.
+    /// Waits until the next try is due or the store is closed; returns whether it is closed.
     fn pause(&self) -> bool {
         let state = self.lock();
         let waited = self.work.wait_timeout_while(state, RETRY, |state| !state.closed);

@@ -1,4 +1,4 @@
-//! Against a real server.
+//! Tests of the Redis store against a real server.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 
-/// A Redis server with a port and a directory of its own, whose every write is on disk when it is acknowledged.
+/// A Redis server with its own port and directory, which acknowledges a write when the write is on disk.
 pub(in super::super) struct Server {
     process: Child,
     port: u16,
@@ -23,7 +23,7 @@ impl Server {
             if server.answers().await {
                 return server;
             }
-            // Somebody else took the port.
+            // Another process took the port.
         }
     }
 
@@ -66,7 +66,7 @@ impl Server {
         }
     }
 
-    /// Killed, not stopped: what was acknowledged must be there all the same.
+    /// Kills the server and starts it again: every acknowledged write must survive.
     pub(in super::super) async fn restart(&mut self) {
         self.stop();
         self.start_again(&[]).await;
@@ -75,7 +75,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone.
+        // The process may be gone already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -99,7 +99,7 @@ async fn a_lost_connection_is_made_again() {
 
 #[tokio::test]
 async fn nobody_waits_for_a_server_that_is_silent() {
-    // It takes connections, and never says a word.
+    // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: Address = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
     let start = Instant::now();
@@ -142,13 +142,13 @@ async fn the_layout_is_spins() {
     let store = Redis::open(&server.address()).await.unwrap();
     store.set("b1:i:one", b"value".to_vec()).await.unwrap();
     store.increment("b1:s:n", 41).await.unwrap();
-    // As Spin's provider asks, with the same crate's own functions.
+    // Spin's provider uses the same crate and these commands.
     let mut spin = Client::open(server.address().0).unwrap().get_multiplexed_async_connection().await.unwrap();
     assert_eq!(cmd("GET").arg("b1:i:one").query_async::<Vec<u8>>(&mut spin).await.unwrap(), b"value");
     assert_eq!(cmd("GET").arg("b1:s:n").query_async::<String>(&mut spin).await.unwrap(), "41");
     assert_eq!(cmd("INCRBY").arg("b1:s:n").arg(1).query_async::<i64>(&mut spin).await.unwrap(), 42);
     assert_eq!(store.increment("b1:s:n", 0).await.unwrap(), 42);
-    // What others keep there is in nobody's way.
+    // Keys of other programs do no harm.
     cmd("RPUSH").arg("list").arg("a").exec_async(&mut spin).await.unwrap();
     cmd("SET").arg(b"\xff\xfe").arg("b").exec_async(&mut spin).await.unwrap();
     store.get("list").await.unwrap_err();

@@ -1,4 +1,4 @@
-//! With files as Spin makes them, and one that it made.
+//! Tests of the Spin store, over files made as Spin makes them and one that Spin made.
 
 use super::*;
 
@@ -22,7 +22,7 @@ async fn all_keys(store: &SpinSqlite, prefix: &str) -> Vec<String> {
     batches.into_iter().flat_map(|batch| batch.unwrap()).collect()
 }
 
-/// tests/fixtures/spin-4.1/README.md says how Spin was made to write it.
+/// tests/fixtures/spin-4.1/README.md says how the file was made with Spin.
 #[tokio::test]
 async fn what_spin_wrote_is_read_and_gone_on_with() {
     let app = App::new();
@@ -84,7 +84,7 @@ async fn another_process_may_write_meanwhile() {
     let spin = tokio::task::spawn_blocking(move || {
         let mut spin = Connection::open(database).unwrap();
         for _ in 0..100 {
-            // Spin's own begins by reading, and fails at once if it meets another's write.
+            // Spin itself reads before it takes the lock, and fails at once if another process writes then.
             let transaction = spin.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
             let old: Option<Vec<u8>> =
                 transaction.query_row(GET, [STORE, "b1:s:n"], |row| row.get(0)).optional().unwrap();

@@ -1,4 +1,4 @@
-//! Damaged files: whatever was done to one, each read gives a value, nothing or an error; nothing panics or hangs.
+//! Damaged files: every read returns a value, nothing or an error, and never panics or hangs.
 
 use std::fs;
 use std::path::Path;
@@ -38,11 +38,11 @@ struct Outcome {
     right: u32,
     absent: u32,
     errors: u32,
-    /// redb has no checksums on values; those who store them have.
+    /// Wrong values. redb does not check values when it reads them; the vault's own checksums do.
     other: u32,
 }
 
-/// Opens what was damaged, reads all of it, lists it, writes to it, and closes it.
+/// Opens a damaged store, reads all keys, lists them, writes, and closes it.
 async fn meet(directory: &Path, outcome: &mut Outcome) {
     let check = |error: &KvError| {
         assert!(error.0.contains("vault.redb") && !error.0.contains('\n'), "{error}");
@@ -81,7 +81,7 @@ async fn meet(directory: &Path, outcome: &mut Outcome) {
     let _ = store.increment("b1:s:n", 1).await.map_err(|error| check(&error));
 }
 
-/// Runs a damage, but not for ever.
+/// Runs [`meet`] and checks that it ends in time.
 async fn meet_in_time(directory: &Path, damage: &str, outcome: &mut Outcome) {
     let start = Instant::now();
     meet(directory, outcome).await;
@@ -94,7 +94,7 @@ async fn flipped_bytes_and_missing_ends() {
     fill(directory.path());
     let file = directory.path().join("vault.redb");
     let whole = fs::read(&file).unwrap();
-    // Where something is: a flip elsewhere is of no interest.
+    // Bytes of pages in use: a flip elsewhere has no effect.
     let used: Vec<usize> =
         (0..whole.len()).filter(|at| whole[at / 4096 * 4096..][..4096].iter().any(|byte| *byte != 0)).collect();
     let mut random = Random(seed());
@@ -103,7 +103,7 @@ async fn flipped_bytes_and_missing_ends() {
     let (mut flipped, mut cut) = (Outcome::default(), Outcome::default());
     for n in 0..flips {
         let mut bytes = whole.clone();
-        // The header and the top of the tree are small, and matter most.
+        // A quarter of the flips hit the header, which is small and matters most.
         let at = if n % 4 == 0 { pick(400) } else { used[pick(used.len())] };
         bytes[at] ^= u8::try_from(1 + pick(255)).unwrap();
         fs::write(&file, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Disks that fail or are full for a while.
+//! Disks that fail or are full for a while, then recover.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ fn get(store: &Embedded, key: &str) -> Option<Vec<u8>> {
     block_on(store.get(key)).unwrap()
 }
 
-/// Waits until writes are taken again.
+/// Waits until the store accepts writes again.
 fn wait_for_recovery(store: &Embedded) {
     let start = Instant::now();
     while block_on(store.set("b1:i:again", vec![])).is_err() {
@@ -32,11 +32,11 @@ fn wait_for_recovery(store: &Embedded) {
 async fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     let disk = Simulated::new();
     let store = open(&disk);
-    // Room in the file: redb lets nobody read while it waits for the disk to make the file longer.
+    // Make room in the file first: redb blocks reads while it waits for the disk to lengthen the file.
     store.set("b1:i:room", vec![0; 1 << 20]).await.unwrap();
     store.delete("b1:i:room").await.unwrap();
     store.set("b1:i:old", b"old".to_vec()).await.unwrap();
-    // The disk is slow, and then full: some is being written by then, some is queued.
+    // The disk stalls and then is full, so that one batch is being committed and others are queued.
     let stalled = disk.stall();
     store.set("b1:c:early", b"early".to_vec()).now_or_never().unwrap().unwrap();
     assert_eq!(store.increment("b1:s:n", 5).now_or_never().unwrap().unwrap(), 5);
@@ -46,7 +46,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     drop(stalled);
     let KvError(error) = new.await.unwrap_err();
     assert!(error.contains("simulated") && error.contains("no storage space") && !error.contains('\n'), "{error}");
-    // At once, and with the same words, whatever is written.
+    // Every write fails at once, with the same error.
     let start = Instant::now();
     for _ in 0..100 {
         assert_eq!(store.set("b1:i:new", vec![]).await, Err(KvError(error.clone())));
@@ -55,7 +55,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
         assert_eq!(store.increment("b1:s:n", 1).await, Err(KvError(error.clone())));
     }
     assert!(start.elapsed() < Duration::from_millis(500));
-    // Readers see what they saw, across several tries.
+    // Readers see the same as before, across several tries.
     while start.elapsed() < Duration::from_millis(2200) {
         assert_eq!(get(&store, "b1:i:old"), Some(b"old".to_vec()));
         assert_eq!(get(&store, "b1:c:early"), Some(b"early".to_vec()));
@@ -114,8 +114,8 @@ fn a_read_that_fails_is_an_error_once() {
     }
 }
 
-/// A failure at each operation of a commit, the last sync too, after which Linux takes for written what is not: power
-/// cuts after the store has recovered find all that was acknowledged.
+/// The disk fails at each operation of a commit in turn. After a failed last sync Linux takes unwritten pages for
+/// written. Power cuts after the store has recovered find every acknowledged write.
 #[test]
 fn a_failure_at_any_operation_loses_nothing() {
     let seed = seed();
@@ -144,7 +144,7 @@ fn fail_at(operation: u64, random: &mut Random) {
         let left = open(&disk.cut(|| random.below(2) == 0));
         assert_eq!(get(&left, "b1:i:old"), Some(vec![1; 5000]));
         assert_eq!(get(&left, "b1:i:last"), Some(vec![3; 5000]));
-        // Refused ones too, unless they were refused before they were begun.
+        // Refused writes are there too, unless they were refused before they began.
         assert!((0..5).filter(|n| get(&left, &format!("b1:i:{n}")) == Some(vec![*n; 9000])).count() + refused >= 5);
     }
     assert!(disk.syncs() > 0);

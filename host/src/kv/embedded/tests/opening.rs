@@ -1,4 +1,4 @@
-//! What is no store that can be opened is refused in one line, and left as it was.
+//! Files that are no store are refused in one line and left as they are.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn refused(directory: &Path, why: &str) {
     assert!(error.contains(&directory.display().to_string()), "{error}");
 }
 
-/// Refused, and not a byte of it has changed.
+/// Checks that the store is refused, and its file unchanged.
 #[track_caller]
 fn refused_and_left(directory: &Path, why: &str) {
     let file = directory.join("vault.redb");
@@ -40,7 +40,7 @@ fn one_process_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(directory.path());
     refused(directory.path(), "another process has the store");
-    // Another program that uses redb is kept out too.
+    // The lock keeps out other programs that use redb, too.
     redb::Database::open(directory.path().join("vault.redb")).unwrap_err();
     drop(store);
     let store = Embedded::open(directory.path()).unwrap();
@@ -73,7 +73,7 @@ fn files_of_others_are_left_alone() {
     }
 }
 
-/// Writes to a foreign file; and looks at a copy of it that was not closed.
+/// Writes to a foreign file. If `crashed`, checks that a copy that was not closed is refused, too.
 fn refused_if_closed(
     directory: &Path,
     database: &redb::Database,
@@ -129,7 +129,7 @@ fn what_a_crash_left_of_a_new_store_is_made_anew() {
         let names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["vault.redb"]);
     }
-    // Many begin at once: one store comes of it.
+    // Several openings at once make one store.
     let directory = tempfile::tempdir().unwrap();
     let opened: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Embedded::open(directory.path()))).collect();

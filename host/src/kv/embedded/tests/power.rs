@@ -1,4 +1,4 @@
-//! Power cuts at random moments, each losing a random part of what was not synced: the trait's promises hold.
+//! Power cuts at random moments, each losing random unsynced writes, break no promise.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,11 +16,11 @@ fn open(disk: &Simulated) -> Embedded {
     Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap()).unwrap()
 }
 
-/// One write of the run, in the order in which they were begun.
+/// A write of the run. The log has the writes in the order in which they began.
 #[derive(Debug)]
 struct Begun {
     key: String,
-    /// What it wrote.
+    /// The value that it wrote.
     value: Vec<u8>,
     /// Whether its writer was told that it is durable.
     acknowledged: bool,
@@ -50,7 +50,7 @@ async fn write_some(store: &Embedded, log: &Log, random: &mut Random) {
                 log.lock().unwrap()[n].acknowledged = true;
             }
         });
-        // Begun is what was polled.
+        // A write begins when it is first polled.
         if futures::poll!(&mut write).is_pending() {
             begun.push(write);
         }
@@ -58,8 +58,8 @@ async fn write_some(store: &Embedded, log: &Log, random: &mut Random) {
     join_all(begun).await;
 }
 
-/// What is there after a cut must be what some moment had, at which all was there that had been acknowledged: so a
-/// covered write is there if one begun after it is, and a counter never goes back behind what is there.
+/// The store after a cut must equal the state after some prefix of the log that includes every acknowledged write. So a
+/// write survives if a later one does, and no counter falls behind the other values.
 fn check(disk: &Simulated, log: &[Begun], acknowledged: usize) {
     let store = open(disk);
     let keys: Vec<String> = log.iter().map(|begun| begun.key.clone()).collect();
@@ -102,7 +102,7 @@ fn a_power_cut_takes_back_nothing_that_was_promised() {
         for _ in 0..12 {
             block_on(write_some(&store, &log, &mut random));
         }
-        // What is closed is there, all of it.
+        // Closing the store makes all writes durable.
         drop(store);
         let log = log.lock().unwrap();
         check(&disk.cut(|| false), &log, log.len());
@@ -126,7 +126,7 @@ fn what_nobody_may_be_told_of_yet_is_not_seen() {
         if block_on(async { futures::poll!(&mut write) }).is_ready() {
             continue;
         }
-        // Whatever is read now, a cut now cannot take back.
+        // A cut now cannot take back what a reader sees now.
         let read = block_on(store.get("b1:i:one")).unwrap();
         let left = open(&disk.cut(|| false));
         if read == Some(vec![n]) {

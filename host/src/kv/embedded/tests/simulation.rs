@@ -1,4 +1,4 @@
-//! A disk that can lose what was not synced, run full, and break.
+//! A simulated disk that can lose unsynced writes, run full, stall and fail.
 
 use std::io::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,21 +11,21 @@ use super::super::file;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Simulated {
     state: Arc<Mutex<SimulatedFile>>,
-    /// Held while syncs do not get on.
+    /// Held while syncs stall.
     stalled: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct SimulatedFile {
-    /// What is read.
+    /// The bytes that reads return.
     bytes: Vec<u8>,
-    /// What is on the disk for certain.
+    /// The bytes that survive a power cut for certain.
     synced: Vec<u8>,
-    /// What was done since.
+    /// The changes since the last sync.
     unsynced: Vec<Change>,
-    /// Fails writes, lengthenings and syncs with this, and reads if it says so.
+    /// The error of every write, change of length and sync; of every read too if the flag is true.
     broken: Option<(ErrorKind, bool)>,
-    /// Operations until `broken` holds.
+    /// Operations until `broken` is set, and its error.
     countdown: Option<(u64, ErrorKind)>,
     syncs: u64,
     watcher: Option<Watcher>,
@@ -68,18 +68,18 @@ impl Simulated {
         self.state.lock().unwrap()
     }
 
-    /// Fails what changes the disk, and if asked reads too; or nothing.
+    /// From now on fails every change of the disk, and reads too if the flag is true; `None` ends the failure.
     pub(super) fn fail(&self, how: Option<(ErrorKind, bool)>) {
         let mut state = self.lock();
         (state.broken, state.countdown) = (how, None);
     }
 
-    /// Fails what changes the disk from the nth such operation on.
+    /// Fails every change of the disk after this many more changes.
     pub(super) fn fail_after(&self, operations: u64, how: ErrorKind) {
         self.lock().countdown = Some((operations, how));
     }
 
-    /// Lets no sync get on until what is returned is dropped.
+    /// Stalls syncs until the returned guard is dropped.
     pub(super) fn stall(&self) -> MutexGuard<'_, ()> {
         self.stalled.lock().unwrap()
     }
@@ -93,7 +93,7 @@ impl Simulated {
         self.lock().cut(coin)
     }
 
-    /// Calls this before each operation that changes the disk.
+    /// Calls `watcher` before each operation that changes the disk.
     pub(super) fn watch(&self, watcher: impl FnMut(&SimulatedFile) + Send + 'static) {
         self.lock().watcher = Some(Watcher(Box::new(watcher)));
     }
@@ -173,7 +173,7 @@ impl StorageBackend for Simulated {
         drop(self.stall());
         let mut state = self.lock();
         if let Err(error) = state.change() {
-            // As Linux does: what was not written is forgotten, though it can still be read.
+            // As on Linux: unwritten pages count as written from now on, and can still be read.
             state.unsynced.clear();
             return Err(error);
         }
@@ -193,7 +193,7 @@ impl StorageBackend for Simulated {
     }
 }
 
-/// xorshift64: enough to choose with, and the same again from the same seed.
+/// xorshift64: good enough for random choices, and repeatable from its seed.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -206,7 +206,7 @@ impl Random {
     }
 }
 
-/// The seed of a run: another one each time, and printed, or what the variable `BURROW_SEED` says.
+/// The seed of a run, which it prints: that of the variable `BURROW_SEED`, or a new one.
 pub(super) fn seed() -> u64 {
     let given = std::env::var("BURROW_SEED").ok().and_then(|seed| seed.parse().ok());
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();

@@ -1,10 +1,11 @@
-//! A store that another process has open: it lets others of the same user in by a socket beside its file, so that every
-//! verb works while a server runs.
+//! A store that another process has open, used through its socket.
 //!
-//! One connection carries one call at a time: a frame there and a frame back, or several for the keys. Frames are
-//! Postcard behind a length of four bytes.
+//! The process that has the store open listens on a socket in the store's directory, so that other processes of the
+//! same user can use the store meanwhile: every verb works while a server runs. A connection carries one call at a
+//! time: one frame there, one frame back, or several for keys. A frame is a length of four bytes and a message in
+//! Postcard.
 
-mod door;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -20,41 +21,41 @@ use tokio::net::UnixStream;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use super::{KeyValue, KvError, Result};
-pub use door::Door;
+pub use server::SocketServer;
 
 /// The socket's name in the store's directory.
 const SOCKET: &str = "vault.sock";
 
-/// What the process behind the door says first. Both sides are of the same build, or do not talk.
+/// The first message of the server. Client and server must be of the same version.
 const GREETING: &str = concat!("burrow ", env!("CARGO_PKG_VERSION"), " store 1");
 
-/// What it says next: who it is.
+/// The second message of the server: which server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Host {
-    /// Of every door another.
-    door: [u8; 16],
-    /// Since when it has the store open.
+    /// Chosen anew by every server.
+    id: [u8; 16],
+    /// When it opened the store.
     since: SystemTime,
 }
 
-/// The largest frame: the largest value, its key, and a few bytes more.
+/// The largest frame, in bytes: the largest value, its key, and some space for the encoding.
 const FRAME: usize = 257 * 1024 * 1024;
 
-/// Connections kept while nobody needs them.
+/// Idle connections that a client keeps.
 const IDLE: usize = 64;
 
-/// A call of a [`KeyValue`].
+/// A call of a [`KeyValue`] method.
 #[derive(Debug, Serialize, Deserialize)]
 enum Call {
     Get(String),
     Set(String, Vec<u8>),
     Delete(String),
     Increment(String, i64),
-    /// Answered by batches, and none at the end.
+    /// The answer is several batches, then `Keys(None)`.
     Keys(String),
 }
 
-/// What a call gives.
+/// The result of a call.
 #[derive(Debug, Serialize, Deserialize)]
 enum Returned {
     Value(Option<Vec<u8>>),
@@ -76,14 +77,14 @@ async fn send(connection: &mut Connection, message: &impl Serialize) -> std::io:
     connection.send(Bytes::from(frame)).await
 }
 
-/// Receives a message; none if the other end closed the connection.
+/// Receives a message; `None` if the other side closed the connection.
 async fn receive<T: DeserializeOwned>(connection: &mut Connection) -> std::io::Result<Option<T>> {
     let Some(frame) = connection.next().await.transpose()? else { return Ok(None) };
     postcard::from_bytes(&frame).map(Some).map_err(std::io::Error::other)
 }
 
-/// The address of a directory's socket. Addresses are short (108 bytes on Linux, unix(7)); a longer path is reached by
-/// the number of its open directory, which must stay open.
+/// Returns the address of a directory's socket. A socket's address has at most 108 bytes on Linux (unix(7)). If the
+/// path is too long, the address goes through a descriptor of the directory, and the returned file keeps it open.
 fn address(directory: &Path) -> std::io::Result<(PathBuf, Option<std::fs::File>)> {
     use std::os::fd::AsRawFd as _;
     use std::os::unix::ffi::OsStrExt as _;
@@ -101,25 +102,25 @@ async fn connect(directory: &Path) -> std::io::Result<Connection> {
     Ok(framed(UnixStream::connect(address).await?))
 }
 
-/// A store that another process has open.
+/// The client: a store that another process has open, used through its socket.
 #[derive(Debug)]
-pub struct Joined {
+pub struct SocketStore {
     directory: PathBuf,
     host: Host,
     idle: Mutex<Vec<Connection>>,
 }
 
-impl Joined {
-    /// Joins the process that has the store in this directory open; none if nobody lets others in.
+impl SocketStore {
+    /// Connects to the process that has the store in `directory` open; `None` if no process listens there.
     ///
     /// # Errors
     ///
     /// That process runs another version of Burrow.
-    pub async fn join(directory: &Path) -> Result<Option<Self>> {
+    pub async fn connect(directory: &Path) -> Result<Option<Self>> {
         let Ok(mut connection) = connect(directory).await else { return Ok(None) };
         match receive::<String>(&mut connection).await {
             Ok(Some(greeting)) if greeting == GREETING => {}
-            // It ends just now.
+            // The server is closing.
             Err(_) | Ok(None) => return Ok(None),
             Ok(Some(greeting)) => {
                 let path = directory.display();
@@ -129,12 +130,12 @@ impl Joined {
             }
         }
         let Ok(Some(host)) = receive(&mut connection).await else { return Ok(None) };
-        let joined = Self { directory: directory.into(), host, idle: Mutex::default() };
-        joined.put_back(connection);
-        Ok(Some(joined))
+        let store = Self { directory: directory.into(), host, idle: Mutex::default() };
+        store.put_back(connection);
+        Ok(Some(store))
     }
 
-    /// Since when the other process has the store open: whoever used it before is dead.
+    /// When the other process opened the store; every process that used it before is dead.
     pub fn since(&self) -> SystemTime {
         self.host.since
     }
@@ -146,7 +147,7 @@ impl Joined {
         }
     }
 
-    /// A connection that nobody uses. Dropped, not put back, by whoever does not hear the whole answer.
+    /// Returns an idle connection or a new one. A caller that does not read the whole answer must drop it.
     async fn connection(&self) -> std::io::Result<Connection> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(connection) = idle {
@@ -158,8 +159,8 @@ impl Joined {
         if greeting.as_deref() == Some(GREETING) && host == Some(self.host) {
             return Ok(connection);
         }
-        // It takes us for one of those who are dead.
-        Err(std::io::Error::other("another has it open by now"))
+        // Another process has opened the store since, and takes earlier users for dead.
+        Err(std::io::Error::other("another process has opened the store since"))
     }
 
     fn gone(&self, error: &std::io::Error) -> KvError {
@@ -179,12 +180,12 @@ impl Joined {
     }
 }
 
-/// The other side gave what does not belong to the call.
+/// The server sent a result of another kind than the call's.
 fn confused() -> KvError {
     KvError("the process that has the store open gave an answer to another question".into())
 }
 
-impl KeyValue for Joined {
+impl KeyValue for SocketStore {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         let call = self.call(Call::Get(key.into()));
         async { if let Returned::Value(value) = call.await? { Ok(value) } else { Err(confused()) } }.boxed()

@@ -1,4 +1,4 @@
-//! The other side: the process that has the store open.
+//! The socket's server: answers other processes' calls of an open store.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,27 +14,27 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Answer, Call, Connection, GREETING, Host, Returned, address, framed, receive, send};
 use crate::kv::{KeyValue, KvError, Result};
 
-/// Lets other processes of the same user use an open store, until it is dropped.
+/// The server: lets other processes of the same user use an open store, until it is dropped.
 #[derive(Debug)]
-pub struct Door {
+pub struct SocketServer {
     socket: PathBuf,
-    /// The directory, where the socket is reached by its number.
+    /// Keeps the directory open if the socket's address goes through its descriptor.
     _directory: Option<std::fs::File>,
     closing: CancellationToken,
     serving: AbortOnDropHandle<()>,
 }
 
-impl Door {
-    /// Opens a door to the store in `directory`, which this process has open alone since that time. Call it within a Tokio
-    /// runtime.
+impl SocketServer {
+    /// Listens on the socket of `directory`, whose store this process alone has had open since `since`. Call it within
+    /// a Tokio runtime.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn open(kv: Arc<dyn KeyValue>, directory: &Path, since: SystemTime) -> Result<Self> {
+    pub fn listen(kv: Arc<dyn KeyValue>, directory: &Path, since: SystemTime) -> Result<Self> {
         let bind = || {
             let (socket, open_directory) = address(directory)?;
-            // Who has the store open has nobody beside it: a socket that is there was left behind.
+            // Only one process has the store open, so an existing socket is a dead process's.
             match std::fs::remove_file(&socket) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -44,16 +44,16 @@ impl Door {
             Ok((listener, socket, open_directory))
         };
         let explain = |error: std::io::Error| {
-            KvError(format!("other processes cannot use {} meanwhile: {error}", directory.display()))
+            KvError(format!("other processes cannot use {} while this one has it open: {error}", directory.display()))
         };
         let (listener, socket, open_directory) = bind().map_err(explain)?;
         let closing = CancellationToken::new();
-        let host = Host { door: uuid::Uuid::now_v7().into_bytes(), since };
+        let host = Host { id: uuid::Uuid::now_v7().into_bytes(), since };
         let serving = AbortOnDropHandle::new(tokio::spawn(serve(kv, host, listener, closing.clone())));
         Ok(Self { socket, _directory: open_directory, closing, serving })
     }
 
-    /// Closes it and waits until nobody uses the store by it any more.
+    /// Stops listening, and waits until no client uses the store any more.
     pub async fn close(mut self) {
         self.closing.cancel();
         // Only a panic could be lost here, and it has been printed.
@@ -61,57 +61,57 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for SocketServer {
     fn drop(&mut self) {
-        // Left behind it harms nobody: whoever finds it sees that nobody answers.
+        // An error is harmless: a client that finds the socket gets no answer, and the next server removes it.
         let _ = std::fs::remove_file(&self.socket);
     }
 }
 
 async fn serve(kv: Arc<dyn KeyValue>, host: Host, listener: UnixListener, closing: CancellationToken) {
-    let mut guests = JoinSet::new();
+    let mut clients = JoinSet::new();
     while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
                 let kv = kv.clone();
-                guests.spawn(async move {
-                    // A guest that is gone says nothing that is worth telling.
+                clients.spawn(async move {
+                    // An error here only says that the client is gone.
                     let _ = attend(kv.as_ref(), host, stream).await;
                 });
             }
             Err(error) => {
-                tracing::warn!("cannot let a process in: {error}");
+                tracing::warn!("cannot accept a process at the store's socket: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-        while guests.try_join_next().is_some() {}
+        while clients.try_join_next().is_some() {}
     }
-    guests.shutdown().await;
+    clients.shutdown().await;
 }
 
 async fn attend(kv: &dyn KeyValue, host: Host, stream: UnixStream) -> std::io::Result<()> {
-    let mut guest = framed(stream);
-    send(&mut guest, &GREETING).await?;
-    send(&mut guest, &host).await?;
-    while let Some(call) = receive(&mut guest).await? {
+    let mut client = framed(stream);
+    send(&mut client, &GREETING).await?;
+    send(&mut client, &host).await?;
+    while let Some(call) = receive(&mut client).await? {
         let given = match call {
             Call::Get(key) => kv.get(&key).await.map(Returned::Value),
             Call::Set(key, value) => kv.set(&key, value).await.map(|()| Returned::Done),
             Call::Delete(key) => kv.delete(&key).await.map(|()| Returned::Done),
             Call::Increment(key, delta) => kv.increment(&key, delta).await.map(Returned::Sum),
-            Call::Keys(prefix) => send_keys(kv, &prefix, &mut guest).await?,
+            Call::Keys(prefix) => send_keys(kv, &prefix, &mut client).await?,
         };
-        send(&mut guest, &answer(given)).await?;
+        send(&mut client, &answer(given)).await?;
     }
     Ok(())
 }
 
-/// Sends all batches of keys; the end is left to the caller.
-async fn send_keys(kv: &dyn KeyValue, prefix: &str, guest: &mut Connection) -> std::io::Result<Result<Returned>> {
+/// Sends all batches of keys, and returns the last answer, which the caller sends.
+async fn send_keys(kv: &dyn KeyValue, prefix: &str, client: &mut Connection) -> std::io::Result<Result<Returned>> {
     let mut keys = kv.keys(prefix);
     while let Some(batch) = keys.next().await {
         match batch {
-            Ok(batch) => send(guest, &Answer::Ok(Returned::Keys(Some(batch)))).await?,
+            Ok(batch) => send(client, &Answer::Ok(Returned::Keys(Some(batch)))).await?,
             Err(error) => return Ok(Err(error)),
         }
     }

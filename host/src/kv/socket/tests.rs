@@ -5,30 +5,30 @@ use super::*;
 use crate::kv::{Embedded, Memory};
 
 #[tokio::test]
-async fn nobody_answers_where_no_door_is_open() {
+async fn nobody_answers_where_no_server_listens() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(Joined::join(directory.path()).await.unwrap().is_none());
-    let door = Door::open(Arc::new(Memory::default()), directory.path(), SystemTime::now()).unwrap();
+    assert!(SocketStore::connect(directory.path()).await.unwrap().is_none());
+    let server = SocketServer::listen(Arc::new(Memory::default()), directory.path(), SystemTime::now()).unwrap();
     let socket = directory.path().join(SOCKET);
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(Joined::join(directory.path()).await.unwrap().is_some());
-    door.close().await;
+    assert!(SocketStore::connect(directory.path()).await.unwrap().is_some());
+    server.close().await;
     assert!(!socket.exists());
     // A process that was killed leaves its socket.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-    assert!(socket.exists() && Joined::join(directory.path()).await.unwrap().is_none());
-    Door::open(Arc::new(Memory::default()), directory.path(), SystemTime::now()).unwrap();
+    assert!(socket.exists() && SocketStore::connect(directory.path()).await.unwrap().is_none());
+    SocketServer::listen(Arc::new(Memory::default()), directory.path(), SystemTime::now()).unwrap();
 }
 
 #[tokio::test]
-async fn who_is_let_in_is_told_when_the_door_closes() {
+async fn a_client_is_told_when_the_server_closes() {
     let directory = tempfile::tempdir().unwrap();
     let kv = Arc::new(Embedded::open(directory.path()).unwrap());
-    let door = Door::open(kv, directory.path(), SystemTime::now()).unwrap();
-    let joined = Joined::join(directory.path()).await.unwrap().unwrap();
-    joined.set("b1:i:a", b"x".to_vec()).await.unwrap();
-    door.close().await;
-    let KvError(error) = joined.get("b1:i:a").await.unwrap_err();
+    let server = SocketServer::listen(kv, directory.path(), SystemTime::now()).unwrap();
+    let store = SocketStore::connect(directory.path()).await.unwrap().unwrap();
+    store.set("b1:i:a", b"x".to_vec()).await.unwrap();
+    server.close().await;
+    let KvError(error) = store.get("b1:i:a").await.unwrap_err();
     assert!(error.contains("is gone") && error.contains(directory.path().to_str().unwrap()), "{error}");
     let kv = Embedded::open(directory.path()).unwrap();
     assert_eq!(kv.get("b1:i:a").await.unwrap(), Some(b"x".to_vec()));
@@ -39,9 +39,9 @@ async fn a_directory_may_lie_deep() {
     let top = tempfile::tempdir().unwrap();
     let deep = top.path().join("a".repeat(120)).join("b".repeat(120));
     std::fs::create_dir_all(&deep).unwrap();
-    let _door = Door::open(Arc::new(Memory::default()), &deep, SystemTime::now()).unwrap();
-    let joined = Joined::join(&deep).await.unwrap().unwrap();
-    assert_eq!(joined.increment("b1:m:x", 2).await.unwrap(), 2);
+    let _server = SocketServer::listen(Arc::new(Memory::default()), &deep, SystemTime::now()).unwrap();
+    let store = SocketStore::connect(&deep).await.unwrap().unwrap();
+    assert_eq!(store.increment("b1:m:x", 2).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn other_versions_are_not_talked_to() {
             send(&mut framed(stream), &"burrow 99 store 7").await.unwrap();
         }
     });
-    let KvError(error) = Joined::join(directory.path()).await.unwrap_err();
+    let KvError(error) = SocketStore::connect(directory.path()).await.unwrap_err();
     assert!(error.contains("burrow 99 store 7") && error.contains("same version"), "{error}");
 }
 
@@ -62,16 +62,16 @@ async fn who_has_it_open_later_is_another() {
     let directory = tempfile::tempdir().unwrap();
     let kv = Arc::new(Memory::default());
     let since = SystemTime::now();
-    let door = Door::open(kv.clone(), directory.path(), since).unwrap();
-    let joined = Joined::join(directory.path()).await.unwrap().unwrap();
-    assert_eq!(joined.since(), since);
-    joined.set("b1:i:a", b"x".to_vec()).await.unwrap();
-    door.close().await;
-    let _another = Door::open(kv, directory.path(), SystemTime::now()).unwrap();
+    let server = SocketServer::listen(kv.clone(), directory.path(), since).unwrap();
+    let store = SocketStore::connect(directory.path()).await.unwrap().unwrap();
+    assert_eq!(store.since(), since);
+    store.set("b1:i:a", b"x".to_vec()).await.unwrap();
+    server.close().await;
+    let _another = SocketServer::listen(kv, directory.path(), SystemTime::now()).unwrap();
     for _ in 0..3 {
         // The first connection breaks; another is not made.
-        assert!(joined.get("b1:i:a").await.is_err());
+        assert!(store.get("b1:i:a").await.is_err());
     }
-    let again = Joined::join(directory.path()).await.unwrap().unwrap();
+    let again = SocketStore::connect(directory.path()).await.unwrap().unwrap();
     assert!(again.since() > since && again.get("b1:i:a").await.unwrap().is_some());
 }
