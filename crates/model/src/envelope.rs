@@ -1,12 +1,6 @@
-//! What is stored beside chunks: records as JSON in a checked envelope.
+//! Wraps records as JSON with a kind, a version and a checksum, and checks them when they are read.
 //!
-//! ```text
-//! byte 0      kind: 'I' image, 'M' manifest, 'P' pointer, 'N' name, 'T' trash, 'K' idempotency key, 'W' preview, 'V' thumbnail
-//! byte 1      version of that kind, now 1; others are refused, never guessed
-//! bytes 2-9   XXH3-64, little-endian, of the key, a zero byte, and the JSON
-//! bytes 10-   JSON
-//! ```
-//! The key is hashed too, so that a value that ended up under another key is noticed.
+//! docs/storage-format.md has the layout. The checksum covers the key, so a value stored under a wrong key is detected.
 
 use std::fmt;
 
@@ -19,7 +13,7 @@ use crate::record::Record;
 const VERSION: u8 = 1;
 const HEADER: usize = 10;
 
-/// Puts a record and the bytes that belong to it into one envelope: the JSON, a zero byte, which JSON never holds, and
+/// Puts a record, and bytes that belong to it, into one envelope: the JSON, a zero byte, which JSON never contains, and
 /// the bytes.
 pub fn encode_with<R: Record>(key: &Key, record: &R, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let mut value = json_of(key, record)?;
@@ -29,6 +23,10 @@ pub fn encode_with<R: Record>(key: &Key, record: &R, bytes: &[u8]) -> Result<Vec
 }
 
 /// Takes a record and its bytes out of their envelope.
+///
+/// # Errors
+///
+/// As [`decode`].
 pub fn decode_with<R: Record>(key: &Key, value: &[u8]) -> Result<(R, Vec<u8>), Error> {
     let content = opened::<R>(key, value)?;
     let end = content.iter().position(|&byte| byte == 0).ok_or_else(|| corrupt::<R>(key, "it has no bytes"))?;
@@ -37,17 +35,21 @@ pub fn decode_with<R: Record>(key: &Key, value: &[u8]) -> Result<(R, Vec<u8>), E
     Ok((record, bytes.get(1..).unwrap_or_default().to_vec()))
 }
 
-/// Puts a record into its envelope, for storing under `key`.
+/// Puts a record into an envelope that is stored under `key`.
 pub fn encode<R: Record>(key: &Key, record: &R) -> Result<Vec<u8>, Error> {
     Ok(sealed(key, R::KIND, json_of(key, record)?))
 }
 
-/// Takes a record out of its envelope. Every damage is [`Error::Corrupt`] and names the key.
+/// Takes a record out of its envelope.
+///
+/// # Errors
+///
+/// [`Error::Newer`] if its version is not 1; [`Error::Corrupt`] for every damage. Both name the key.
 pub fn decode<R: Record>(key: &Key, value: &[u8]) -> Result<R, Error> {
     serde_json::from_slice(opened::<R>(key, value)?).map_err(|error| corrupt::<R>(key, error))
 }
 
-/// JSON, with room for the envelope's header.
+/// The record as JSON, after room for the envelope's header.
 fn json_of<R: Record>(key: &Key, record: &R) -> Result<Vec<u8>, Error> {
     let mut value = vec![0; HEADER];
     serde_json::to_writer(&mut value, record)
@@ -70,7 +72,7 @@ fn opened<'a, R: Record>(key: &Key, value: &'a [u8]) -> Result<&'a [u8], Error> 
     if kind != R::KIND {
         return Err(corrupt::<R>(key, format_args!("kind byte {kind:#04x}, expected {:#04x}", R::KIND)));
     }
-    // Before all else: another version may have another checksum.
+    // Checked before the checksum: another version may have another checksum.
     if version != VERSION {
         return Err(Error::Newer(format!("{} {key} has version {version}, and only {VERSION} is known here", R::WHAT)));
     }

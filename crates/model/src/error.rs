@@ -1,10 +1,10 @@
-//! The one error type of the core. `http/problem.rs` turns it into an HTTP answer, `exports.rs` into the WIT's error.
+//! The error type of the core. The `http` crate makes an HTTP answer of it, the component an error of the WIT.
 
 use std::time::Duration;
 
 use crate::status::Status;
 
-/// What the key-value store said when it failed.
+/// The key-value store failed; the text is the store's.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct KvError(pub String);
@@ -15,44 +15,44 @@ pub enum Error {
     /// An argument breaks a rule.
     #[error("{field}: {reason}")]
     Invalid {
-        /// The argument, such as `url`, `name`, `tags`, `cursor`.
+        /// The argument: `url`, `name`, `tags`, `cursor` and so on.
         field: &'static str,
-        /// The rule, and what was seen.
+        /// The rule that it breaks, and the value seen.
         reason: String,
     },
     /// No image has that id or name.
     #[error("no such image")]
     NotFound,
-    /// The image is not ready, which this needs.
+    /// The operation needs a ready image, and this one has another status.
     #[error("the image is {}, not ready", .0.as_str())]
     NotReady(Status),
-    /// The image has not failed, so there is nothing to try again.
+    /// Only a failed image can be tried again, and this one has another status.
     #[error("the image is {}, not failed", .0.as_str())]
     NotFailed(Status),
-    /// Somebody else is at the job, or may be by now.
-    #[error("the image is {}, and somebody else may be at it", .0.as_str())]
+    /// Another worker holds the job, or may hold it by now.
+    #[error("the image is {}, and another worker may hold it", .0.as_str())]
     Held(Status),
-    /// The bytes given do not have the digest given.
+    /// The bytes do not have the digest that the caller stated.
     #[error("{0}")]
     Digest(String),
-    /// What was sent breaks the rules of its format.
+    /// The body breaks the rules of its format.
     #[error("{0}")]
     Malformed(String),
-    /// An idempotency key was given with another request before.
+    /// An earlier request with this idempotency key was a different one.
     #[error("this Idempotency-Key belongs to another request")]
     KeyReused,
-    /// A request with the same idempotency key is being answered.
+    /// An earlier request with this idempotency key is still being answered.
     #[error("a request with this Idempotency-Key is being answered")]
     KeyBusy,
-    /// Somebody else changes the image.
+    /// Another caller is changing the image.
     #[error("somebody else is changing this image")]
     Changed,
-    /// A setting cannot be read.
+    /// The value of a setting cannot be parsed.
     #[error("the setting {name} cannot be read; it must be {rule}")]
     Setting {
-        /// Which.
+        /// The setting.
         name: &'static str,
-        /// What it must be.
+        /// What its value must be.
         rule: String,
     },
     /// The range lies outside the content.
@@ -61,7 +61,7 @@ pub enum Error {
         /// The content's size in bytes.
         size: u64,
     },
-    /// More than a limit allows.
+    /// A limit is exceeded.
     #[error("more than the limit {limit} = {allowed} allows: at least {seen}")]
     Limit {
         /// The setting that holds the limit.
@@ -71,30 +71,30 @@ pub enum Error {
         /// The value seen, at least.
         seen: u64,
     },
-    /// The bytes are no image that Burrow knows.
+    /// The bytes are no image of a format that Burrow knows.
     #[error("not an image: {0}")]
     NotAnImage(String),
-    /// The origin did not give the image.
+    /// The image could not be downloaded from its origin.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// Stored bytes are damaged.
     #[error("damaged in the store: {0}")]
     Corrupt(String),
-    /// A newer Burrow stored it, in a way that is not known here.
+    /// A newer Burrow stored it, in a version that this one does not read.
     #[error("stored by a newer Burrow: {0}")]
     Newer(String),
     /// The key-value store failed.
     #[error("the key-value store failed: {0}")]
     Store(#[from] KvError),
-    /// Somebody removed the image while it was worked on.
+    /// Another caller removed the image while a worker worked on it.
     #[error("the image was removed while it was being stored")]
     Removed,
-    /// Whoever sent the bytes stopped in the middle.
+    /// The sender stopped before the end of the body.
     #[error("the body ended before it was whole: {0}")]
     Interrupted(String),
 }
 
-/// Passes over what cannot be read: for walks over many images, which one of them must not stop.
+/// Turns a record that cannot be read into `None`, so that one such record does not stop a walk over many images.
 pub fn passing_over<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
     match found {
         Err(Error::Corrupt(_) | Error::Newer(_)) => Ok(None),
@@ -103,7 +103,7 @@ pub fn passing_over<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Err
 }
 
 impl Error {
-    /// How long the origin asks not to be asked again.
+    /// How long the origin asks Burrow to wait before the next request; zero if it does not ask.
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::Fetch(error) => error.retry_after(),
@@ -111,7 +111,7 @@ impl Error {
         }
     }
 
-    /// Whether trying the same again, later, could end differently.
+    /// Whether the same operation may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fetch(error) => error.is_transient(),
@@ -121,33 +121,33 @@ impl Error {
     }
 }
 
-/// Redirects followed before giving up.
+/// The most redirects that a download follows.
 pub const MAX_REDIRECTS: usize = 5;
 
-/// Why an origin did not give the image.
+/// Why an image could not be downloaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The URL, or one it redirects to, is not allowed.
+    /// The URL, or one that it redirects to, is not allowed.
     #[error("refused: {0}")]
     Refused(String),
-    /// No connection, or it broke.
+    /// The connection failed, or broke.
     #[error("{0}")]
     Unreachable(String),
-    /// An answer other than 200.
+    /// The origin answered with a status other than 200.
     #[error("the origin answered {status}{}", and_asks(*.retry_after))]
     Status {
-        /// Its status.
+        /// The status.
         status: u16,
-        /// How long it asks not to be asked again.
+        /// How long the origin asks Burrow to wait before the next request, if it asks.
         retry_after: Option<Duration>,
     },
-    /// More than [`MAX_REDIRECTS`].
+    /// The origin redirected more than [`MAX_REDIRECTS`] times.
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooManyRedirects,
-    /// A redirect to nowhere.
+    /// The origin redirected without a `Location` that is a URL.
     #[error("the origin redirected ({0}) without a usable Location")]
     BadRedirect(u16),
-    /// The origin compressed the body though it was asked not to.
+    /// The origin compressed the body, though the request asked for `identity`.
     #[error("the origin sent Content-Encoding {0:?} though identity was asked for")]
     Encoded(String),
     /// The whole download took too long.
@@ -156,7 +156,7 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Whether the origin may give the image later.
+    /// Whether the same download may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TooSlow(_) => true,
@@ -165,7 +165,7 @@ impl FetchError {
         }
     }
 
-    /// How long the origin asks not to be asked again.
+    /// How long the origin asks Burrow to wait before the next request; zero if it does not ask.
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::Status { retry_after, .. } => retry_after.unwrap_or_default(),

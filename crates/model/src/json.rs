@@ -1,4 +1,6 @@
-//! JSON as clients see it: the same from the HTTP interface and from the command line. docs/http-api.md has the fields.
+//! The JSON of an image and of the counts, for the HTTP interface and the command line.
+//!
+//! docs/http-api.md has the fields.
 
 use std::borrow::Cow;
 
@@ -24,16 +26,16 @@ pub struct Image<'a> {
     pub updated: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content<'a>>,
-    /// In lists only: it may come and go without a change of the record.
+    /// In lists only: it can change although the record does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<&'a str>,
 }
 
-/// The content of an image that is ready.
+/// The content of a ready image.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "docs/http-api.md has each field")]
 pub struct Content<'a> {
-    /// Path of the original's bytes.
+    /// The path of the original bytes.
     #[serde(rename = "content")]
     pub path: String,
     pub media_type: &'a str,
@@ -59,7 +61,7 @@ pub struct Stats {
     pub last_uploaded: Option<String>,
 }
 
-/// The path of an image's bytes.
+/// The path of an image's original bytes.
 pub fn content_path(id: impl std::fmt::Display) -> String {
     format!("/images/{id}/content")
 }

@@ -1,7 +1,7 @@
-//! Keys of the store: typed names of `[a-z0-9:._-]` and at most 200 bytes, which every provider takes.
+//! Keys of the store: at most 200 bytes of `[a-z0-9:._-]`, which every store takes.
 //!
-//! docs/storage-format.md has each key's form and value; [`Family`] says when a write to it must be durable, and [`Kind`]
-//! reads a key back.
+//! docs/storage-format.md has the form and the value of each key; [`Family`] says when a write to it must be durable,
+//! and [`Kind`] parses a key.
 
 mod family;
 mod kind;
@@ -23,7 +23,7 @@ pub struct Key(String);
 #[serde(transparent)]
 pub struct ImageId(Uuid);
 
-/// A blob's id: a `UUIDv7`, new for every packing, so that no two writers ever write the same chunk.
+/// A blob's id: a `UUIDv7`. Each packing has a new one, so no two writers ever write the same chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct BlobId(Uuid);
@@ -34,7 +34,7 @@ impl ImageId {
         Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
     }
 
-    /// Reads the hyphenated form; any other form, or another UUID version, is none.
+    /// Parses the hyphenated form; `None` for any other form and any other UUID version.
     pub fn parse(text: &str) -> Option<Self> {
         let uuid = Uuid::try_parse(text).ok()?;
         let id = Self(uuid);
@@ -64,30 +64,30 @@ impl fmt::Display for BlobId {
 /// A counter or mark of the whole vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vaultwide {
-    /// The number of the newest feed entry.
+    /// Counter: the highest feed number given out.
     Feed,
-    /// The number of the newest trash entry.
+    /// Counter: the highest trash number given out.
     Trash,
-    /// Ready images.
+    /// Counter: ready images.
     Ready,
-    /// Pending and storing images.
+    /// Counter: pending and storing images.
     Pending,
-    /// Failed images.
+    /// Counter: failed images.
     Failed,
-    /// Bytes of the originals of ready images.
+    /// Counter: bytes of the originals of ready images.
     OriginalBytes,
-    /// Bytes of packed forms.
+    /// Counter: packed bytes; content that several images share counts once.
     StoredBytes,
     /// Mark: when an image last became ready.
     LastUploaded,
-    /// Mark: every feed entry up to this number is settled.
+    /// Mark: every image up to this feed number is ready, failed or removed.
     Settled,
-    /// Mark: every trash entry up to this number is gone.
+    /// Mark: every trash entry up to this number is deleted.
     Emptied,
 }
 
 impl Vaultwide {
-    /// All of them.
+    /// Every counter and mark.
     pub const ALL: [Self; 10] = [
         Self::Feed,
         Self::Trash,
@@ -237,13 +237,13 @@ impl Sha256Hex {
         Self::from_digest(&Sha256::digest(bytes))
     }
 
-    /// Reads the digits; any other text is none.
+    /// Parses the digits; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 64 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
     }
 
-    /// Writes a finished digest.
+    /// Makes it from a finished digest.
     pub fn from_digest(digest: &[u8]) -> Self {
         use std::fmt::Write as _;
         let mut text = String::with_capacity(2 * digest.len());
@@ -254,7 +254,7 @@ impl Sha256Hex {
         Self(text)
     }
 
-    /// The 32 bytes that the digits mean; fewer, should they be damaged.
+    /// The 32 bytes that the digits stand for; fewer if the stored digits are damaged.
     pub fn bytes(&self) -> Vec<u8> {
         let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
         let pairs = self.0.as_bytes().chunks_exact(2);

@@ -1,11 +1,11 @@
-//! What Burrow stores and says: the vocabulary that all other crates share. Pure; names no host.
+//! The vocabulary of Burrow: keys, records, statuses and errors. Pure; names no host.
 //!
-//! - [`key`]: the keys of the store; [`key::Kind`] reads one back
-//! - [`record`]: the values; [`envelope`] checks them
-//! - [`status`]: the states of an image
-//! - [`error`]: how operations fail
-//! - [`json`]: what clients see
-//! - [`time`], [`words`]: times, and lists that people write
+//! - [`key`]: the keys of the store; [`key::Kind`] parses one
+//! - [`record`]: the values; [`envelope`] wraps them and checks them
+//! - [`status`]: the four statuses of an image
+//! - [`error`]: why an operation fails
+//! - [`json`]: an image and the counts as JSON, for clients
+//! - [`time`], [`words`]: times, and lists in settings
 
 pub mod envelope;
 pub mod error;

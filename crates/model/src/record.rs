@@ -1,4 +1,4 @@
-//! What is stored beside chunks. The envelope around it is [`crate::envelope`]'s.
+//! The records that are stored in envelopes: images, manifests, pointers, trash, previews.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::status::Status;
 pub trait Record: Serialize + DeserializeOwned {
     /// The envelope's kind byte.
     const KIND: u8;
-    /// What to call it in an error.
+    /// Its name in errors.
     const WHAT: &'static str;
 }
 
@@ -21,7 +21,7 @@ pub trait Record: Serialize + DeserializeOwned {
 pub enum Codec {
     /// The bytes as they are.
     Raw,
-    /// Raw deflate (RFC 1951), ended by a full flush.
+    /// Raw deflate (RFC 1951) that ends on a full flush.
     Deflate,
 }
 
@@ -35,51 +35,52 @@ impl Codec {
     }
 }
 
-/// One image, or the job that will make it one.
+/// One image, or the job that is to download it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRecord {
     /// Its id.
     pub id: ImageId,
-    /// Its number in the feed.
+    /// Its feed number.
     pub seq: u64,
     /// Its name.
     pub name: String,
     /// Its tags, without repeats.
     pub tags: Vec<String>,
-    /// The URL it came from; none if the bytes were given.
+    /// The URL that it came from; `None` if the bytes were given.
     pub source: Option<String>,
     /// When it was accepted, in milliseconds since 1970.
     pub created: u64,
-    /// When this record was written.
+    /// When this record was written, in the same unit.
     pub updated: u64,
-    /// When it was, if it came from another vault and has the dates that it had there.
+    /// When it was restored here, if it came from another vault; `created` and `updated` are then that vault's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<u64>,
-    /// Times a worker has begun it.
+    /// How many times a worker has begun it.
     pub attempts: u32,
-    /// How far it has come.
+    /// Its status, and what is known in that status.
     pub state: State,
 }
 
-/// How far an image has come, with what is known then.
+/// The status of an image, with what is known in that status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum State {
     /// Accepted.
     Pending {
-        /// Until this time the accepting instance is about to begin; after it anybody may.
+        /// Until this time the process that accepted it is expected to begin; then any worker may. In milliseconds
+        /// since 1970; 0 if any worker may begin at once.
         lease: u64,
     },
-    /// A worker is at it.
+    /// A worker is downloading, packing and storing it.
     Storing {
-        /// Until this time the worker is taken to be alive.
+        /// Until this time the worker counts as alive, in milliseconds since 1970.
         lease: u64,
     },
-    /// Stored whole.
+    /// Stored completely.
     Ready(Content),
-    /// Given up.
+    /// The job was given up.
     Failed {
-        /// Why: one sentence for people.
+        /// The reason: one sentence for people.
         error: String,
     },
 }
@@ -87,7 +88,7 @@ pub enum State {
 /// What is known of a ready image's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// Where the packed bytes are.
+    /// The blob that holds the packed bytes.
     pub blob: BlobId,
     /// SHA-256 of the original.
     pub sha256: Sha256Hex,
@@ -97,19 +98,20 @@ pub struct Content {
     pub stored_size: u64,
     /// How it was packed.
     pub codec: Codec,
-    /// Media type found by looking.
+    /// Media type, detected from the bytes.
     pub media_type: String,
     /// Width and height in pixels, if the format states them.
     pub dimensions: Option<(u32, u32)>,
 }
 
 impl ImageRecord {
-    /// A time at which its number of the feed was taken already, and at which it last changed here.
+    /// A time by which its feed number had been taken in this vault: when the record last changed, or was restored
+    /// here.
     pub fn numbered(&self) -> u64 {
         self.updated.max(self.restored.unwrap_or(0))
     }
 
-    /// Its status alone.
+    /// Its status.
     pub fn status(&self) -> Status {
         match self.state {
             State::Pending { .. } => Status::Pending,
@@ -119,7 +121,8 @@ impl ImageRecord {
         }
     }
 
-    /// If it is a job not done: until when somebody is taken to be at it; 0 if nobody began.
+    /// If it is an unfinished job: when the lease of its worker ends, in milliseconds since 1970; 0 if no worker holds
+    /// it.
     pub fn held_until(&self) -> Option<u64> {
         match self.state {
             State::Pending { lease } | State::Storing { lease } => Some(lease),
@@ -135,7 +138,11 @@ impl ImageRecord {
         }
     }
 
-    /// Its content, if it is ready.
+    /// Its content.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReady`] if it is not ready.
     pub fn content(&self) -> Result<&Content, Error> {
         match &self.state {
             State::Ready(content) => Ok(content),
@@ -149,7 +156,7 @@ impl Record for ImageRecord {
     const WHAT: &'static str = "image record";
 }
 
-/// How a blob is cut into chunks. Chunk `n` holds the original bytes from `n * BLOCK`.
+/// What a blob's chunks hold. Chunk `n` holds the original bytes from `n * BLOCK`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// How every chunk was packed.
@@ -160,7 +167,7 @@ pub struct Manifest {
     pub sha256: Sha256Hex,
     /// CRC-32 (ISO-HDLC, as in gzip) of the original.
     pub crc32: u32,
-    /// Each chunk's packed length in bytes and XXH3-64.
+    /// The packed length of each chunk in bytes, and its XXH3-64.
     pub chunks: Vec<(u32, u64)>,
 }
 
@@ -176,15 +183,15 @@ impl Record for Manifest {
     const WHAT: &'static str = "manifest";
 }
 
-/// A key's answer to "which one": the blob of a digest, the image of a feed number, a mark.
+/// The blob of a digest, the image of a feed number or a URL, or the value of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pointer {
-    /// To a blob.
+    /// A blob.
     Blob(BlobId),
-    /// To an image.
+    /// An image.
     Image(ImageId),
-    /// A number: of a feed or trash entry, or a time in milliseconds since 1970.
+    /// The number of a feed or trash entry, or a time in milliseconds since 1970.
     Number(u64),
 }
 
@@ -193,10 +200,10 @@ impl Record for Pointer {
     const WHAT: &'static str = "pointer";
 }
 
-/// An image that came to bear a name. It need not bear it still.
+/// An image that was given a name. It may have another name by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Namesake {
-    /// The image's number in the feed.
+    /// The image's feed number.
     pub seq: u64,
     /// Its id.
     pub id: ImageId,
@@ -207,26 +214,28 @@ impl Record for Namesake {
     const WHAT: &'static str = "name";
 }
 
-/// Something that may be deleted.
+/// Something to delete, and the earliest time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trash {
-    /// Not before this time, in milliseconds since 1970: who opened it before may still be reading.
+    /// The earliest time, in milliseconds since 1970: until then a reader that opened it earlier may still read it.
     pub after: u64,
-    /// What.
+    /// What to delete.
     pub what: Rubbish,
 }
 
-/// What may be deleted.
+/// What can be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rubbish {
-    /// A blob that no image uses: its manifest, chunks and counters.
+    /// A blob that no image uses: its manifest, chunks, thumbnails and counters.
     Blob(BlobId),
-    /// The claims on an image that is gone.
+    /// The claims to remove an image that is gone.
     Removal(ImageId),
-    /// The claim on a job, as it was written at a time, in one window of time.
+    /// A claim to take over, retry, change or restore an image: the image, the time of its record, and the window of
+    /// time. The claim on the next window goes with it.
     Takeover(ImageId, u64, u64),
-    /// What is remembered of an idempotency key, given by its SHA-256, and the claim on it in one window of time.
+    /// The record of an idempotency key, given by its SHA-256, and the claims to answer it in a window of time and its
+    /// neighbours.
     Answer(Sha256Hex, u64),
 }
 
@@ -235,18 +244,18 @@ impl Record for Trash {
     const WHAT: &'static str = "trash entry";
 }
 
-/// What a request with an idempotency key made.
+/// The images that a request with an idempotency key makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
-    /// What the request was.
+    /// The hash of the request: a different request with the same key is refused.
     pub fingerprint: Sha256Hex,
-    /// The images.
+    /// The ids of the images.
     pub images: Vec<ImageId>,
-    /// Whether they were made; if not, whoever was to make them is at it or dead.
+    /// Whether all of them exist. If not, the process that answers is making them, or died.
     pub done: bool,
-    /// Until this time, in milliseconds since 1970, whoever makes them is taken to be alive.
+    /// Until this time, in milliseconds since 1970, the process that makes them counts as alive.
     pub lease: u64,
-    /// Until this time it is remembered.
+    /// Until this time, in the same unit, the key is remembered.
     pub until: u64,
 }
 
@@ -255,28 +264,28 @@ impl Record for Answered {
     const WHAT: &'static str = "idempotency key";
 }
 
-/// What is known of the small pictures of a blob.
+/// What is known of a blob's thumbnails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preview {
-    /// Somebody is about to draw one.
+    /// An instance is drawing one, or died of it.
     Begun {
-        /// Since when, in milliseconds since 1970; [`Preview::NOBODY`] if they have ended.
+        /// When it began, in milliseconds since 1970; [`Preview::NOBODY`] if no instance draws.
         since: u64,
-        /// How many began before and are known to have died of it.
+        /// How many earlier attempts are known to have killed their instance.
         died: u32,
     },
-    /// One was drawn.
+    /// At least one was drawn.
     Drawn {
-        /// What to show until it is there: a `ThumbHash` in base64.
+        /// The placeholder to show until the thumbnail is loaded: a `ThumbHash` in base64.
         placeholder: String,
     },
-    /// None can be drawn, for that reason.
+    /// No thumbnail can be drawn, for this reason.
     None(String),
 }
 
 impl Preview {
-    /// Since when somebody is about to draw one, if nobody is.
+    /// The value of `since` while no instance draws.
     pub const NOBODY: u64 = 0;
 }
 
@@ -285,7 +294,7 @@ impl Record for Preview {
     const WHAT: &'static str = "preview";
 }
 
-/// What is stored of a small picture; its bytes follow.
+/// A thumbnail; its bytes follow the record in the envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picture {
     /// Its media type.

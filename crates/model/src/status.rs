@@ -1,20 +1,20 @@
-//! The four states of an image.
+//! The four statuses of an image.
 
-/// How far an image has come.
+/// The status of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Accepted; no worker has begun.
     Pending,
-    /// A worker is at it.
+    /// A worker is downloading, packing and storing it.
     Storing,
-    /// Stored whole.
+    /// Stored completely.
     Ready,
-    /// Given up.
+    /// The job was given up.
     Failed,
 }
 
 impl Status {
-    /// Reads the word used in JSON.
+    /// Parses the word used in JSON.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Pending, Self::Storing, Self::Ready, Self::Failed].into_iter().find(|status| status.as_str() == word)
     }

@@ -1,25 +1,25 @@
-//! Times: everywhere milliseconds since 1970-01-01T00:00:00Z.
+//! Converts times. Everywhere a time is milliseconds since 1970-01-01T00:00:00Z.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-/// That time; none if it is beyond the year 9999.
+/// The time as a [`Timestamp`]; `None` if it is after the year 9999.
 pub fn instant(millis: u64) -> Option<Timestamp> {
     i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok())
 }
 
-/// That time as RFC 3339 in UTC; empty if it is beyond the year 9999.
+/// The time in UTC as RFC 3339 writes it; empty if it is after the year 9999.
 pub fn timestamp(millis: u64) -> String {
     instant(millis).map(|instant| instant.to_string()).unwrap_or_default()
 }
 
-/// Reads `Retry-After` (RFC 9110 section 10.2.3), seconds or a date, as the time from `now`, in milliseconds since 1970.
-/// What is neither is ignored.
+/// Reads `Retry-After` (RFC 9110 section 10.2.3), seconds or a date, and returns the time from `now`, which is in
+/// milliseconds since 1970. Returns `None` if it is neither.
 pub fn retry_after(value: &str, now: u64) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More than fits is longer than anybody waits.
+        // A number that overflows is longer than any client waits.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -54,7 +54,7 @@ mod tests {
             assert_eq!(read, expected, "{value}");
         }
         assert_eq!(retry_after("99999999999999999999", BEGINNING), Some(Duration::from_secs(u64::MAX)));
-        // The parts of a second until a date are not lost.
+        // A wait that is not a whole number of seconds is rounded up.
         let error =
             |now| FetchError::Status { status: 503, retry_after: retry_after("Fri, 15 Jan 2027 08:01:30 GMT", now) };
         let told = "the origin answered 503 and asks to come back in 90 s";

@@ -1,4 +1,4 @@
-//! Lists that people write, with spaces or commas between their words.
+//! Parses lists in settings and forms: words separated by spaces or commas.
 
 /// Parses each word of a list.
 ///

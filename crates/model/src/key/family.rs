@@ -1,54 +1,56 @@
-//! The storage model: which families of keys there are, when a write to one must be durable, and what its loss means.
+//! The families of keys, and when a write to each must be durable.
 //!
-//! Every store, the crash suite, archives and `verify` take it from here.
+//! Every store, the crash suite, archives and `verify` use this list.
 
-/// What a key begins with, and so what is stored under it. docs/storage-format.md has each family's keys and values.
+/// The prefix of a key, which says what is stored under it. docs/storage-format.md has the keys and values of each
+/// family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// Image records: the truth.
+    /// Image records. Repair makes every other index and counter agree with them.
     Image,
     /// Blob manifests.
     Manifest,
-    /// Chunks of blobs: nearly all of the bytes.
+    /// Chunks of blobs: nearly all bytes of a store.
     Chunk,
-    /// The blob that holds a content.
+    /// The blob that holds the content of a SHA-256.
     Digest,
-    /// How many images share a blob, and that no more may.
+    /// The number of images that share a blob, and whether sharing has ended.
     Sharing,
-    /// The images that bear a name.
+    /// The images of a name.
     Name,
-    /// The images in the order in which they were accepted.
+    /// The images in the order in which they were accepted, under their feed numbers.
     Feed,
-    /// The newest image of a URL, a hint.
+    /// The image last recorded for a URL: a hint.
     Source,
-    /// Whether a blob's thumbnails were drawn, and its placeholder.
+    /// A blob's placeholder, or why no thumbnail of it can be drawn.
     Preview,
     /// Thumbnails.
     Thumbnail,
-    /// Claims on jobs whose worker is presumed dead.
+    /// Claims to take over a job, to retry, change or restore an image.
     Takeover,
-    /// The images that a request with an idempotency key made, and claims on answering it.
+    /// The images that a request with an idempotency key made, and claims to answer it.
     Idempotency,
-    /// Claims on removals.
+    /// Claims to remove an image, and to undo what it was counted as.
     Removal,
-    /// What may be deleted, and from when.
+    /// What is to be deleted, and the earliest time.
     Trash,
     /// Counters and marks of the whole vault.
     Vaultwide,
 }
 
-/// When a write must be durable.
+/// When a `set` or `delete` must be durable. An increment may always be acknowledged earlier, as
+/// [`Durability::Ordered`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// When it is acknowledged: somebody acts on it, and nothing else says the same.
+    /// When it is acknowledged: a caller relies on it, and no later write implies it.
     Acknowledged,
-    /// Before any write that is begun after it. It may be acknowledged earlier: it counts only once a later write has
-    /// landed, which is waited for, or it can be made again.
+    /// Before any write that begins after it. It may be acknowledged earlier, because it can be made again, or because
+    /// it counts only once a later write is durable that the caller waits for.
     Ordered,
 }
 
 impl Family {
-    /// All of them.
+    /// Every family.
     pub const ALL: [Self; 15] = [
         Self::Image,
         Self::Manifest,
@@ -67,7 +69,7 @@ impl Family {
         Self::Vaultwide,
     ];
 
-    /// What each of its keys begins with.
+    /// The prefix of its keys.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Image => "b1:i:",
@@ -88,22 +90,24 @@ impl Family {
         }
     }
 
-    /// The family of a key; none if the key is not Burrow's.
+    /// The family of a key; `None` if the key is not Burrow's.
     pub fn of(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|family| key.starts_with(family.prefix()))
     }
 
-    /// When a write to one of its keys must be durable.
+    /// When a `set` or `delete` of one of its keys must be durable.
     ///
-    /// So an embedded store waits for the disk once for each image: for its record, which covers all that led to it.
+    /// So the embedded store waits for the disk once for each record of an image that it writes. That wait covers all
+    /// writes that the record relies on.
     pub const fn durability(self) -> Durability {
         match self {
-            // An image's record is the acknowledgement. A claim that is lost lets two act at once.
+            // A caller is told of an image once its record is written, and of an idempotency key likewise. The other
+            // keys of these families are counters: only their deletion waits.
             Self::Image | Self::Sharing | Self::Takeover | Self::Idempotency | Self::Removal => {
                 Durability::Acknowledged
             }
-            // The first six count once the image's record does, which is written after them. The others can be made
-            // again: a thumbnail is drawn anew, `verify` finds trash and counts again.
+            // The first six count only once the image's record is written, after them. The others can be made again: a
+            // thumbnail is drawn again, `verify --repair` finds orphans and counts again.
             Self::Manifest
             | Self::Chunk
             | Self::Digest
@@ -117,7 +121,8 @@ impl Family {
         }
     }
 
-    /// When a write to a key must be durable. A key that is not Burrow's is taken for one that counts by itself.
+    /// When a `set` or `delete` of a key must be durable. A key that is not Burrow's counts as
+    /// [`Durability::Acknowledged`].
     pub fn durability_of(key: &str) -> Durability {
         Self::of(key).map_or(Durability::Acknowledged, Self::durability)
     }
@@ -136,7 +141,7 @@ mod tests {
         assert_eq!(Family::durability_of("another program's"), Durability::Acknowledged);
     }
 
-    /// The page that a stranger reads says the same.
+    /// docs/storage-format.md has a row for each family.
     #[test]
     fn the_documentation_has_every_family() {
         let page = include_str!("../../../../docs/storage-format.md");

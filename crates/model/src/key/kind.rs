@@ -1,10 +1,10 @@
-//! Keys read back: what a listed key is of.
+//! Parses a key of the store: the kind of thing it is for, and the ids and numbers in it.
 
 use uuid::Uuid;
 
 use super::{BlobId, Family, ImageId, Key, Sha256Hex, Vaultwide};
 
-/// What a key of Burrow's is of. The table of [`super`] has their forms.
+/// What a key of Burrow's is for. docs/storage-format.md has the form of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An image's record.
@@ -13,33 +13,33 @@ pub enum Kind {
     Manifest(BlobId),
     /// A chunk of a blob.
     Chunk(BlobId, u32),
-    /// A digest.
+    /// The pointer from a SHA-256 to a blob.
     Digest(Sha256Hex),
-    /// The counter of a blob's sharers.
+    /// The counter of the images that share a blob.
     Sharers(BlobId),
-    /// The counter that ends sharing.
+    /// The counter that ends the sharing of a blob.
     SharingEnded(BlobId),
-    /// The counter of a name.
+    /// The counter of the entries of a name.
     Name(Sha256Hex),
-    /// An entry of a name.
+    /// An entry of a name, with its number.
     Namesake(Sha256Hex, u64),
     /// A feed entry.
     Feed(u64),
-    /// A hint to the image that came from a URL.
+    /// The pointer from a URL to an image.
     Source(Sha256Hex),
-    /// What is known of a blob's small pictures.
+    /// The preview of a blob.
     Preview(BlobId),
-    /// A small picture of a blob.
+    /// A thumbnail of a blob, with its width in pixels.
     Thumbnail(BlobId, u32),
-    /// A claim on a job: image, time, window.
+    /// A claim to take over, retry, change or restore an image: image, time of the record, window.
     Takeover(ImageId, u64, u64),
-    /// What an idempotency key made.
+    /// The record of an idempotency key.
     Answered(Sha256Hex),
-    /// A claim on an idempotency key in a window.
+    /// A claim to answer an idempotency key in a window of time.
     Answering(Sha256Hex, u64),
-    /// A claim on an image's removal.
+    /// A claim to remove an image.
     Removal(ImageId),
-    /// A claim on undoing what a removed image was counted as.
+    /// A claim to undo what a removed image was counted as, and to release its blob.
     BlobLeft(ImageId),
     /// A trash entry.
     Trash(u64),
@@ -48,7 +48,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Reads a key; none if it is not one that Burrow writes.
+    /// Parses a key; `None` if Burrow writes no such key.
     pub fn of(key: &str) -> Option<Self> {
         let family = Family::of(key)?;
         let mut parts = key.strip_prefix(family.prefix())?.split(':');
