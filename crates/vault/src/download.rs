@@ -1,4 +1,4 @@
-//! Asking the origin: redirects, status and time, until there is a body to read.
+//! Asks the origin for an image: redirects, statuses and time limits, up to a body to read.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use url::Url;
 use crate::policy::OriginPolicy;
 use crate::ports::{ByteSource, FetchTimeouts, Fetched, Ports};
 
-/// Which origins are asked, and how long they may take.
+/// Which origins Burrow asks, and how long they may take.
 #[derive(Clone, Debug)]
 pub struct DownloadRules {
-    /// Which origins are asked.
+    /// Which origins Burrow asks.
     pub origins: OriginPolicy,
     /// Time limits of one request to an origin.
     pub timeouts: FetchTimeouts,
-    /// Time for a whole download, however steadily it trickles.
+    /// The time limit of a whole download, however steadily bytes arrive.
     pub total_time: Duration,
 }
 
@@ -34,7 +34,7 @@ impl Default for DownloadRules {
     }
 }
 
-/// A body with an end in time.
+/// A body that must end before a deadline.
 #[derive(Debug)]
 pub struct Download<P: Ports> {
     body: P::Body,

@@ -1,12 +1,13 @@
-//! The vault: everything one can do with images, over any key-value store. Pure: it runs natively under test, and never
-//! names WASI.
+//! The vault: downloads, packs, stores, reads and removes images, over any key-value store.
 //!
-//! - [`vault`]: the verbs, a file each; [`vault::Vault::ingest`] is the pipeline
-//! - [`packer`]: the middle of the pipeline: hash, count, sniff, cut, pack, verify
-//! - [`codec`], [`sniff`], [`policy`], [`download`]: its parts
-//! - [`thumbnail`]: small pictures
-//! - [`store`]: the border around state
-//! - [`ports`]: what all of it asks of the world outside
+//! Pure: it names no WASI, and runs natively under test.
+//!
+//! - [`vault`]: the operations, a file each; [`vault::Vault::ingest`] is the whole pipeline
+//! - [`packer`]: the middle of the pipeline: hashes, counts, sniffs, cuts, packs and verifies
+//! - [`codec`], [`sniff`], [`policy`], [`download`]: the parts of the pipeline
+//! - [`thumbnail`]: draws thumbnails
+//! - [`store`]: typed access to the key-value store
+//! - [`ports`]: the traits through which the vault reaches the outside
 
 pub mod codec;
 pub mod download;

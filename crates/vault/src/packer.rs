@@ -1,5 +1,6 @@
-//! The middle of the pipeline, pure: pieces of any size in; hashed, counted, sniffed, cut into blocks, packed and
-//! verified chunks out. Holds one block at a time.
+//! Turns bytes into packed, verified chunks: hashes, counts, sniffs and cuts on the way. Pure.
+//!
+//! It takes pieces of any size, and holds one block at a time.
 
 use burrow_model::error::Error;
 use burrow_model::key::Sha256Hex;
@@ -28,7 +29,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// Takes at most `max_size` bytes (the setting `max_image_bytes`), and only an image.
+    /// Makes a packer that takes at most `max_size` bytes (the setting `max_image_bytes`), and only an image.
     pub fn new(max_size: u64) -> Self {
         Self {
             max_size,
@@ -43,7 +44,7 @@ impl Packer {
         }
     }
 
-    /// Takes bytes up to the end of the current block and returns those left over.
+    /// Takes bytes up to the end of the current block, and returns the rest.
     pub fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
         let room = BLOCK - self.block.len();
         let (taken, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
@@ -67,8 +68,8 @@ impl Packer {
         !self.block.is_empty()
     }
 
-    /// Packs the current block and empties it. Looks, at the first block, whether this is an image and which codec pays.
-    /// Lets others run every [`STEP`] bytes.
+    /// Packs the current block and empties it. With the first block it checks that this is an image, and chooses the
+    /// codec. It lets other tasks run every [`STEP`] bytes.
     pub async fn pack_block(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
         if self.sniffed.is_none() {
             self.sniffed = Some(sniff(&self.block).ok_or_else(|| Error::NotAnImage(describe(&self.block)))?);
@@ -83,12 +84,12 @@ impl Packer {
         Ok(chunk)
     }
 
-    /// Takes the current block, for somebody else to [`deflate`]; none if that is not what has to be done with it.
+    /// Takes the current block for a helper to [`deflate`]. `None` unless the codec is known to be deflate.
     pub fn take_block(&mut self) -> Option<Vec<u8>> {
         (self.codec == Some(Codec::Deflate)).then(|| std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)))
     }
 
-    /// Takes note of the next chunk, in the order of the blocks; returns its number.
+    /// Records the length and checksum of the next chunk, in the order of the blocks. Returns its number.
     pub fn note(&mut self, chunk: &[u8]) -> u32 {
         let number = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
         let len = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
@@ -96,7 +97,7 @@ impl Packer {
         number
     }
 
-    /// Ends: what was packed, and what it is.
+    /// Ends, and returns the manifest and the type of the image.
     pub fn finish(self) -> Result<(Manifest, Sniffed), Error> {
         let sniffed = self.sniffed.ok_or_else(|| Error::NotAnImage(describe(&[])))?;
         let manifest = Manifest {
@@ -109,8 +110,8 @@ impl Packer {
         Ok((manifest, sniffed))
     }
 
-    /// Packs the first block, and with it decides for all: raw, if its middle (past headers and metadata) or all of it
-    /// does not shrink by 2 %.
+    /// Packs the first block, and chooses the codec of all blocks: raw if the middle of the block, past headers and
+    /// metadata, does not shrink by 2 %, or the whole block does not.
     async fn choose(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
         const PROBE: usize = 32 * 1024;
         let start = self.block.len().saturating_sub(PROBE) / 2;
@@ -130,7 +131,7 @@ impl Packer {
     }
 }
 
-/// Packs a block and unpacks it again, to see that it comes back the same. Lets others run every [`STEP`] bytes.
+/// Packs a block, unpacks it again and compares. It lets other tasks run every [`STEP`] bytes.
 pub async fn deflate(deflater: &mut Deflater, block: &[u8], clock: &impl Clock) -> Result<Vec<u8>, Error> {
     for step in block.chunks(STEP) {
         deflater.push(step)?;

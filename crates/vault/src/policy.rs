@@ -1,25 +1,25 @@
-//! Which URLs Burrow asks for: closed by default. Every hop of a redirect is checked by the same function.
+//! Decides which URLs Burrow may fetch. It is closed by default, and checks every hop of a redirect.
 //!
-//! A component cannot see what address a name resolves to; the host checks that when it connects (the native host
-//! always, Spin with the shipped `runtime-config.toml`).
+//! A component cannot see the address that a name resolves to. The host checks it when it connects: the native host
+//! always, Spin with the shipped `runtime-config.toml`.
 
 use burrow_model::error::Error;
 use burrow_model::words::words;
 use url::{Host, Url};
 
-/// The longest URL taken, in bytes.
+/// The longest URL that Burrow accepts, in bytes.
 pub const MAX_URL_BYTES: usize = 8192;
 
-/// Which origins are asked; unless told otherwise, public web servers on their usual ports.
+/// Which origins Burrow asks; by default public names on ports 80 and 443.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OriginPolicy {
-    /// Allows IP addresses, private names and any port: for tests and private networks.
+    /// Also allows IP addresses, private names and any port: for tests and private networks.
     pub allow_private_network: bool,
-    /// If there are any, no other host is asked.
+    /// If this is not empty, Burrow asks no other host.
     pub allowed_hosts: AllowedHosts,
 }
 
-/// Hosts by name; `*.example.com` is every name below `example.com`.
+/// Names of hosts. `*.example.com` stands for every name below `example.com`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<String>);
 
@@ -29,7 +29,7 @@ impl std::str::FromStr for AllowedHosts {
     fn from_str(text: &str) -> Result<Self, ()> {
         let host = |pattern: &str| {
             let (below, name) = pattern.strip_prefix("*.").map_or(("", pattern), |name| ("*.", name));
-            // As the URL parser writes it: lower-case, internationalised names in ASCII, addresses in full.
+            // As the URL parser writes hosts: lower-case, internationalized names in ASCII, addresses in full.
             let host = Host::parse(name).map_err(|_| ())?;
             Ok(format!("{below}{host}"))
         };
@@ -48,7 +48,7 @@ impl AllowedHosts {
     }
 }
 
-/// Reads a URL given by a user, whether or not it may be asked for.
+/// Parses a URL that a user gave. It does not check whether Burrow may fetch it.
 pub fn parse(text: &str) -> Result<Url, Error> {
     if text.len() > MAX_URL_BYTES {
         return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
@@ -66,14 +66,14 @@ fn invalid(reason: String) -> Error {
 }
 
 impl OriginPolicy {
-    /// Reads a URL given by a user that is to be asked for.
+    /// Parses a URL that a user gave for download, and checks that Burrow may fetch it.
     pub fn parse(&self, text: &str) -> Result<Url, Error> {
         let url = parse(text)?;
         self.check(&url).map_err(invalid)?;
         Ok(url)
     }
 
-    /// Says why a URL is refused, if it is.
+    /// Checks that Burrow may fetch a URL. The error is the reason, for people.
     pub fn check(&self, url: &Url) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("only http and https are fetched, not {}", url.scheme()));
@@ -95,7 +95,7 @@ impl OriginPolicy {
         }
         let because = "; allow_private_network would allow it";
         if let Some(port) = url.port().filter(|port| !matches!(port, 80 | 443)) {
-            return Err(format!("only ports 80 and 443 are asked, not {port}{because}"));
+            return Err(format!("only ports 80 and 443 are allowed, not {port}{because}"));
         }
         match host {
             Host::Ipv4(address) => Err(format!("the host is an IP address ({address}), not a name{because}")),
@@ -106,7 +106,8 @@ impl OriginPolicy {
     }
 }
 
-/// Names that mean this machine, this network, or the platform (research list B4; RFC 6761, RFC 6762, RFC 8375).
+/// Whether a name means this machine, this network or the platform (RFC 6761, RFC 6762 with its appendix G, RFC 8375,
+/// RFC 9476, and names that platforms use). A name without a dot does.
 fn is_private_name(name: &str) -> bool {
     const TOP: [&str; 12] = [
         "alt",

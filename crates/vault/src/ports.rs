@@ -1,5 +1,6 @@
-//! What the core asks of the world outside, as small traits. `wasi.rs` implements them in the component; tests
-//! implement them natively.
+//! The traits through which the vault reaches the store, origins, clock and other instances.
+//!
+//! `src/wasi.rs` implements them in the component; tests implement them natively.
 //!
 //! Futures are not `Send`: an instance of the component has one thread.
 
@@ -9,30 +10,30 @@ use burrow_model::error::FetchError;
 use burrow_model::error::{Error, KvError};
 use burrow_model::key::{ImageId, Key};
 
-/// The key-value store: the part that every provider has and does right (no batch, no compare-and-swap).
+/// The key-value store: the operations that every provider implements correctly (no batch, no compare-and-swap).
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait Kv {
-    /// Returns the value, or none if the key is absent.
+    /// Returns the value, or `None` if the key is absent.
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError>;
-    /// Sets the value, whole or not at all.
+    /// Sets the value, completely or not at all.
     async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError>;
-    /// Removes the key; absent keys are no error.
+    /// Removes the key; an absent key is no error.
     async fn delete(&self, key: &Key) -> Result<(), KvError>;
-    /// Adds `delta` to a counter (absent counts as 0) in one atomic step and returns the sum.
+    /// Adds `delta` to a counter in one atomic step and returns the sum. An absent counter is 0.
     async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError>;
-    /// Calls `each` with every key, in any order, some perhaps twice. It takes as long as the store is large: for
-    /// `verify`, never for a request. `each` must not use the store: on some hosts that never ends.
+    /// Calls `each` with every key, in any order; some may come twice. The time grows with the store, so only `verify`
+    /// uses it, never a request. `each` must not use the store: on some hosts such a call never returns.
     async fn keys(&self, each: impl FnMut(&str)) -> Result<(), KvError>;
 }
 
-/// A body that arrives piece by piece.
+/// A body that arrives in pieces.
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait ByteSource {
-    /// Returns the next piece (never empty), or none at an end that is known to be the true end.
+    /// Returns the next piece, which is never empty, or `None` after the last. A body that broke off is an error.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Error>;
 }
 
-/// One answer to one outgoing request.
+/// The answer to one outgoing request.
 #[derive(Debug)]
 pub struct Fetched<B> {
     /// HTTP status code.
@@ -50,9 +51,9 @@ pub struct Fetched<B> {
 /// Time limits of one outgoing request.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchTimeouts {
-    /// To connect, with TLS.
+    /// To connect, including TLS.
     pub connect: Duration,
-    /// From the request sent to the first byte of the answer.
+    /// From sending the request to the first byte of the answer.
     pub first_byte: Duration,
     /// Between two bytes of the answer.
     pub between_bytes: Duration,
@@ -61,50 +62,50 @@ pub struct FetchTimeouts {
 /// Outgoing HTTP.
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait Fetch {
-    /// A response's body.
+    /// The body of an answer.
     type Body: ByteSource;
-    /// Sends one `GET` and follows no redirect.
+    /// Sends one `GET`. It does not follow redirects.
     async fn fetch(&self, url: &url::Url, timeouts: FetchTimeouts) -> Result<Fetched<Self::Body>, FetchError>;
 }
 
-/// Time.
+/// The clock.
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait Clock {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
-    /// Waits.
+    /// Waits for this time.
     async fn sleep(&self, time: Duration);
-    /// Lets other tasks of this instance run; called between steps of long computation.
+    /// Lets other tasks of this instance run. Long computations call it between their steps.
     async fn yield_now(&self);
 }
 
-/// Randomness good enough for ids that nobody can guess.
+/// Randomness for ids that nobody can guess.
 pub trait Random {
-    /// Returns ten random bytes, what a `UUIDv7` holds beside its time.
+    /// Returns ten random bytes: a `UUIDv7` holds them, and a time.
     fn ten_bytes(&self) -> [u8; 10];
 }
 
-/// Other instances that compute, if the host has them: on other cores, while this one has a core of its own only.
+/// Helper instances on other cores, if the host provides any. This instance has one thread.
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait Helpers {
-    /// Packs a block into one gzip stream, as `codec.pack` does; none if that could not be done.
+    /// Has a helper pack a block into one gzip stream, as `codec.pack` does. `None` if no helper did.
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>>;
-    /// Has the small picture of an image drawn by another instance; none if there is no other.
+    /// Has a helper draw and store the thumbnail of an image. `None` if the host provides no helper.
     async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<Elsewhere>;
 }
 
-/// What came of work that another instance was to do.
+/// The outcome of work that a helper was to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elsewhere {
-    /// It came to an end, and has stored what came of it.
+    /// The helper ended, and has stored the result.
     Ended,
-    /// The instance died of it, or took too long.
+    /// The helper died of the work, or took too long.
     Died,
-    /// All others have too much to do.
+    /// Every helper has too much to do.
     Busy,
 }
 
-/// All of them, behind one cheap handle.
+/// All ports behind one handle that is cheap to clone.
 pub trait Ports: Kv + Fetch + Clock + Random + Helpers + Clone + 'static {}
 
 impl<T: Kv + Fetch + Clock + Random + Helpers + Clone + 'static> Ports for T {}

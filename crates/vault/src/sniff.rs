@@ -1,17 +1,18 @@
-//! Finds out what bytes are by looking at them, never by what somebody says they are.
+//! Detects the type and size of an image from its bytes, never from what anybody states.
 
 use imagesize::{Compression, ImageType};
 
-/// What the first bytes of an image tell.
+/// What the first bytes of an image show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sniffed {
     /// Its media type.
     pub media_type: &'static str,
-    /// Width and height in pixels, if they were found.
+    /// Width and height in pixels, if the bytes have them.
     pub dimensions: Option<(u32, u32)>,
 }
 
-/// Looks at the start of a file (all of it if it is short); none if it is no image that browsers or photographers use.
+/// Examines the start of a file (all of it, if it is short). `None` if it is no image of a format that browsers or
+/// photographers use.
 pub fn sniff(start: &[u8]) -> Option<Sniffed> {
     if let Ok(kind) = imagesize::image_type(start)
         && holds(kind, start)
@@ -22,7 +23,7 @@ pub fn sniff(start: &[u8]) -> Option<Sniffed> {
     is_svg(start).then_some(Sniffed { media_type: "image/svg+xml", dimensions: None })
 }
 
-/// Describes bytes that are no image, for people.
+/// Describes bytes that are not an image, for people.
 pub fn describe(start: &[u8]) -> String {
     if start.is_empty() {
         return "0 bytes".into();
@@ -33,12 +34,12 @@ pub fn describe(start: &[u8]) -> String {
     format!("starts with \"{shown}{more}\"")
 }
 
-/// Whether more than a few magic bytes speak for a kind that shares them with other files.
+/// Whether more than the magic bytes confirm a kind whose magic bytes other files have too.
 fn holds(kind: ImageType, start: &[u8]) -> bool {
     match kind {
         // The size of the header that follows the file header (BITMAPCOREHEADER to BITMAPV5HEADER).
         ImageType::Bmp => matches!(start.get(14..18), Some([12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])),
-        // One of the brands of ISO/IEC 23008-12 and AVIF; others are films.
+        // One of the brands of ISO/IEC 23008-12 and AVIF. Files of other brands are films.
         ImageType::Heif(_) => {
             let len = start.first_chunk::<4>().map_or(0, |len| u32::from_be_bytes(*len) as usize);
             let brands = start.get(8..len.min(start.len())).unwrap_or_default().chunks_exact(4);
@@ -70,7 +71,7 @@ fn media_type(kind: ImageType) -> Option<&'static str> {
     })
 }
 
-/// What files of one of these media types end with: what people call the format.
+/// The usual file extension of a media type.
 pub fn extension(media_type: &str) -> &str {
     match media_type.trim_start_matches("image/").trim_start_matches("x-") {
         "jpeg" => "jpg",
@@ -81,7 +82,7 @@ pub fn extension(media_type: &str) -> &str {
     }
 }
 
-/// The name of a file for an image: its own, with the extension of its media type unless it has one.
+/// A file name for an image: its name, with the extension of its media type unless it has an extension.
 pub fn file_name(name: &str, media_type: &str) -> String {
     let file = name.rsplit('/').next().unwrap_or(name);
     let has_one = file.rsplit_once('.').is_some_and(|(stem, end)| {
@@ -98,8 +99,8 @@ fn dimensions(start: &[u8]) -> Option<(u32, u32)> {
     Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
 }
 
-/// XML, or an `<svg` root at once, whose first element is `svg`: looks past a byte order mark, declarations, comments
-/// and the document type, as far as `start` goes.
+/// Whether the first element is `svg`. It skips a byte order mark, declarations, comments and the document type, as far
+/// as `start` goes.
 fn is_svg(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let mut rest = start.trim_ascii_start();

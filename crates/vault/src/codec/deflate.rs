@@ -1,4 +1,6 @@
-//! Deflate (RFC 1951) in blocks that each inflate alone, by `miniz_oxide`.
+//! Packs and unpacks deflate (RFC 1951) in blocks that inflate without each other.
+//!
+//! The codec is `miniz_oxide`.
 
 use burrow_model::error::Error;
 use miniz_oxide::deflate::core::{
@@ -10,7 +12,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::STEP;
 
-/// zlib's default level: the best ratio that still keeps up with a download.
+/// zlib's default level: the best ratio that still packs as fast as a download arrives.
 const LEVEL: i32 = 6;
 
 /// Window bits, negative for raw deflate without a zlib header.
@@ -19,11 +21,11 @@ const RAW_WINDOW: i32 = -15;
 /// Default matching strategy.
 const STRATEGY: i32 = 0;
 
-/// Room for what one call of the compressor can give: more than a [`STEP`] and what it held back, packed at worst.
-/// With less room it would have to be asked again, and cannot be asked to end a block twice.
+/// Output space of one call of the compressor: more than a [`STEP`] and all that the compressor held back need in the
+/// worst case. With less space a second call would be needed, and a block cannot be ended twice.
 const ROOM: usize = 4 * STEP;
 
-/// Packs blocks one after the other. About 600 KiB; make one a job and keep it.
+/// Packs blocks one after the other. It takes about 600 KiB: make one for each job and reuse it.
 pub struct Deflater {
     compressor: Box<CompressorOxide>,
     out: Vec<u8>,
@@ -44,16 +46,16 @@ impl Default for Deflater {
 }
 
 impl Deflater {
-    /// Packs a part of the current block; its size decides how long this computes.
+    /// Packs a part of the current block. The time grows with the length of the part.
     pub fn push(&mut self, part: &[u8]) -> Result<(), Error> {
         part.chunks(STEP).try_for_each(|step| self.run(step, TDEFLFlush::None))
     }
 
-    /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form:
-    /// always the same for the same block, whatever came before.
+    /// Ends the current block with a full flush, so that nothing after it refers into it, and returns its packed form.
+    /// The same block always has the same packed form, whatever was packed before.
     pub fn finish_block(&mut self) -> Result<Vec<u8>, Error> {
         self.run(&[], TDEFLFlush::Full)?;
-        // Else it would remember its place in the window, and miss other matches than a fresh one.
+        // Without a reset the compressor would keep its position in the window, and find other matches than a new one.
         self.compressor.reset();
         Ok(std::mem::take(&mut self.packed))
     }
@@ -74,8 +76,8 @@ pub fn inflate_block(packed: &[u8], size: usize) -> Result<Vec<u8>, Error> {
     let mut block = vec![0; size];
     let mut state = Box::<DecompressorOxide>::default();
     let (status, read, written) = decompress(&mut state, packed, &mut block, 0, FLAGS);
-    // A block ends on a flush, not on the end of a deflate stream, so the decompressor asks for more. If the output
-    // filled up before the empty block of the flush was read, it says so instead.
+    // A block ends on a flush, not at the end of a deflate stream, so the decompressor asks for more input. If the
+    // output is full before the decompressor has read the empty block of the flush, it reports that instead.
     let whole = match status {
         TINFLStatus::NeedsMoreInput => read == packed.len(),
         TINFLStatus::HasMoreOutput => true,
@@ -124,7 +126,7 @@ mod tests {
         }
     }
 
-    /// Noise and text in turn fill the compressor's buffers at every possible moment.
+    /// Alternating noise and text fill the compressor's buffers at every possible position.
     #[test]
     fn blocks_of_every_texture_come_back() {
         let noise = noise(BLOCK);

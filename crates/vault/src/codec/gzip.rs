@@ -1,5 +1,6 @@
-//! The gzip frame (RFC 1952) around deflate blocks: [`HEADER`], blocks, [`LAST_BLOCK`], [`trailer`] are one stream that
-//! any gunzip reads.
+//! Frames deflate blocks as gzip (RFC 1952), and packs and unpacks whole streams.
+//!
+//! [`HEADER`], blocks, [`LAST_BLOCK`] and [`trailer`] form one stream that any gunzip reads.
 
 use std::io::Write as _;
 
@@ -12,23 +13,23 @@ use super::{BLOCK, STEP};
 /// Header: deflate, no name, no time, operating system unknown.
 pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// An empty final block with fixed codes, which ends a deflate stream whose blocks ended on full flushes.
+/// An empty final block with fixed codes. It ends a deflate stream whose blocks end on full flushes.
 pub const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
-/// What follows the deflate stream: CRC-32 and length modulo 2^32, both little-endian.
+/// The bytes after the deflate stream: CRC-32 and length modulo 2^32, both little-endian.
 pub fn trailer(crc32: u32, size: u64) -> [u8; 8] {
     let size = (size & u64::from(u32::MAX)) << 32;
     (size | u64::from(crc32)).to_le_bytes()
 }
 
-/// The one deflate block in a gzip stream that [`Pack`] made of exactly these bytes, by their length and CRC-32.
+/// The only deflate block of a gzip stream that [`Pack`] made of exactly these bytes, as their length and CRC-32 show.
 pub fn only_block<'a>(packed: &'a [u8], bytes: &[u8]) -> Option<&'a [u8]> {
     let size = u64::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK)?;
     let packed = packed.strip_suffix(&trailer(crc32fast::hash(bytes), size))?;
     packed.strip_prefix(&HEADER)?.strip_suffix(&LAST_BLOCK)
 }
 
-/// Packs any bytes into one gzip stream, holding one block at a time.
+/// Packs bytes into one gzip stream. It holds one block at a time.
 #[derive(Debug)]
 pub struct Pack {
     deflater: Deflater,
@@ -65,12 +66,12 @@ impl Pack {
         Ok(rest)
     }
 
-    /// Takes what is packed and verified so far.
+    /// Takes the output that is packed and verified so far.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.packed)
     }
 
-    /// Packs what is left and ends the stream.
+    /// Packs the rest and ends the stream.
     pub fn finish(mut self) -> Result<Vec<u8>, Error> {
         if !self.block.is_empty() {
             self.finish_block()?;
@@ -104,8 +105,8 @@ impl Default for Unpack {
 }
 
 impl Unpack {
-    /// Unpacks at most 1 KiB of input, which is at most about 1 MiB of output (deflate's limit is 1032 to 1), and
-    /// returns the output and the rest of the input.
+    /// Unpacks at most 1 KiB of input, and returns the output and the rest of the input. The output is at most about 1
+    /// MiB: deflate expands at most 1032 to 1.
     pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Result<(Vec<u8>, &'a [u8]), Error> {
         let (step, _) = bytes.split_at_checked(1024).unwrap_or((bytes, &[]));
         let read = self.decoder.write(step).map_err(|error| damaged(&error))?;
@@ -115,7 +116,7 @@ impl Unpack {
         Ok((std::mem::take(self.decoder.get_mut()), bytes.get(read..).unwrap_or_default()))
     }
 
-    /// Checks that the stream has ended, with the length and CRC-32 that it states, and returns the last output.
+    /// Checks that the stream has ended and has the length and CRC-32 that it states, and returns the last output.
     pub fn finish(mut self) -> Result<Vec<u8>, Error> {
         self.decoder.try_finish().map_err(|error| damaged(&error))?;
         Ok(std::mem::take(self.decoder.get_mut()))
@@ -170,7 +171,7 @@ mod tests {
         for bit in 0..packed.len() * 8 {
             let mut damaged = packed.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            // A few bits, such as padding and the time, mean nothing.
+            // Damage to a few bits, such as padding and the time, changes nothing.
             assert!(unpack(&damaged).map_or(true, |bytes| bytes == original), "bit {bit}");
         }
         assert!(unpack(&[packed.as_slice(), b"x"].concat()).is_err());

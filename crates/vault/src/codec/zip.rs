@@ -1,5 +1,7 @@
-//! ZIP archives (PKWARE APPNOTE 6.3.10) around bytes that are packed already: headers only, so that the length of an
-//! archive is known before any of it is read, and deflated content goes in as it is stored.
+//! Writes the headers of ZIP archives (PKWARE APPNOTE 6.3.10).
+//!
+//! The bytes of the entries are packed already: deflated content goes in as it is stored. So the length of an archive
+//! is known before any content is read.
 
 use burrow_model::time::instant;
 use jiff::tz::TimeZone;
@@ -7,37 +9,37 @@ use jiff::tz::TimeZone;
 /// How an entry's bytes are packed (APPNOTE 4.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// As they are.
+    /// Unchanged.
     Stored = 0,
-    /// As deflate.
+    /// Raw deflate.
     Deflated = 8,
 }
 
 /// One file of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its path in the archive: see [`Names`].
+    /// Its path in the archive, from [`Names`].
     pub name: String,
     /// How it is packed.
     pub method: Method,
-    /// CRC-32 of what it unpacks to.
+    /// CRC-32 of the unpacked bytes.
     pub crc32: u32,
-    /// Bytes of it packed.
+    /// Length of the packed bytes.
     pub packed: u64,
-    /// Bytes of it unpacked.
+    /// Length of the unpacked bytes.
     pub size: u64,
-    /// When it was made, in milliseconds since 1970.
+    /// Its date, in milliseconds since 1970.
     pub time: u64,
 }
 
-/// What 32 bits cannot hold stands elsewhere (APPNOTE 4.3.9.2).
+/// The value of a 32-bit field whose number is in the ZIP64 extra field instead (APPNOTE 4.3.9.2).
 const ELSEWHERE: u32 = u32::MAX;
 
-/// Names are UTF-8 (APPNOTE 4.4.4).
+/// Flag: names are UTF-8 (APPNOTE 4.4.4).
 const UTF8: u16 = 1 << 11;
 
 impl Entry {
-    /// What stands before the entry's bytes.
+    /// The local header, which precedes the entry's bytes.
     pub fn header(&self) -> Vec<u8> {
         let large = self.is_large();
         let mut bytes = b"PK\x03\x04".to_vec();
@@ -53,11 +55,11 @@ impl Entry {
         bytes
     }
 
-    /// What the directory says of an entry that begins there.
+    /// The directory's header of an entry that begins at `offset`.
     fn listed(&self, offset: u64) -> Vec<u8> {
         let large = self.is_large() || offset >= u64::from(ELSEWHERE);
         let mut bytes = b"PK\x01\x02".to_vec();
-        // Made by a Unix, for files that anybody may read.
+        // Made on Unix; the mode below lets everybody read the file.
         bytes.extend([45, 3]);
         self.describe(&mut bytes, large);
         bytes.extend(length(self.name.len()));
@@ -75,7 +77,7 @@ impl Entry {
         bytes
     }
 
-    /// The fields that both have: version needed to the sizes.
+    /// The fields that both headers share: from the version needed to the sizes.
     fn describe(&self, bytes: &mut Vec<u8>, large: bool) {
         bytes.extend(if large { 45_u16 } else { 20 }.to_le_bytes());
         bytes.extend(UTF8.to_le_bytes());
@@ -92,7 +94,7 @@ impl Entry {
     }
 }
 
-/// What stands after the bytes of all entries.
+/// The central directory, which follows the bytes of all entries.
 pub fn directory(entries: &[Entry]) -> Vec<u8> {
     let (mut bytes, mut offset) = (Vec::new(), 0);
     for entry in entries {
@@ -130,7 +132,8 @@ fn length(bytes: usize) -> [u8; 2] {
     u16::try_from(bytes).unwrap_or(u16::MAX).to_le_bytes()
 }
 
-/// A time as MS-DOS had it: UTC, to two seconds, from 1980 to 2107 (APPNOTE 4.4.6); the first of these for others.
+/// A time as MS-DOS writes it: UTC, in steps of two seconds, from 1980 to 2107 (APPNOTE 4.4.6). Any other time becomes
+/// the first of these.
 fn dos_time(millis: u64) -> [u8; 4] {
     let time = instant(millis).unwrap_or_default().to_zoned(TimeZone::UTC);
     let Some(year) = u16::try_from(time.year() - 1980).ok().filter(|year| *year <= 127) else {
@@ -143,15 +146,15 @@ fn dos_time(millis: u64) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// Gives every file a path of its own, that leads nowhere outside of where the archive is unpacked.
+/// Gives every file a path of its own that stays inside the directory into which the archive is unpacked.
 #[derive(Debug, Default)]
 pub struct Names(std::collections::HashSet<String>);
 
 impl Names {
-    /// The path of the next file, which is called that: one that every system takes, in no folder.
+    /// The path of the next file, which has this name: one that every system accepts, in no directory.
     pub fn path(&mut self, name: &str) -> String {
         let name = name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_");
-        // Windows takes no notice of these.
+        // Windows ignores these.
         let name = name.trim_start().trim_end_matches([' ', '.']);
         let stem = name.split('.').next().unwrap_or_default().trim_end();
         let path = if name.is_empty() {
@@ -161,7 +164,7 @@ impl Names {
         } else {
             name.to_owned()
         };
-        // Some systems take names for the same that differ in case alone.
+        // Some systems ignore case.
         if self.0.insert(path.to_lowercase()) {
             return path;
         }
@@ -172,7 +175,7 @@ impl Names {
     }
 }
 
-/// Names of devices, on Windows.
+/// Names of devices on Windows.
 const RESERVED: [&str; 22] = [
     "aux", "con", "nul", "prn", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
     "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
