@@ -317,7 +317,7 @@ class FrontEnd(unittest.TestCase):
             ("ftp://example.com/cat.png", "cat", "a, b", "url", "only http and https are fetched"),
             ('rub"><b>bish', "cat", "a, b", "url", "not a URL"),
             ("", "cat", "a, b", "url", "not a URL"),
-            (image, long, "a, b", "name", "at most 255 bytes are taken; there are 500"),
+            (image, long, "a, b", "name", "at most 255 bytes are allowed; there are 500"),
             (image, "cat", f"a, {long}", "tags", "at most 64 bytes"),
         ):
             with self.subTest(why):
@@ -337,7 +337,7 @@ class FrontEnd(unittest.TestCase):
             (f"/images/{NO_IMAGE}/content", 404, "no such image"),
             (f"/images/{NO_IMAGE}/thumbnail", 404, "no such image"),
             ("/image/nobody", 404, "no such image"),
-            ("/image/" + "o" * 500, 422, "at most 255 bytes are taken; there are 500"),
+            ("/image/" + "o" * 500, 422, "at most 255 bytes are allowed; there are 500"),
             ("/image/%FF", 404, "no such image"),
             ("/nowhere", 404, "not found"),
         ):

@@ -51,7 +51,7 @@ impl AllowedHosts {
 /// Parses a URL that a user gave. It does not check whether Burrow may fetch it.
 pub fn parse(text: &str) -> Result<Url, Error> {
     if text.len() > MAX_URL_BYTES {
-        return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are taken; this has {}", text.len())));
+        return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are allowed; there are {}", text.len())));
     }
     Url::parse(text.trim()).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {

@@ -1,4 +1,4 @@
-//! A world for unit tests: a store in memory, a clock that passes when everybody waits, origins by script.
+//! A world for unit tests: a store in memory, a clock that advances when every task waits, scripted origins.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "used by tests alone")]
 
@@ -20,10 +20,10 @@ use crate::codec::gzip::Pack;
 use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers, Kv, Random};
 use crate::vault::{Vault, VaultSettings};
 
-/// When tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
+/// The time at which tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
 pub const BEGINNING: u64 = 1_800_000_000_000;
 
-/// One answer of an origin: status, `Retry-After`, body.
+/// An origin's answer: status, `Retry-After`, body.
 pub type Answer = (u16, Option<&'static str>, &'static [u8]);
 
 /// A GIF of one pixel.
@@ -39,28 +39,28 @@ struct Shared {
     passed: Cell<u64>,
     sleeping: RefCell<Vec<(u64, Waker)>>,
     drawn: Cell<u8>,
-    /// What origins answer next, each in turn; then images.
+    /// The next answers of origins, in order. When there is no other, they serve [`IMAGE`].
     answers: RefCell<VecDeque<Answer>>,
-    /// When they were asked.
+    /// When origins were asked, in milliseconds since the beginning.
     asked: RefCell<Vec<u64>>,
-    /// Blocks that others were asked to pack.
+    /// How many blocks helpers were asked to pack.
     helped: Cell<u64>,
-    /// What comes of it when others are asked to draw.
+    /// The outcome when a helper is asked to draw.
     draws_elsewhere: Cell<Option<Elsewhere>>,
 }
 
 impl World {
-    /// A vault in it.
+    /// A vault in this world.
     pub fn vault(&self) -> Vault<Self> {
         Vault::new(self.clone(), VaultSettings::default())
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn pass(&self, milliseconds: u64) {
         self.0.passed.set(self.0.passed.get() + milliseconds);
     }
 
-    /// Lets origins answer so next.
+    /// Adds answers that origins give next.
     pub fn answers(&self, answers: impl IntoIterator<Item = Answer>) {
         self.0.answers.borrow_mut().extend(answers);
     }
@@ -70,27 +70,27 @@ impl World {
         self.0.asked.borrow().clone()
     }
 
-    /// How many blocks others were asked to pack.
+    /// How many blocks helpers were asked to pack.
     pub fn helped(&self) -> u64 {
         self.0.helped.get()
     }
 
-    /// What comes of it when others are asked to draw.
+    /// Sets the outcome when a helper is asked to draw.
     pub fn draws_elsewhere(&self, what: Option<Elsewhere>) {
         self.0.draws_elsewhere.set(what);
     }
 
-    /// Changes what is stored, or damages it.
+    /// Changes or damages a stored value.
     pub fn store(&self, key: &Key, value: &[u8]) {
         self.0.values.borrow_mut().insert(key.to_string(), value.to_vec());
     }
 
-    /// The keys that begin so.
+    /// The keys that begin with a prefix.
     pub fn keys_of(&self, prefix: &str) -> Vec<String> {
         self.0.values.borrow().keys().filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
-    /// Runs to the end. When everybody waits, the time comes for which somebody waits.
+    /// Runs to the end. When every task waits, the clock advances to the first time for which one waits.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -195,7 +195,7 @@ impl ByteSource for Whole {
 }
 
 impl Helpers for World {
-    /// Takes the longer the earlier it is asked, and cannot do every fifth.
+    /// Takes longer the earlier it is asked, and fails for every fifth block.
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
         let number = self.0.helped.get();
         self.0.helped.set(number + 1);

@@ -1,11 +1,11 @@
-//! Small pictures of images, pure: the original's bytes in, a picture that every browser shows out.
+//! Draws thumbnails: takes an original's bytes, returns a picture that every browser shows. Pure.
 //!
 //! ```text
 //! original -> rows of pixels (decode) -> averaged to less than twice the size (shrink) -> resized, turned (here)
 //!          -> JPEG, or WebP without loss where something is transparent (encode), and a placeholder
 //! ```
-//! No more of the pixels is held than the decoder needs: rows of PNG one by one, of JPEG an eighth of each side where that
-//! is enough; other formats whole, up to [`MAX_MEMORY`]. Others run between the steps.
+//! It holds no more pixels than the decoder needs: single rows of a PNG, an eighth of each side of a JPEG if that is
+//! enough, and other formats completely, up to [`MAX_MEMORY`]. Other tasks run between the steps.
 
 mod decode;
 pub mod drawing;
@@ -21,63 +21,64 @@ use image::{DynamicImage, RgbaImage};
 
 use crate::ports::Clock;
 
-/// The widths of thumbnails, in pixels. A thumbnail is at most that wide and twice as high, and never larger than its
+/// The widths of thumbnails, in pixels. A thumbnail is at most this wide and twice as high, and never larger than its
 /// image.
 pub const WIDTHS: [u32; 4] = [160, 320, 640, 1280];
 
-/// The largest original that is decoded, in bytes: it is in memory whole.
+/// The largest original that is decoded, in bytes: it is held in memory completely.
 pub const MAX_ORIGINAL: u64 = 32 * 1024 * 1024;
 
-/// The most memory for an original and all that its decoder takes, in bytes, of the 128 MiB that an instance has on some
-/// hosts: in an instance of its own, and where others have to have room.
+/// The most memory for an original and its decoder, in bytes; an instance has 128 MiB on some hosts. The first limit is
+/// for an instance that only draws, the second for one that also serves other requests.
 const MAX_MEMORY: u64 = 100 * 1024 * 1024;
 const MAX_MEMORY_AMONG_OTHERS: u64 = 80 * 1024 * 1024;
 
-/// The most scans of a JPEG: each takes as long as the whole of another. Encoders make a dozen.
+/// The most scans of a JPEG. Each scan takes as long as another whole JPEG. Encoders write about a dozen.
 const MAX_SCANS: u32 = 64;
 
 /// The most pixels of an image that is decoded row by row.
 const MAX_PIXELS: u64 = 100_000_000;
 
-/// The most pixels of a WebP image where its decoder, which takes some 40 ns for each and cannot be interrupted, keeps up
-/// others.
+/// The most pixels of a WebP image in an instance that also serves other requests: its decoder takes about 40 ns a
+/// pixel and cannot be interrupted.
 const MAX_WEBP_AMONG_OTHERS: u64 = 3_000_000;
 
-/// The largest thumbnail, in bytes: one value of the store.
+/// The largest thumbnail, in bytes: it is one value of the store.
 pub const MAX_THUMBNAIL: usize = 240 * 1024;
 
-/// Whether a format is one that is decoded here.
+/// Whether this module decodes the format.
 pub fn is_decoded(media_type: &str) -> bool {
     decode::Format::of(media_type).is_some()
 }
 
-/// A small picture.
+/// A thumbnail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
     /// `image/jpeg` or `image/webp`.
     pub media_type: &'static str,
-    /// Size in pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Size in pixels.
+    /// Height in pixels.
     pub height: u32,
     /// The picture.
     pub bytes: Vec<u8>,
-    /// What to show until it is there: a `ThumbHash` (<https://evanw.github.io/thumbhash/>), 5 to 25 bytes.
+    /// The placeholder to show until the thumbnail is loaded: a `ThumbHash` (<https://evanw.github.io/thumbhash/>), 5
+    /// to 25 bytes.
     pub placeholder: Vec<u8>,
 }
 
-/// Why there is no small picture: one sentence for people.
+/// Why no thumbnail is drawn: one sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undrawable {
-    /// For good.
+    /// No host can draw it.
     #[error("{0}")]
     Never(String),
-    /// Where others would have to wait for it.
+    /// This instance does not draw it, because it serves other requests, too.
     #[error("{0}")]
     Here(String),
 }
 
-/// Draws an original at one of [`WIDTHS`]. `is_apart`: nobody else waits for this instance.
+/// Draws the thumbnail of an original at one of [`WIDTHS`]. `is_apart` says that this instance serves no other request.
 pub async fn draw(
     original: &[u8],
     media_type: &str,
@@ -99,13 +100,13 @@ struct Decoded {
     /// The whole image's size.
     size: (u32, u32),
     orientation: Orientation,
-    /// Its ICC profile, if it is short.
+    /// The ICC profile, if it is short.
     profile: Option<Vec<u8>>,
-    /// Whether its format is one that drawings and screenshots are in, rather than photographs.
+    /// Whether the format is one of drawings and screenshots rather than photographs.
     is_drawn: bool,
 }
 
-/// Red, green, blue, each multiplied by alpha, and alpha.
+/// Red, green and blue, each multiplied by alpha, and alpha.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pixels {
     width: u32,
@@ -113,7 +114,7 @@ struct Pixels {
     rgba: Vec<u8>,
 }
 
-/// The size of an image of this size within a box.
+/// The size at which an image fits into a box. An image is never enlarged.
 fn fit((width, height): (u32, u32), (most_wide, most_high): (u32, u32)) -> (u32, u32) {
     let (width, height) = (u64::from(width.max(1)), u64::from(height.max(1)));
     let (most_wide, most_high) = (u64::from(most_wide), u64::from(most_high));
@@ -128,19 +129,19 @@ fn fit((width, height): (u32, u32), (most_wide, most_high): (u32, u32)) -> (u32,
     (pixels(wide), pixels(high))
 }
 
-/// Whether an image is shown with its sides exchanged.
+/// Whether an orientation exchanges width and height.
 fn is_turned(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-/// The size at which an image is to be decoded, before it is turned.
+/// The size to which an image is resized, before it is turned.
 fn target(size: (u32, u32), orientation: Orientation, width: u32) -> (u32, u32) {
     let most = if is_turned(orientation) { (2 * width, width) } else { (width, 2 * width) };
     fit(size, most)
 }
 
-/// Resizes and turns; and makes the placeholder.
+/// Resizes and turns the picture, and makes the placeholder.
 fn finish(decoded: &Decoded, width: u32) -> Result<(RgbaImage, Vec<u8>), Undrawable> {
     let small = resize(&decoded.pixels, target(decoded.size, decoded.orientation, width))?;
     let mut picture = DynamicImage::ImageRgba8(small.unmultiplied()?);
@@ -157,7 +158,7 @@ fn resize(pixels: &Pixels, (width, height): (u32, u32)) -> Result<Pixels, Undraw
     let from = fast_image_resize::images::ImageRef::new(pixels.width, pixels.height, &pixels.rgba, PixelType::U8x4)
         .map_err(|error| failed(&error))?;
     let mut to = Image::new(width, height, PixelType::U8x4);
-    // The pixels are multiplied by alpha already; the crate's own division is wrong on this target (its README).
+    // The pixels are already multiplied by alpha; the crate's own division is wrong on this target (its README).
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).use_alpha(false);
     Resizer::new().resize(&from, &mut to, &options).map_err(|error| failed(&error))?;
     Ok(Pixels { width, height, rgba: to.into_vec() })
@@ -177,7 +178,7 @@ impl Pixels {
         Self { width, height, rgba }
     }
 
-    /// As pictures have it: colours not multiplied by alpha.
+    /// The picture with colours that are not multiplied by alpha.
     fn unmultiplied(&self) -> Result<RgbaImage, Undrawable> {
         let mut rgba = self.rgba.clone();
         for pixel in rgba.chunks_exact_mut(4) {

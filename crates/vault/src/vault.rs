@@ -1,6 +1,6 @@
-//! The vault: what one can do with images. Each verb is a method, in the file that bears its name.
+//! The vault: each operation on images is a method, in the file of its name.
 //!
-//! Whoever is told of an image (a method returned its record) can rely on it: the record is durable by then.
+//! When a method has returned an image's record, the record is durable, as far as the store promises it.
 
 mod accept;
 mod edit;
@@ -39,18 +39,18 @@ use crate::ports::Ports;
 use crate::store::Store;
 pub use crate::store::verify::{Discovery, Fault, FaultKind, Plan, Verified};
 
-/// Settings that the operator may change.
+/// The operator's settings of the vault, and what the host states about itself.
 #[derive(Clone, Debug)]
 pub struct VaultSettings {
-    /// The largest image taken, in bytes.
+    /// The largest image that Burrow accepts, in bytes.
     pub max_image_bytes: u64,
-    /// Which origins are asked, and how long they may take.
+    /// Which origins Burrow asks, and how long they may take.
     pub downloads: DownloadRules,
-    /// Blocks of one large image that other instances pack at once; below 2, it is packed where it is downloaded. No
-    /// setting: the host says it.
+    /// How many blocks of one large image helper instances pack at once. Below 2, the instance that downloads packs.
+    /// Above 0, the host may also provide helpers that draw thumbnails. Not a setting: the host sets it.
     pub packers: usize,
-    /// Since when all who use the store know of each other, in milliseconds since 1970, if they do: whoever wrote a record
-    /// before is dead. No setting: the host says it, the same to all of them.
+    /// A time in milliseconds since 1970, if the host knows one: every process that wrote to the store before it is
+    /// dead, and all that write since then have the same value. Not a setting: the host sets it.
     pub alone_since: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ impl Default for VaultSettings {
     }
 }
 
-/// The vault behind one set of ports. Cheap to clone; keeps nothing between calls.
+/// The vault over one set of ports. Cheap to clone: it holds only its settings and handles on the ports.
 #[derive(Clone, Debug)]
 pub struct Vault<P> {
     ports: P,
@@ -69,7 +69,7 @@ pub struct Vault<P> {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Opens the vault.
+    /// Makes a vault over these ports. It reads and writes nothing.
     pub fn new(ports: P, settings: VaultSettings) -> Self {
         Self { store: Store::new(ports.clone()), ports, settings }
     }
@@ -79,7 +79,7 @@ impl<P: Ports> Vault<P> {
         self.ports.now()
     }
 
-    /// Waits for `work`, but not longer than `time`; none if it goes on.
+    /// Waits for `work` for at most `time`. `None` if `work` has not ended by then; it can go on.
     pub async fn wait<W: Future + Unpin>(&self, time: Duration, work: &mut W) -> Option<W::Output> {
         let sleep = std::pin::pin!(self.ports.sleep(time));
         match futures::future::select(work, sleep).await {

@@ -1,4 +1,4 @@
-//! From an original to rows of pixels.
+//! Decodes an original to rows of pixels, and shrinks them on the way.
 
 use std::io::Cursor;
 
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::ports::Clock;
 
-/// Pixels between two moments in which others run: about a millisecond's work.
+/// Pixels decoded before other tasks may run: about a millisecond of work.
 const STEP: usize = 128 * 1024;
 
-/// The longest ICC profile that is kept, in bytes: those of cameras and screens are shorter.
+/// The longest ICC profile that is kept, in bytes. Those of cameras and screens are shorter.
 const MAX_PROFILE: usize = 4096;
 
 /// The formats that are decoded.
@@ -35,7 +35,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format of a media type, if it is one of these.
+    /// The format of a media type, if it is decoded here.
     pub(super) fn of(media_type: &str) -> Option<Self> {
         Some(match media_type {
             "image/jpeg" => Self::Jpeg,
@@ -75,14 +75,14 @@ pub(super) async fn decode(
                     format!("it has {pixels} pixels, and of WebP at most {MAX_WEBP_AMONG_OTHERS} are decoded here");
                 return Err(Undrawable::Here(why));
             }
-            // Its own planes of one and a half bytes a pixel, too.
+            // The decoder also has planes of its own, of one and a half bytes a pixel.
             whole(decoder, memory.and(3 * pixels / 2), false, width, clock).await
         }
         Format::Gif => whole(GifDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
         Format::Bmp => whole(BmpDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
         Format::Tiff => {
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
-            // A strip, which may be all of it, is unpacked beside the pixels.
+            // The decoder also holds an unpacked strip, which may be the whole image.
             let strip = decoder.total_bytes();
             whole(decoder, memory.and(strip), true, width, clock).await
         }
@@ -96,7 +96,7 @@ fn damaged(error: impl std::fmt::Display) -> Undrawable {
 }
 
 fn too_many(pixels: u64, allowed: u64) -> Undrawable {
-    Undrawable::Never(format!("it has {pixels} pixels, and of such an image at most {allowed} are decoded"))
+    Undrawable::Never(format!("it has {pixels} pixels, and at most {allowed} are decoded"))
 }
 
 fn pixels((width, height): (u32, u32)) -> u64 {
@@ -106,9 +106,9 @@ fn pixels((width, height): (u32, u32)) -> u64 {
 /// Memory for decoding, in bytes.
 #[derive(Clone, Copy)]
 struct Memory {
-    /// What the original takes, and whatever else is there beside the pixels.
+    /// Bytes of the original, and of everything else except the pixels.
     beside: u64,
-    /// What all of it may take.
+    /// The most bytes in all.
     allowed: u64,
 }
 
@@ -118,22 +118,22 @@ impl Memory {
         Self { beside: original.len() as u64, allowed }
     }
 
-    /// With more beside the pixels.
+    /// Adds bytes that are needed besides the pixels.
     fn and(self, more: u64) -> Self {
         Self { beside: self.beside.saturating_add(more), ..self }
     }
 
-    /// Refuses pixels for which there is no room.
+    /// Refuses an image whose pixels do not fit.
     fn check(self, pixels: u64) -> Result<(), Undrawable> {
         let (bytes, allowed) = (self.beside.saturating_add(pixels), self.allowed);
         if bytes <= allowed {
             return Ok(());
         }
-        Err(Undrawable::Never(format!("decoding it would take {bytes} bytes of memory, and may take {allowed}")))
+        Err(Undrawable::Never(format!("decoding it would take {bytes} bytes of memory; {allowed} are allowed")))
     }
 }
 
-/// Decodes the first frame as a whole.
+/// Decodes the first frame completely.
 async fn whole(
     mut decoder: impl ImageDecoder,
     memory: Memory,
@@ -155,7 +155,7 @@ async fn whole(
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn })
 }
 
-/// Pushes all rows of an image that is in memory whole.
+/// Pushes all rows of a decoded image.
 async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: Layout, clock: &impl Clock) {
     let width = width.max(1) as usize;
     let row = width * layout.bytes_per_pixel();
@@ -165,7 +165,8 @@ async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: Layou
     }
 }
 
-/// JPEG, at the size of an eighth, a quarter or a half where that is enough: the pixels between are never made.
+/// Decodes a JPEG at an eighth, a quarter or half of its size if that is enough: the pixels in between are never
+/// computed.
 async fn jpeg(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
     let structure = Structure::read(original);
     if structure.scans > MAX_SCANS {
@@ -184,7 +185,7 @@ async fn jpeg(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -
     let at_most = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
     let (wide, high) = decoder.scale(at_most(target.0), at_most(target.1)).map_err(damaged)?;
     let scaled = (u32::from(wide), u32::from(high));
-    // Each component, and all of them together.
+    // The decoder holds each component, and then all of them together.
     let components = 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64;
     memory.and(structure.coefficient_bytes(pixels(size))).check(components)?;
     decoder.set_max_decoding_buffer_size(usize::try_from(memory.allowed).unwrap_or(usize::MAX));
@@ -202,7 +203,7 @@ async fn jpeg(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: false })
 }
 
-/// PNG, row by row; interlaced ones whole. Of animated ones the image that others show.
+/// Decodes a PNG row by row; an interlaced one completely. Of an animated one it decodes the default image.
 async fn png(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(original), png::Limits { bytes: 32 << 20 });
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
@@ -249,7 +250,7 @@ fn short(profile: Option<Vec<u8>>) -> Option<Vec<u8>> {
     profile.filter(|profile| profile.len() <= MAX_PROFILE)
 }
 
-/// How a pixel stands in a row.
+/// The layout of a pixel in a row.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Colour(ColorType),
@@ -298,13 +299,13 @@ impl Layout {
     }
 }
 
-/// The upper half of a number.
+/// The upper 8 bits of a 16-bit number.
 #[expect(clippy::host_endian_bytes, reason = "the decoders give numbers as this machine has them")]
 fn high(two: [u8; 2]) -> u8 {
     u8::try_from(u16::from_ne_bytes(two) >> 8).unwrap_or(u8::MAX)
 }
 
-/// A number from 0 to 1.
+/// A number from 0 to 1, as 8 bits.
 #[expect(clippy::host_endian_bytes, reason = "as above")]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
 fn unit(four: [u8; 4]) -> u8 {

@@ -1,17 +1,19 @@
-//! Whether browsers show a drawing (SVG) at once. It is not drawn here, and so must not be what keeps a page from being shown:
-//! a few elements that show others, each in the next, are billions.
+//! Checks whether browsers show a drawing (SVG) fast.
+//!
+//! A drawing is its own thumbnail, so it must not keep a page from being shown. A few elements that show other
+//! elements, each those of the next, become billions.
 
 /// The most elements.
 const MAX_ELEMENTS: usize = 20_000;
 
-/// The most elements of [`COSTLY`] kinds: so many, each of which shows another, show less than a thousand.
+/// The most elements of [`COSTLY`] kinds: this many, each of which shows another, show fewer than a thousand.
 const MAX_COSTLY: usize = 16;
 
-/// Elements that show others again, or compute what each pixel is.
+/// Elements that show other elements again, or compute every pixel.
 const COSTLY: [&[u8]; 9] =
     [b"use", b"pattern", b"mask", b"marker", b"filter", b"image", b"feImage", b"feTurbulence", b"foreignObject"];
 
-/// Checks a drawing; returns why it is not to be shown small.
+/// Checks a drawing. The error says why it is not shown as a thumbnail.
 pub fn check(drawing: &[u8]) -> Result<(), &'static str> {
     let (mut elements, mut costly) = (0, 0);
     for tag in drawing.split(|byte| *byte == b'<').skip(1) {

@@ -1,4 +1,4 @@
-//! Writing a small picture.
+//! Encodes a thumbnail as JPEG or as lossless WebP.
 
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder as _, RgbaImage};
@@ -6,10 +6,10 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::{MAX_THUMBNAIL, Thumbnail, Undrawable};
 
-/// JPEG qualities, the next where the one before makes too much of it.
+/// JPEG qualities. The next one is tried if the picture of the one before is too large.
 const QUALITIES: [u8; 5] = [80, 60, 40, 20, 8];
 
-/// Writes a picture: as WebP without loss where something is transparent, or where that is smaller; else as JPEG.
+/// Encodes a picture: as lossless WebP if a pixel is transparent, or if that is smaller; else as JPEG.
 pub(super) fn encode(
     picture: &RgbaImage,
     profile: Option<&[u8]>,
@@ -27,20 +27,20 @@ pub(super) fn encode(
         None => ("image/jpeg", jpeg(picture, profile)?),
     };
     if bytes.len() > MAX_THUMBNAIL {
-        return Err(Undrawable::Never(format!("its small picture would have {} bytes", bytes.len())));
+        return Err(Undrawable::Never(format!("its thumbnail would have {} bytes", bytes.len())));
     }
     Ok(Thumbnail { media_type, width: picture.width(), height: picture.height(), bytes, placeholder })
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Undrawable {
-    Undrawable::Never(format!("its small picture cannot be written: {error}"))
+    Undrawable::Never(format!("its thumbnail cannot be encoded: {error}"))
 }
 
 fn webp(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawable> {
     let mut bytes = Vec::new();
     let mut encoder = WebPEncoder::new_lossless(&mut bytes);
     if let Some(profile) = profile {
-        // It is written without, then: colours a little off.
+        // On an error the picture has no profile; its colours are then slightly off.
         let _ = encoder.set_icc_profile(profile.to_vec());
     }
     let (width, height) = picture.dimensions();
@@ -48,7 +48,7 @@ fn webp(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawab
     Ok(bytes)
 }
 
-/// JPEG, on white, at the best quality that is not too much.
+/// JPEG on white, at the best quality that is not too large.
 fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawable> {
     let rgb: Vec<u8> = picture
         .pixels()
@@ -57,7 +57,7 @@ fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawab
             [red, green, blue].map(|colour| on_white(colour, alpha))
         })
         .collect();
-    let too_large = |_| Undrawable::Never("its small picture would be larger than JPEG can be".into());
+    let too_large = |_| Undrawable::Never("its thumbnail would be larger than JPEG allows".into());
     let width = u16::try_from(picture.width()).map_err(too_large)?;
     let height = u16::try_from(picture.height()).map_err(too_large)?;
     let mut bytes = Vec::new();
@@ -65,9 +65,10 @@ fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawab
         bytes.clear();
         let mut encoder = Encoder::new(&mut bytes, quality);
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
-        // Not with Huffman tables of its own: that makes a scan of each component, which some decoders cannot read.
+        // Optimized Huffman tables are not used: with them the encoder writes one scan for each component, which some
+        // decoders cannot read.
         if let Some(profile) = profile {
-            // As above.
+            // On an error, as in `webp`.
             let _ = encoder.add_icc_profile(profile);
         }
         encoder.encode(&rgb, width, height, ColorType::Rgb).map_err(|error| failed(&error))?;
@@ -78,7 +79,7 @@ fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawab
     Ok(bytes)
 }
 
-/// A colour over white.
+/// A colour blended with white.
 pub(super) fn on_white(colour: u8, alpha: u8) -> u8 {
     let (colour, alpha) = (u16::from(colour), u16::from(alpha));
     u8::try_from((colour * alpha + 255 * (255 - alpha) + 127) / 255).unwrap_or(u8::MAX)

@@ -1,20 +1,22 @@
-//! What a JPEG's markers say before anything is decoded (ITU-T T.81, annex B).
+//! Reads from a JPEG's markers what decoding it will cost (ITU-T T.81, annex B).
 
-/// What decoding it takes.
+/// The cost of decoding a JPEG.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Structure {
-    /// How often all or some of the pixels are gone through.
+    /// How many scans go through all or some of the pixels.
     pub(super) scans: u32,
-    /// Of a progressive one: samples of each component for those of the largest, by their sampling factors.
+    /// For each component of a progressive JPEG, the product of its sampling factors: its samples in proportion to the
+    /// others'. Empty if it is not progressive.
     progressive: Vec<u64>,
 }
 
 impl Structure {
-    /// Walks from marker to marker.
+    /// Reads a JPEG from marker to marker.
     pub(super) fn read(file: &[u8]) -> Self {
         let (mut structure, mut at) = (Self::default(), 2);
         while let Some(&[marker, kind]) = file.get(at..).and_then(<[u8]>::first_chunk) {
-            // Between scans lie their bits, in which no marker stands but restarts (B.1.1.5); fill bytes may precede any.
+            // Between markers of scans lie their bits, which contain no marker except restarts (B.1.1.5). Fill bytes
+            // may precede any marker.
             if marker != 0xff || matches!(kind, 0x00 | 0x01 | 0xd0..=0xd8 | 0xff) {
                 at += 1;
                 continue;
@@ -26,7 +28,7 @@ impl Structure {
                 0xd9 => break,
                 // Start of scan.
                 0xda => structure.scans += 1,
-                // Start of a progressive frame: precision and size, then the components, three bytes each.
+                // Start of a progressive frame: precision and size, then three bytes for each component.
                 0xc2 => structure.progressive = factors(file.get(at + 9..at + 2 + length).unwrap_or_default()),
                 _ => {}
             }
@@ -35,7 +37,7 @@ impl Structure {
         structure
     }
 
-    /// What the coefficients of a progressive one take: two bytes for each sample of each component (B.2.2).
+    /// Bytes of the coefficients of a progressive JPEG: two for each sample of each component (B.2.2).
     pub(super) fn coefficient_bytes(&self, pixels: u64) -> u64 {
         let most = self.progressive.iter().copied().max().unwrap_or(1).max(1);
         2 * pixels * self.progressive.iter().sum::<u64>() / most
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_marker_is_none() {
-        // In another segment, here that of an application.
+        // A marker inside another segment, here one of an application.
         let fake = [START, &[0xff, 0xe5, 0, 21], PROGRESSIVE, SCAN].concat();
         assert_eq!(Structure::read(&fake), Structure { scans: 1, progressive: Vec::new() });
         for length in 0..fake.len() {

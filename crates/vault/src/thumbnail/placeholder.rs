@@ -1,12 +1,13 @@
-//! Placeholders: some 25 bytes that travel with an image's record, and what can be drawn from them.
+//! Makes placeholders of at most 25 bytes, and computes the colours that pages draw from them.
 
 use image::RgbaImage;
 use thumbhash::{rgba_to_thumb_hash, thumb_hash_to_rgba};
 
-/// The box of what is hashed, in pixels: the algorithm takes at most 100 a side, and looks no closer than this.
+/// The box into which a picture is shrunk before it is hashed, in pixels. The algorithm accepts at most 100 a side, and
+/// resolves less than this.
 pub(super) const BOX: (u32, u32) = (48, 48);
 
-/// Cells of a drawn placeholder, in each direction.
+/// Cells of a drawn placeholder in each direction.
 const CELLS: usize = 4;
 
 /// Hashes a tiny picture of at most [`BOX`].
@@ -14,9 +15,10 @@ pub(super) fn of(picture: &RgbaImage) -> Vec<u8> {
     rgba_to_thumb_hash(picture.width() as usize, picture.height() as usize, picture.as_raw())
 }
 
-/// The colours of a placeholder, as red, green and blue on white, row by row; none if it is none.
+/// The colours of a placeholder, blended with white, as red, green and blue, row by row. `None` if the bytes are no
+/// placeholder.
 pub fn colours(hash: &[u8]) -> Option<[[u8; 3]; CELLS * CELLS]> {
-    // The crate reads past the end of what is too short.
+    // The crate reads past the end of shorter bytes.
     if hash.len() < 5 {
         return None;
     }
@@ -51,7 +53,7 @@ mod tests {
         for hash in [&[][..], &[1], &[1, 2, 3, 4], &[255; 4]] {
             assert_eq!(colours(hash), None, "{hash:?}");
         }
-        // Nor does anything else do harm.
+        // No other bytes cause a panic.
         for n in 0..=255_u8 {
             for length in 5..30_u8 {
                 let _ = colours(&vec![n; usize::from(length)]);

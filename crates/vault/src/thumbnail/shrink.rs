@@ -1,22 +1,24 @@
-//! Shrinking while pixels arrive: each block of so many by so many becomes its average. Holds one row of blocks.
+//! Shrinks an image while its rows arrive: each square block of pixels becomes its average.
+//!
+//! It holds one row of blocks.
 
 use super::Pixels;
 
-/// Rows of pixels in, averages out.
+/// Takes rows of pixels, and holds the averages of the blocks.
 #[derive(Debug)]
 pub(super) struct Shrink {
     width: u32,
     factor: u32,
     /// Sums of the current row of blocks: red, green and blue multiplied by alpha, and alpha, each by 255.
     sums: Vec<[u64; 4]>,
-    /// Rows in those sums.
+    /// How many rows the sums contain.
     rows: u32,
     rgba: Vec<u8>,
     height: u32,
 }
 
 impl Shrink {
-    /// Shrinks an image of this size, as far as it stays at least as large as `target`.
+    /// Shrinks an image of this size as far as it stays at least as large as `target`.
     pub(super) fn new((width, height): (u32, u32), (wide, high): (u32, u32)) -> Self {
         let factor = (width / wide.max(1)).min(height / high.max(1)).max(1);
         let blocks = width.div_ceil(factor) as usize;
@@ -67,7 +69,7 @@ impl Shrink {
         self.height += 1;
     }
 
-    /// The image so far, as it is when all rows were pushed.
+    /// Returns the image, after all rows were pushed.
     pub(super) fn finish(mut self) -> Pixels {
         if self.rows > 0 {
             self.end_blocks();
@@ -102,7 +104,7 @@ mod tests {
         let pixels = shrunk((5, 4), (2, 2), |x, y| [if (x + y) % 2 == 0 { 200 } else { 100 }, 8, 9, 255]);
         assert_eq!((pixels.width, pixels.height), (3, 2));
         assert_eq!(pixels.rgba[..4], [150, 8, 9, 255]);
-        // The last column has one pixel a row.
+        // Each block of the last column is one pixel wide.
         assert_eq!(pixels.rgba[8..12], [150, 8, 9, 255]);
         assert_eq!(pixels.rgba.len(), 3 * 2 * 4);
     }

@@ -1,4 +1,4 @@
-//! Every format, every orientation, what is damaged, and what is too much.
+//! Tests every format and orientation, damaged originals, and originals that exceed a limit.
 
 #![expect(clippy::cast_possible_truncation, reason = "colours are made of positions")]
 
@@ -45,7 +45,7 @@ fn jpeg(picture: &RgbImage, change: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> 
     bytes
 }
 
-/// What is in the middle of each quarter: `r`, `g`, `b` or `w`, row by row.
+/// The colour in the middle of each quarter: `r`, `g`, `b` or `w`, row by row.
 fn colours_of(thumbnail: &Thumbnail) -> String {
     let (picture, width, height) = (picture(thumbnail), thumbnail.width, thumbnail.height);
     let at = |x: u32, y: u32| {
@@ -114,7 +114,7 @@ fn a_thumbnail_is_never_larger_than_its_image_or_its_box() {
     }
 }
 
-/// The tag of orientation (TIFF 6.0, 274) alone.
+/// EXIF with only the tag of orientation (TIFF 6.0, 274).
 fn exif(orientation: u8) -> Vec<u8> {
     let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -206,7 +206,7 @@ fn other_depths_and_colours() {
             assert_eq!(alpha, 255);
         }
     }
-    // Ink: much cyan is little red.
+    // Ink: much cyan means little red.
     let ink: Vec<u8> = [220, 10, 10, 5].repeat(64 * 64);
     let mut cmyk = Vec::new();
     Encoder::new(&mut cmyk, 95).encode(&ink, 64, 64, ColorType::Cmyk).unwrap();
@@ -217,7 +217,7 @@ fn other_depths_and_colours() {
 
 #[test]
 fn interlaced_pngs_and_palettes() {
-    // Four pixels a side, of a palette of two colours, the second half transparent.
+    // Four pixels a side, with a palette of two colours of which the second is half transparent.
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 4, 4);
     encoder.set_color(png::ColorType::Indexed);
@@ -249,7 +249,7 @@ fn of_animations_the_first_frame_is_drawn() {
 
 #[test]
 fn what_would_take_too_much_is_refused_before_it_does() {
-    // A header says how large it is.
+    // The header states a size that is too large.
     let mut png = encoded(&quarters(4, 4), image::ImageFormat::Png);
     png[16..24].copy_from_slice(&[0, 0, 0x9c, 0x40, 0, 0, 0x9c, 0x40]);
     let sum = crc32fast::hash(&png[12..29]).to_be_bytes();
@@ -270,7 +270,7 @@ fn what_would_take_too_much_is_refused_before_it_does() {
         image[at + 5..at + 9].copy_from_slice(&[0x11, 0x94, 0x0f, 0xa0]);
         drawn(&image, "image/jpeg", 160)
     };
-    // 4,500 by 4,000 pixels, of which all have three coefficients, or half as many.
+    // 4,500 by 4,000 pixels. All three components have a coefficient for each, or two of them a quarter as many.
     let error = progressive(SamplingFactor::F_1_1).unwrap_err().to_string();
     assert!(error.contains("would take 109"), "{error}");
     assert!(progressive(SamplingFactor::F_2_2).is_ok());

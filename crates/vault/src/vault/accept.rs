@@ -1,4 +1,4 @@
-//! Accepting a job: the first step of an image's life.
+//! Accepts a job: drafts a new image, and records it as pending.
 
 use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Sha256Hex, Vaultwide};
@@ -8,7 +8,7 @@ use url::Url;
 use super::{Label, Packed, Vault, Worker};
 use crate::ports::Ports;
 
-/// A new image, checked, of which nothing is stored yet.
+/// A new image whose URL, name and tags are checked. Nothing of it is stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     id: ImageId,
@@ -17,18 +17,19 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The id that it will have.
+    /// The id that the image will have.
     pub fn id(&self) -> ImageId {
         self.id
     }
 
-    /// The same with another id: the one that somebody meant to give it who died before.
+    /// The same draft with another id: the one that an earlier, dead process planned for this request.
     #[must_use]
     pub fn with_id(self, id: ImageId) -> Self {
         Self { id, ..self }
     }
 
-    /// What makes this the same request as another, for [`Vault::once`]; with the bytes, if they were given.
+    /// A hash of the draft, and of the bytes if they were given. [`Vault::once`] takes requests of equal fingerprints
+    /// for the same request.
     pub fn fingerprint(&self, packed: Option<&Packed>) -> Sha256Hex {
         let Label { name, tags } = &self.label;
         let what = (self.source.as_ref().map(Url::as_str), packed.map(|packed| packed.sha256().as_str()), name, tags);
@@ -37,13 +38,13 @@ impl Draft {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Refuses bytes that are said to be more than are taken, before any of them is read.
+    /// Refuses a body whose stated length exceeds the limit, before any of it is read.
     pub fn check_size(&self, seen: u64) -> Result<(), Error> {
         let allowed = self.settings.max_image_bytes;
         if seen > allowed { Err(Error::Limit { limit: "max_image_bytes", allowed, seen }) } else { Ok(()) }
     }
 
-    /// Drafts an image to be downloaded.
+    /// Drafts an image that is to be downloaded.
     pub fn draft_job(&self, url: &str, label: Label) -> Result<Draft, Error> {
         let source = Some(self.settings.downloads.origins.parse(url)?);
         Ok(Draft { source, ..self.draft(label) })
@@ -55,23 +56,23 @@ impl<P: Ports> Vault<P> {
         Draft { id, label, source: None }
     }
 
-    /// Records a job, so that it will be done even if this process dies.
+    /// Records a job, so that it is done even if this process dies.
     pub async fn accept(&self, draft: Draft, worker: Worker) -> Result<ImageRecord, Error> {
         let lease = worker.lease(self.ports.now());
         let record = self.new_record(draft, State::Pending { lease }).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
-        // Before the feed leads to it: whoever finds it to remove it finds the hint, too.
+        // Written before the feed entry: a caller that finds the image there and removes it then also finds the source.
         self.store.hint_source(&record).await?;
         self.store.list_image(&record).await?;
         Ok(record)
     }
 
-    /// Records a job for whoever takes it up first.
+    /// Records a job for the first worker that takes it up.
     pub async fn submit(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
         self.accept(self.draft_job(url, label)?, Worker::Anybody).await
     }
 
-    /// Makes the record of a new image, numbered but not stored.
+    /// Makes the record of a new image. It takes a feed number, but does not store the record.
     pub(super) async fn new_record(&self, draft: Draft, state: State) -> Result<ImageRecord, Error> {
         let Draft { id, label, source } = draft;
         let now = self.ports.now();

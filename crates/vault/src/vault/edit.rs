@@ -1,4 +1,4 @@
-//! Changing what a ready image is called.
+//! Changes the name and tags of a ready image.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::Vault;
 use super::label::{checked_name, checked_tags};
 use crate::ports::Ports;
 
-/// What to change: checked.
+/// A checked change of name, tags or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edit {
     name: Option<String>,
@@ -19,7 +19,7 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Checks a change. An image cannot do without a name.
+    /// Checks a change. An image must have a name.
     pub fn new(name: Option<&str>, tags: Option<&[String]>) -> Result<Self, Error> {
         let name = name.map(checked_name).transpose()?;
         if name.as_deref() == Some("") {
@@ -29,14 +29,15 @@ impl Edit {
     }
 }
 
-/// How often a change is tried while others are made, and the wait between: longer than a change takes.
+/// How often a change is tried while other callers change the image, and the wait in between, which is longer than a
+/// change takes.
 const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl<P: Ports> Vault<P> {
-    /// Changes a ready image's name, tags or both, if `check` lets its record through, and returns the new record. While
-    /// it is worked on it cannot be changed, for the worker writes the record. Of two changes at once one comes first;
-    /// the other is checked and made anew.
+    /// Changes the name, tags or both of a ready image, if `check` accepts its record, and returns the new record. A
+    /// job cannot be changed, because its worker writes the record. Of two concurrent changes one is made first; the
+    /// other is then checked and made on the new record.
     pub async fn edit<E: From<Error>>(
         &self,
         id: ImageId,
@@ -62,11 +63,11 @@ impl<P: Ports> Vault<P> {
         let old = if renamed { self.store.name_entries(&record).await? } else { Vec::new() };
         record.name = edit.name.clone().unwrap_or(record.name);
         record.tags = edit.tags.clone().unwrap_or(record.tags);
-        // Claims are by this time, so it must be another.
+        // A claim names a record by this time, so it must differ.
         record.updated = self.ports.now().max(record.updated + 1);
         if renamed {
-            // The old name leads here no more once the record says the new one. Whoever renames it back enters it anew,
-            // so that what is deleted below is not what leads here then.
+            // Once the record has the new name, entries of the old name do not count. A caller that renames the image
+            // back writes a new entry, so the entries deleted below are not the ones that count then.
             self.store.enter_name_anew(&record).await?;
         }
         let committed = self.commit(&record).await;

@@ -1,4 +1,4 @@
-//! Doing a request once, however often it is sent.
+//! Does a request with an idempotency key once, however often it is sent.
 
 use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Sha256Hex};
@@ -7,18 +7,19 @@ use burrow_model::record::{Answered, ImageRecord};
 use super::Vault;
 use crate::ports::Ports;
 
-/// For how long a key is remembered, in milliseconds.
+/// How long a key is remembered, in milliseconds.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
 
-/// For how long whoever began to answer is taken to be alive, in milliseconds.
+/// How long a process that began to answer counts as alive, in milliseconds.
 const ANSWERING: u64 = 60 * 1000;
 
-/// Whether a request is to be done.
+/// Whether the caller must do a request.
 #[derive(Clone, Debug)]
 pub enum Once {
-    /// It is: the caller alone makes these images, those of them that do not exist, and then says [`Vault::done`].
+    /// It must, and no other caller may: it makes those of these images that do not exist, and then calls
+    /// [`Vault::done`].
     First(Answering),
-    /// It was, and made these images.
+    /// The request is done, and made these images.
     Again(Vec<ImageId>),
 }
 
@@ -37,12 +38,14 @@ impl Answering {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Says whether the request with this key, of this fingerprint, is to be done now; `planned` are the ids that its
-    /// images shall have, unless somebody who died before planned others.
+    /// Decides whether the caller must do the request with this key and fingerprint now. `planned` are the ids that its
+    /// images get, unless a process that died planned others before.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyReused`], [`Error::KeyBusy`].
+    /// [`Error::KeyReused`] if the key belongs to a request of another fingerprint; [`Error::KeyBusy`] if another
+    /// caller is doing the request; [`Error::Corrupt`] or [`Error::Newer`] if the record of the key cannot be read;
+    /// [`Error::Store`].
     pub async fn once(&self, key: &str, fingerprint: Sha256Hex, planned: Vec<ImageId>) -> Result<Once, Error> {
         let key = Sha256Hex::of(key.as_bytes());
         let now = self.ports.now();
@@ -67,13 +70,13 @@ impl<P: Ports> Vault<P> {
         Ok(Once::First(Answering { key, answered }))
     }
 
-    /// Says that the images of a request with an idempotency key were made.
+    /// Records that the images of a request with an idempotency key exist.
     pub async fn done(&self, answering: Answering) -> Result<(), Error> {
         let Answering { key, answered } = answering;
         self.store.remember_key(&key, &Answered { done: true, ..answered }).await
     }
 
-    /// Returns an image that whoever died before has made already, if so.
+    /// Returns an image of this request, if a process that died already made it.
     pub async fn made_before(&self, id: ImageId) -> Result<Option<ImageRecord>, Error> {
         self.store.image(id).await
     }

@@ -1,4 +1,4 @@
-//! The pipeline: download -> chunks (`pack.rs`) -> manifest -> record -> name.
+//! The pipeline of a job: download -> chunks (`pack.rs`) -> manifest -> record -> name.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::download;
 use crate::ports::{ByteSource, Ports};
 use crate::store::LEASE;
 
-/// The waits between a worker's attempts at a job, at least; after one more it gives up.
+/// The minimum waits before a worker's second and third attempts. After a third failure it gives up.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// The longest wait that an origin may ask for: it is well within the lease of the job that waits.
+/// The longest wait that an origin may ask for. It is much shorter than the lease of the waiting job.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// Attempts after which a job is given up at once: its image kills every worker, it seems.
+/// Attempts after which no worker tries a job again: its image seems to kill every worker.
 const MAX_ATTEMPTS: u32 = 30;
 
 impl<P: Ports> Vault<P> {
@@ -29,13 +29,13 @@ impl<P: Ports> Vault<P> {
         self.work(record).await
     }
 
-    /// Does a job that the caller holds: downloads, packs and stores, and tries again what may go better later.
-    /// Returns the record as it was left: ready, or failed with the reason.
+    /// Does a job that the caller holds: downloads, packs and stores it, and repeats an attempt that may succeed later.
+    /// Returns the record, ready or failed.
     pub async fn work(&self, mut record: ImageRecord) -> Result<ImageRecord, Error> {
         let mut waits = BACKOFF.iter();
         loop {
             if record.attempts >= MAX_ATTEMPTS {
-                return self.give_up(record, format!("{MAX_ATTEMPTS} attempts were begun and not ended")).await;
+                return self.give_up(record, format!("{MAX_ATTEMPTS} attempts began and did not end")).await;
             }
             record.attempts += 1;
             self.check_lease(&record)?;
@@ -54,24 +54,25 @@ impl<P: Ports> Vault<P> {
         }
     }
 
-    /// How long to wait before an attempt is made again; none if that is of no use, or would take too long.
+    /// How long to wait before the next attempt. `None` if another attempt cannot help, or the origin asks for too long
+    /// a wait.
     fn wait_after(&self, error: &Error, backoff: Duration) -> Option<Duration> {
         let asked = error.retry_after();
         if !error.is_transient() || asked > MAX_WAIT {
             return None;
         }
-        // Up to half as much more, so that those who failed together do not come back together.
+        // Up to half of the backoff is added at random, so that jobs that failed together do not return together.
         let [random, ..] = self.ports.ten_bytes();
         Some(backoff.max(asked) + backoff * u32::from(random) / 512)
     }
 
-    /// Stores bytes that are given as a new image. Nothing is kept if they are not whole or no image.
+    /// Stores the given bytes as a new image. If they break off or are no image, it stores nothing.
     pub async fn put(&self, source: &mut impl ByteSource, label: Label) -> Result<ImageRecord, Error> {
         let packed = self.pack(source).await?;
         self.keep(self.draft(label), packed).await
     }
 
-    /// Makes packed bytes a new image.
+    /// Makes a new image of packed bytes.
     pub async fn keep(&self, draft: Draft, packed: Packed) -> Result<ImageRecord, Error> {
         let content = self.share_or_complete(packed).await?;
         let record = self.new_record(draft, State::Ready(content)).await?;
@@ -88,7 +89,8 @@ impl<P: Ports> Vault<P> {
         self.share_or_complete(packed).await
     }
 
-    /// Makes packed bytes a blob, or finds the blob that holds the same already. The content counts as used.
+    /// Makes a blob of packed bytes, or shares the blob that already holds this content. In both cases the blob counts
+    /// this image as a user.
     pub(super) async fn share_or_complete(&self, packed: Packed) -> Result<Content, Error> {
         let Some(twin) = self.twin(&packed.manifest).await? else {
             return self.complete_blob(packed).await;
@@ -97,14 +99,15 @@ impl<P: Ports> Vault<P> {
         Ok(Content { blob: twin, ..packed.content })
     }
 
-    /// Comes to share a blob that holds the same, packed the same and undamaged, if there is one.
+    /// Shares the blob that already holds this content undamaged and packed in the same way, if there is one.
     async fn twin(&self, manifest: &Manifest) -> Result<Option<BlobId>, Error> {
         let Some(twin) = self.store.blob_of(&manifest.sha256).await? else { return Ok(None) };
         let same = self.store.sound_manifest(twin).await?.as_ref() == Some(manifest);
         Ok(if same && self.store.share(twin).await? { Some(twin) } else { None })
     }
 
-    /// Completes a blob. From the first write on its chunks stay, even if an error is reported: it may have landed.
+    /// Completes a blob. Once its first write has begun, the chunks stay even if the store reports an error: the write
+    /// may have landed.
     async fn complete_blob(&self, Packed { manifest, content }: Packed) -> Result<Content, Error> {
         self.store.save_manifest(content.blob, &manifest).await?;
         self.store.remember_blob(&content.sha256, content.blob).await?;
@@ -122,7 +125,7 @@ impl<P: Ports> Vault<P> {
             Committed::Kept => return Ok(record),
             Committed::Removed { is_ours_to_undo: false } => {}
             Committed::Removed { is_ours_to_undo: true } => {
-                // Its remover did not see it ready, and counts it out as pending.
+                // The remover did not see the record as ready, so it counts the image out as pending.
                 self.store.leave(blob).await?;
                 self.store.add(Vaultwide::Pending, 1).await?;
                 self.store.add(Vaultwide::Ready, -1).await?;
@@ -148,8 +151,8 @@ impl<P: Ports> Vault<P> {
         Err(Error::Removed)
     }
 
-    /// Counts an image that is about to be ready, and lets its name lead to it: a name counts once the record says
-    /// ready, so that this, the last write, makes all of it visible at once.
+    /// Counts an image that is about to be ready, and enters its name. A name entry counts only once the record says
+    /// ready. So that last write makes everything visible at once.
     pub(super) async fn publish(&self, record: &ImageRecord) -> Result<(), Error> {
         self.store.enter_name(record).await?;
         self.store.add(Vaultwide::Ready, 1).await?;
@@ -159,7 +162,7 @@ impl<P: Ports> Vault<P> {
 
     fn change(&self, record: &mut ImageRecord, state: State) {
         record.state = state;
-        // Claims are on a record as it was written at a time, so no two states have the same.
+        // A claim names a record by its id and this time, so no two states of a record may have the same time.
         record.updated = self.ports.now().max(record.updated + 1);
     }
 }

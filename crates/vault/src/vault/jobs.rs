@@ -1,4 +1,4 @@
-//! Jobs: images that are neither ready nor failed, and who works on them.
+//! Lists jobs, works on one, and waits for one. A job is an image neither ready nor failed.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use super::read::{AT_ONCE, MAX_SCAN, check_limit};
 use crate::ports::Ports;
 use crate::store::LEASE;
 
-/// How long it may take from a number of the feed being taken to its entry, in milliseconds: so long is a job waited for
-/// that comes out of order.
+/// Grace period between taking a feed number and writing its entry, in milliseconds. A gap in the feed younger than
+/// this may still be filled, so the next page of jobs begins before it.
 const ENTERING: u64 = 10_000;
 
-/// The waits between two looks at a job that somebody else does.
+/// The waits between two reads of a job that another worker does: the first, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const LATER_LOOKS: Duration = Duration::from_millis(200);
 
-/// Who is to do a job that is recorded.
+/// Who does a recorded job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worker {
-    /// Whoever records it: it goes on with [`Vault::work`].
+    /// The caller that records it: it goes on with [`Vault::work`].
     Recorder,
-    /// Whoever takes it up first.
+    /// The first worker that takes it up.
     Anybody,
 }
 
 impl Worker {
-    /// Until when a job recorded now is held.
+    /// The end of the lease of a job recorded now.
     pub(super) fn lease(self, now: u64) -> u64 {
         match self {
             Self::Recorder => now + LEASE,
@@ -44,14 +44,14 @@ impl Worker {
 pub struct Jobs {
     /// The images' records.
     pub jobs: Vec<ImageRecord>,
-    /// The number after which the next page begins.
+    /// The feed number after which the next page begins.
     pub next: u64,
-    /// Whether all jobs were listed.
+    /// Whether this page lists the last job there is now.
     pub is_last: bool,
 }
 
 impl<P: Ports> Vault<P> {
-    /// Lists jobs, oldest first: those accepted after number `after`, or all.
+    /// Lists jobs, oldest first: those after feed number `after`, or all.
     pub async fn jobs(&self, after: Option<u64>, limit: usize) -> Result<Jobs, Error> {
         check_limit(limit)?;
         let newest = self.store.count(Vaultwide::Feed).await?;
@@ -74,7 +74,7 @@ impl<P: Ports> Vault<P> {
                 continue;
             };
             if image.numbered() < old {
-                // The numbers before this one were taken longer ago.
+                // Every lower number was taken even longer ago.
                 hole = None;
             }
             if image.held_until().is_some() {
@@ -82,17 +82,18 @@ impl<P: Ports> Vault<P> {
             }
         }
         let is_last = last >= newest;
-        // Where the jobs to come are looked for must lie before those that took a number and are about to enter it.
+        // The next page must begin before a number whose entry may still be written.
         let next = hole.filter(|_| is_last).map_or(last, |hole: u64| hole - 1);
         Ok(Jobs { jobs, next, is_last })
     }
 
-    /// Does a job, unless it is done; returns its record, ready or failed. Whoever wrote it before the time `dead_before`,
-    /// in milliseconds since 1970, is known to be dead.
+    /// Does a job, unless it is done. Returns its record, ready or failed. The caller states that a process that wrote
+    /// the record before `dead_before`, in milliseconds since 1970, is dead.
     ///
     /// # Errors
     ///
-    /// [`Error::Held`] if somebody else is at it.
+    /// [`Error::Held`] if another worker holds the job; [`Error::NotFound`], or [`Error::Removed`] if it was removed
+    /// meanwhile; [`Error::Corrupt`] or [`Error::Newer`] if its record cannot be read; [`Error::Store`].
     pub async fn work_on(&self, id: ImageId, dead_before: Option<u64>) -> Result<ImageRecord, Error> {
         let record = self.get(id).await?;
         if record.held_until().is_none() {
@@ -101,7 +102,7 @@ impl<P: Ports> Vault<P> {
         self.take_up(record, dead_before.unwrap_or(0)).await
     }
 
-    /// Does a job whose worker is taken to be dead, or that had none.
+    /// Does a job whose worker is presumed dead, or that has no worker.
     pub(super) async fn take_up(&self, record: ImageRecord, dead_before: u64) -> Result<ImageRecord, Error> {
         let status = record.status();
         match self.take_over(record, dead_before).await? {
@@ -110,7 +111,7 @@ impl<P: Ports> Vault<P> {
         }
     }
 
-    /// Waits until a job has ended, whoever does it, but not longer than `time`; returns its record as it is then.
+    /// Waits until a job has ended, whichever worker does it, for at most `time`. Returns its record as it is then.
     pub async fn watch(&self, mut record: ImageRecord, time: Duration) -> Result<ImageRecord, Error> {
         let until = self.ports.now().saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let mut pause = FIRST_LOOK;

@@ -1,4 +1,4 @@
-//! Names and tags: checked once, where they come in.
+//! Checks names and tags where they come in.
 
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
@@ -8,7 +8,7 @@ const MAX_NAME_BYTES: usize = 255;
 const MAX_TAGS: usize = 32;
 const MAX_TAG_BYTES: usize = 64;
 
-/// What to call a new image: checked.
+/// The checked name and tags of a new image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label {
     /// Its name, if one was given.
@@ -18,13 +18,13 @@ pub struct Label {
 }
 
 impl Label {
-    /// Checks a name and tags given by a user. White space around them does not count, nor does an empty name.
+    /// Checks a name and tags that a user gave. White space around them is removed; an empty name counts as no name.
     pub fn new(name: Option<&str>, tags: &[String]) -> Result<Self, Error> {
         let name = name.map(checked_name).transpose()?.filter(|name| !name.is_empty());
         Ok(Self { name, tags: checked_tags(tags)? })
     }
 
-    /// The name to use: the one given, else the last segment of the URL's path, else the id.
+    /// The name to use: the given one, else the last segment of the URL's path, else the id.
     pub(super) fn name_or_default(&self, source: Option<&Url>, id: ImageId) -> String {
         let from_url = || {
             let segment = source?.path_segments()?.next_back()?;
@@ -40,10 +40,10 @@ pub(super) fn checked_name(name: &str) -> Result<String, Error> {
     checked("name", name, MAX_NAME_BYTES)
 }
 
-/// Checks tags, and leaves out repeats.
+/// Checks tags, and removes repeats.
 pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>, Error> {
     if tags.len() > MAX_TAGS {
-        let reason = format!("at most {MAX_TAGS} are taken; there are {}", tags.len());
+        let reason = format!("an image has at most {MAX_TAGS} tags; there are {}", tags.len());
         return Err(Error::Invalid { field: "tags", reason });
     }
     let mut unique = Vec::with_capacity(tags.len());
@@ -59,15 +59,16 @@ pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>, Error> {
     Ok(unique)
 }
 
-/// Checks a text, without the white space around it. Some control characters count as white space; none is taken.
+/// Checks a text, and removes the white space around it. Control characters are refused first, because some of them
+/// count as white space.
 fn checked(field: &'static str, text: &str, max: usize) -> Result<String, Error> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
-        let reason = format!("control characters are not taken; there is {control:?}");
+        let reason = format!("control characters are not allowed; there is {control:?}");
         return Err(Error::Invalid { field, reason });
     }
     let text = text.trim();
     if text.len() > max {
-        let reason = format!("at most {max} bytes are taken; there are {}", text.len());
+        let reason = format!("at most {max} bytes are allowed; there are {}", text.len());
         return Err(Error::Invalid { field, reason });
     }
     Ok(text.to_owned())

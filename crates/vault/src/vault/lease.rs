@@ -1,4 +1,4 @@
-//! Who may write a record: the worker that holds the job's lease, unless the image was removed meanwhile.
+//! Decides who may write a job's record: the worker that holds its lease, until the image is removed.
 
 use burrow_model::error::Error;
 use burrow_model::record::{ImageRecord, State};
@@ -7,19 +7,19 @@ use super::Vault;
 use crate::ports::Ports;
 use crate::store::LEASE;
 
-/// What became of a worker's record.
+/// The result of writing a worker's record.
 pub(super) enum Committed {
-    /// It is written.
+    /// The record is written.
     Kept,
-    /// The image was removed meanwhile, and the record with it.
+    /// The image was removed meanwhile, so the record is deleted again.
     Removed {
-        /// Whether this worker, not the remover, must undo what the new state was counted as.
+        /// Whether this worker, and not the remover, must undo what the new state was counted as.
         is_ours_to_undo: bool,
     },
 }
 
 impl<P: Ports> Vault<P> {
-    /// Writes a record, unless the image was removed meanwhile.
+    /// Writes a record. If the image was removed meanwhile, takes it out again and returns [`Error::Removed`].
     pub(super) async fn commit(&self, record: &ImageRecord) -> Result<(), Error> {
         if self.is_kept(record).await? {
             return Ok(());
@@ -28,10 +28,10 @@ impl<P: Ports> Vault<P> {
         Err(Error::Removed)
     }
 
-    /// Writes a worker's record, like [`Vault::commit`].
+    /// Writes a worker's record, like [`Vault::commit`], and says who must undo its counts if the image was removed.
     ///
-    /// The claim on undoing is taken before the record is deleted: a remover that no longer finds the record must be able
-    /// to tell that a worker deleted it.
+    /// It claims the undoing before it deletes the record: a remover that no longer finds the record must be able to
+    /// tell that a worker deleted it.
     pub(super) async fn commit_or_undo(&self, record: &ImageRecord) -> Result<Committed, Error> {
         if self.is_kept(record).await? {
             return Ok(Committed::Kept);
@@ -41,10 +41,10 @@ impl<P: Ports> Vault<P> {
         Ok(Committed::Removed { is_ours_to_undo })
     }
 
-    /// Writes a record and returns whether it stays. A removal claims first and deletes the record after; here the record
-    /// is written first and the claim is read after. So one of the two deletes it.
+    /// Writes a record and returns whether it stays. A removal claims first and then deletes the record; this function
+    /// writes the record first and then reads the claim. So at least one of the two deletes it.
     async fn is_kept(&self, record: &ImageRecord) -> Result<bool, Error> {
-        // Read before, too, so that no reader sees the image again after its removal was acknowledged.
+        // The claim is read before, too: no reader may see the image again after its removal was acknowledged.
         if self.store.is_removed(record.id).await? {
             return Ok(false);
         }
@@ -52,9 +52,9 @@ impl<P: Ports> Vault<P> {
         Ok(!self.store.is_removed(record.id).await?)
     }
 
-    /// Takes over a job whose worker is presumed dead: its record predates `dead_before`, or its lease expired. None if
-    /// another worker has it. A caller that passes a time after [`VaultSettings::alone_since`](super::VaultSettings) must be the
-    /// only one allowed to run the job.
+    /// Takes over a job whose worker is presumed dead: its record predates `dead_before`, or its lease expired. `None`
+    /// if another worker has the job. A caller that passes a time after
+    /// [`VaultSettings::alone_since`](super::VaultSettings) must be the only one allowed to run the job.
     pub(super) async fn take_over(
         &self,
         mut record: ImageRecord,
@@ -63,8 +63,8 @@ impl<P: Ports> Vault<P> {
         let Some(lease) = record.held_until() else { return Ok(None) };
         let (is_dead, is_over) = (record.updated < dead_before, lease <= self.ports.now());
         let mine = match self.settings.alone_since {
-            // Two kinds of worker take up what an earlier process left, and must share one claim: those that know that
-            // its worker is dead, and those that find its lease expired.
+            // Two kinds of worker take up such a job: those that know that its worker is dead, and those that find its
+            // lease expired. They must share one claim.
             Some(since) if record.updated < since => {
                 (is_dead || is_over) && self.store.claim_left(&record, since).await?
             }

@@ -1,4 +1,4 @@
-//! The middle of the pipeline over a store: pieces -> hash, count, sniff, cut, pack, verify -> chunks.
+//! Packs a stream into stored chunks, with the help of other instances if the image is large.
 
 use std::pin::pin;
 
@@ -14,10 +14,10 @@ use crate::codec::{deflate::Deflater, gzip};
 use crate::packer::{Packer, deflate};
 use crate::ports::{ByteSource, Ports};
 
-/// Chunks of an image that are packed before others are asked to help: a small image would only keep them from theirs.
+/// Chunks of an image that this instance packs before it asks helpers, so that small images leave them to large ones.
 const ALONE: u32 = 32;
 
-/// Bytes that are packed into chunks, but no image's yet.
+/// Content that is packed into chunks and belongs to no image yet.
 #[derive(Clone, Debug)]
 pub struct Packed {
     pub(super) manifest: Manifest,
@@ -31,7 +31,7 @@ impl Packed {
     }
 }
 
-/// Where the chunks of one packing go.
+/// One packing: its blob, and the chunks stored so far.
 struct Chunks<'a, P> {
     vault: &'a Vault<P>,
     blob: BlobId,
@@ -40,7 +40,8 @@ struct Chunks<'a, P> {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Packs all of `source` into chunks that nobody can see yet: [`Vault::keep`] or [`Vault::discard`] them.
+    /// Packs all of `source` into chunks that no reader can find. The caller must [`Vault::keep`] or [`Vault::discard`]
+    /// them.
     pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Packed, Error> {
         let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
         let packer = Packer::new(self.settings.max_image_bytes);
@@ -48,20 +49,20 @@ impl<P: Ports> Vault<P> {
         match chunks.take(source).await {
             Ok(()) => chunks.finish(),
             Err(error) => {
-                // No manifest names these chunks. Should deleting them fail too, `verify` finds them.
+                // No manifest names these chunks. If deleting them fails, too, `verify` finds them.
                 self.store.delete_chunks(blob, chunks.stored).await?;
                 Err(error)
             }
         }
     }
 
-    /// Gives up packed bytes.
+    /// Deletes packed content that is not needed.
     pub async fn discard(&self, packed: &Packed) -> Result<(), Error> {
         let chunks = u32::try_from(packed.manifest.chunks.len()).unwrap_or(u32::MAX);
         self.store.delete_chunks(packed.content.blob, chunks).await
     }
 
-    /// Has a block packed by another instance, or packs it here if none can.
+    /// Has a helper pack a block, or packs it here if no helper did.
     async fn pack_elsewhere(&self, block: Vec<u8>) -> Result<Vec<u8>, Error> {
         if let Some(packed) = self.ports.pack_elsewhere(&block).await
             && let Some(chunk) = gzip::only_block(&packed, &block)
@@ -78,7 +79,7 @@ impl<P: Ports> Chunks<'_, P> {
         let mut elsewhere = FuturesOrdered::new();
         loop {
             let mut next = pin!(source.next());
-            // What is packed elsewhere goes on only while it is waited for.
+            // Helpers make progress only while this task polls them.
             let piece = loop {
                 if elsewhere.is_empty() {
                     break next.await?;
@@ -150,7 +151,8 @@ mod tests {
     use crate::testing::{Whole, World};
     use crate::vault::{Label, VaultSettings};
 
-    /// Packs a bitmap of so many blocks and reads it back; returns its manifest's chunks, and how often others helped.
+    /// Packs a bitmap of this many blocks and reads it back. Returns its manifest's chunks, and how many blocks helpers
+    /// packed.
     fn packed(blocks: usize, packers: usize) -> (Vec<(u32, u64)>, u64) {
         let texture = (0..blocks * BLOCK - 1000).map(|n| (n / 7) as u8 ^ (n >> 11) as u8);
         let bytes: Vec<u8> = b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).collect();

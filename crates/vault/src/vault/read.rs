@@ -1,4 +1,4 @@
-//! Reading: records, content, pages, counts.
+//! Reads records, content, pages of images and counts.
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Vaultwide};
@@ -11,27 +11,27 @@ use crate::policy;
 use crate::ports::Ports;
 use crate::store::blob::Blob;
 
-/// The most images on one page.
+/// The highest number of images on a page.
 pub const MAX_PAGE: usize = 1000;
 
-/// Feed entries looked at for one page: where few images of a stretch are asked for, or many were removed, a page may
-/// hold fewer than asked.
+/// Feed entries read for one page. So a page may have fewer images than asked for, if the filter excludes many or many
+/// were removed.
 pub(super) const MAX_SCAN: usize = 1000;
 
-/// Text of the images on one page, in bytes: at this much it ends, so that its memory is bounded.
+/// A page ends once the text of its images reaches this many bytes, so that its memory is bounded.
 const MAX_TEXT: usize = 512 * 1024;
 
-/// Feed entries looked at together.
+/// Feed entries read at once.
 pub(super) const AT_ONCE: usize = 8;
 
-/// Which images to list: those for which all of it holds.
+/// Which images to list: those that meet every condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// They have all these tags.
     pub tags: Vec<String>,
     /// They have this status.
     pub status: Option<Status>,
-    /// Their names contain this text, in lower case, when they are put in lower case.
+    /// Their names, in lower case, contain this text, which must be in lower case.
     pub name: Option<String>,
 }
 
@@ -43,13 +43,13 @@ impl Filter {
     }
 }
 
-/// In which order images are listed.
+/// The order in which images are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// Those that were accepted last come first.
+    /// Those accepted last come first.
     #[default]
     Newest,
-    /// Those that were accepted first.
+    /// Those accepted first come first.
     Oldest,
 }
 
@@ -58,7 +58,7 @@ pub enum Order {
 pub struct Page {
     /// The images.
     pub images: Vec<ImageRecord>,
-    /// The cursor of the next page, if there is one.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ pub struct Statistics {
     pub failed: u64,
     /// Bytes of the originals of ready images.
     pub original_bytes: u64,
-    /// Bytes of packed forms, shared ones counted once.
+    /// Packed bytes; content that several images share counts once.
     pub stored_bytes: u64,
     /// When an image last became ready, in milliseconds since 1970.
     pub last_uploaded: Option<u64>,
@@ -90,13 +90,14 @@ impl<P: Ports> Vault<P> {
         self.store.image_named(name, |_| true).await?.ok_or(Error::NotFound)
     }
 
-    /// Returns the newest ready image of that name whose content has this SHA-256, if it is among the newest of its name.
+    /// Returns the newest ready image of that name whose content has this SHA-256. It looks only at the newest entries
+    /// of the name.
     pub async fn get_by_content(&self, name: &str, sha256: &str) -> Result<ImageRecord, Error> {
         let is_it = |content: &Content| content.sha256.as_str() == sha256;
         self.store.image_named(name, is_it).await?.ok_or(Error::NotFound)
     }
 
-    /// Returns the image that was recorded last for that URL, as far as it is known.
+    /// Returns the image last recorded for that URL. It may miss one: the pointer is a hint.
     pub async fn get_by_source(&self, url: &str) -> Result<ImageRecord, Error> {
         self.store.image_from(policy::parse(url)?.as_str()).await?.ok_or(Error::NotFound)
     }
@@ -106,7 +107,8 @@ impl<P: Ports> Vault<P> {
         self.store.open_blob(image.id, image.content()?).await
     }
 
-    /// Lists images in an order, those beyond `cursor`: [`Page::next`] of the page before, or none for the first page.
+    /// Lists images that come after `cursor` in the order: [`Page::next`] of the page before; `None` for the first
+    /// page.
     pub async fn list(&self, filter: &Filter, order: Order, cursor: Option<u64>, limit: usize) -> Result<Page, Error> {
         check_limit(limit)?;
         let newest = self.store.count(Vaultwide::Feed).await?;
@@ -135,7 +137,7 @@ impl<P: Ports> Vault<P> {
         Ok(Page { images, next: last.filter(|_| looked_at < count) })
     }
 
-    /// Counts.
+    /// Returns counts over the whole vault.
     pub async fn statistics(&self) -> Result<Statistics, Error> {
         Ok(Statistics {
             images: self.store.count(Vaultwide::Ready).await?,
@@ -148,12 +150,12 @@ impl<P: Ports> Vault<P> {
     }
 }
 
-/// Checks how many are to be listed at once.
+/// Checks the number of images asked for on one page.
 pub(super) fn check_limit(limit: usize) -> Result<(), Error> {
     if (1..=MAX_PAGE).contains(&limit) {
         return Ok(());
     }
-    let reason = format!("1 to {MAX_PAGE} are listed at once, not {limit}");
+    let reason = format!("it must be from 1 to {MAX_PAGE}, not {limit}");
     Err(Error::Invalid { field: "limit", reason })
 }
 

@@ -1,4 +1,4 @@
-//! Removing an image.
+//! Removes an image: claims the removal, deletes what leads to the image, counts it out.
 
 use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Vaultwide};
@@ -8,14 +8,14 @@ use super::Vault;
 use crate::ports::Ports;
 
 impl<P: Ports> Vault<P> {
-    /// Removes an image; returns whether there was one. Its content stays until no other image shares it, and a while
-    /// longer for those who are reading it.
+    /// Removes an image. Returns whether there was one. Its content stays until no image shares it, and an hour longer
+    /// for those who are reading it.
     pub async fn remove(&self, id: ImageId) -> Result<bool, Error> {
         let before = match self.store.image(id).await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(false),
             Err(Error::Corrupt(_) | Error::Newer(_)) => {
-                // What it was cannot be told, so only the record goes; what it referred to is for `verify` to find.
+                // The record cannot be read, so only the record goes. `verify` finds what it referred to.
                 let first = self.store.claim_removal(id).await?;
                 self.store.delete_image(id).await?;
                 return Ok(first);
@@ -23,8 +23,8 @@ impl<P: Ports> Vault<P> {
             Err(error) => return Err(error),
         };
         let first = self.store.claim_removal(id).await?;
-        // Read again: a worker that completed the image before the claim has written it whole by now; one that
-        // completes it after sees the claim, and may have deleted the record already.
+        // Read again: a worker that completed the image before the claim has written its record by now. A worker that
+        // completes it after the claim sees the claim, and may have deleted the record already.
         let record = self.store.image(id).await?.unwrap_or(before);
         self.store.take_out(&record).await?;
         if first {
@@ -33,8 +33,8 @@ impl<P: Ports> Vault<P> {
         Ok(first)
     }
 
-    /// Counts a removed image out, and leaves its blob. If the worker that wrote the last state has undone that state
-    /// already, what is left is the pending job.
+    /// Counts a removed image out and releases its blob. If the worker that wrote the last state has already undone
+    /// that state, the image is still counted as pending.
     async fn count_out(&self, record: &ImageRecord) -> Result<(), Error> {
         match &record.state {
             State::Ready(content) if self.store.claim_undoing(record.id).await? => {

@@ -1,4 +1,4 @@
-//! Putting back an image that another vault gave away: the same id, the same dates.
+//! Restores an image that another vault exported, with its id and dates.
 
 use std::time::Duration;
 
@@ -13,39 +13,39 @@ use crate::ports::{ByteSource, Ports};
 use crate::sniff::{Sniffed, sniff};
 use crate::store::blob::Form;
 
-/// How far ahead another machine's clock may be, in milliseconds.
+/// How far ahead the clock of another machine may be, in milliseconds.
 const A_DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// How often a claim is asked for while somebody else has it, and the wait between: longer than a claim lasts.
+/// How often a claim is tried while another caller has it, and the wait in between: together longer than a claim lasts.
 const TRIES: u32 = 15;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Bytes of a reason, at most: what failed says it in a sentence.
+/// The longest reason of a failure that is accepted, in bytes.
 const MAX_ERROR: usize = 4096;
 
-/// An image as another vault described it. Nothing of it is believed that can be found out.
+/// An image as another vault described it. Whatever can be determined from the bytes is not taken from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archived {
     /// Its id.
     pub id: ImageId,
     /// Its name and tags.
     pub label: Label,
-    /// The URL it came from.
+    /// The URL that it came from.
     pub source: Option<String>,
     /// When it was accepted, in milliseconds since 1970.
     pub created: u64,
-    /// When its record last changed.
+    /// When its record last changed, in the same unit.
     pub updated: u64,
-    /// Times a worker had begun it.
+    /// How many times a worker had begun it.
     pub attempts: u32,
-    /// How far it had come.
+    /// Its status.
     pub state: ArchivedState,
 }
 
-/// How far it had come.
+/// The status of an archived image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArchivedState {
-    /// It was a job not done.
+    /// It was an unfinished job.
     Job,
     /// It had failed, for this reason.
     Failed(String),
@@ -53,22 +53,22 @@ pub enum ArchivedState {
     Ready(Sha256Hex),
 }
 
-/// What became of it.
+/// The result of restoring an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restored {
-    /// It is here now, as it was there.
+    /// The image is now here as it was in the other vault.
     Restored,
-    /// It was here already, and is as new as the archived one.
+    /// The image was already here, and is not older than the archived one.
     Present,
-    /// Nothing was done: its content is not here, so it must be given.
+    /// Nothing was done: no image here has this content, so the caller must pass it.
     ContentNeeded,
 }
 
 impl<P: Ports> Vault<P> {
-    /// Puts an image back. Its content is needed only if no image here has the same, undamaged.
+    /// Restores an image. Its content is needed only if no image here has the same content undamaged.
     pub async fn restore(&self, archived: Archived, content: Option<&mut impl ByteSource>) -> Result<Restored, Error> {
         self.check(&archived)?;
-        // A record that cannot be read is written anew.
+        // A record that cannot be read counts as absent, and is written again.
         let Some(here) = passing_over(self.store.image(archived.id).await)? else {
             if self.store.is_removed(archived.id).await? {
                 let reason = format!("{} was removed here a short while ago; try again in two hours", archived.id);
@@ -92,17 +92,17 @@ impl<P: Ports> Vault<P> {
             }
             (State::Ready(_), _) => Err(another(&archived)),
             _ if here.created != archived.created || here.source != archived.source => Err(another(&archived)),
-            // What is not done here, but was there, is done.
+            // The other vault finished the job that this one has not.
             (_, ArchivedState::Ready(sha256)) => match self.content(sha256, content).await? {
                 Some(content) => self.finish(here, content).await,
                 None => Ok(Restored::ContentNeeded),
             },
-            // What failed there may still be done here.
+            // A job that failed in the other vault may still succeed here.
             _ => Ok(Restored::Present),
         }
     }
 
-    /// Mends an image whose content is damaged here, and gives it the archived label, if that is newer.
+    /// Replaces the content of an image if it is damaged here, and gives the image the archived label if that is newer.
     async fn restore_ready(
         &self,
         here: ImageRecord,
@@ -134,7 +134,7 @@ impl<P: Ports> Vault<P> {
         let mut tries = 0;
         while !self.store.claim_restoring(archived.id).await? {
             let is_here = passing_over(self.store.image(archived.id).await)?.is_some();
-            // Whoever claimed it and died did so longer ago.
+            // A caller that claimed it and died did so longer ago than a claim lasts.
             if is_here || tries == TRIES {
                 if let Some(content) = content {
                     self.store.leave(content.blob).await?;
@@ -148,7 +148,7 @@ impl<P: Ports> Vault<P> {
         let state = match (content, state) {
             (Some(content), _) => State::Ready(content),
             (None, ArchivedState::Failed(error)) => State::Failed { error },
-            // Whoever resumes does it.
+            // The next resume does it.
             (None, _) => State::Pending { lease: 0 },
         };
         let name = label.name.unwrap_or_default();
@@ -173,7 +173,7 @@ impl<P: Ports> Vault<P> {
         self.store.add(counter, 1).await.map(drop)
     }
 
-    /// Makes a job that is here ready with content that was found elsewhere.
+    /// Makes a job of this vault ready with content from the other one.
     async fn finish(&self, here: ImageRecord, content: Content) -> Result<Restored, Error> {
         let blob = content.blob;
         let held = match here.status() {
@@ -188,7 +188,7 @@ impl<P: Ports> Vault<P> {
         Ok(Restored::Restored)
     }
 
-    /// The content of that digest: made of `given`, or shared with an image that has it.
+    /// The content of this digest: made of `given`, or shared with an image that has it.
     async fn content(&self, sha256: &Sha256Hex, given: Option<&mut impl ByteSource>) -> Result<Option<Content>, Error> {
         let Some(source) = given else { return self.share_known(sha256).await };
         let packed = self.pack(source).await?;
@@ -214,13 +214,13 @@ impl<P: Ports> Vault<P> {
         };
         match self.look(&content("", None)).await {
             Ok(Some(Sniffed { media_type, dimensions })) => Ok(Some(content(media_type, dimensions))),
-            // Then it cannot be used, and is given anew.
+            // Then this blob is of no use, and the caller must pass the content.
             Ok(None) | Err(Error::Corrupt(_)) => self.store.leave(blob).await.map(|()| None),
             Err(error) => Err(error),
         }
     }
 
-    /// Finds out from the first bytes what it is.
+    /// Detects the type of a content from its first block.
     async fn look(&self, content: &Content) -> Result<Option<Sniffed>, Error> {
         let nobody = ImageId::new(0, &[0; 10]);
         let blob = self.store.open_blob(nobody, content).await?;
@@ -228,14 +228,14 @@ impl<P: Ports> Vault<P> {
         Ok(start.and_then(|start| sniff(&start)))
     }
 
-    /// Checks what is said of an image, as what users say is checked.
+    /// Checks what an archive says of an image, as strictly as what users say.
     fn check(&self, archived: &Archived) -> Result<(), Error> {
         let invalid = |field, reason: &str| Err(Error::Invalid { field, reason: reason.to_owned() });
         if archived.label.name.is_none() {
             return invalid("name", "an image has a name, and this has none");
         }
         if archived.created.max(archived.updated) > self.now().saturating_add(A_DAY) {
-            return invalid("updated", "its time has not come yet");
+            return invalid("updated", "it lies more than a day in the future");
         }
         if let ArchivedState::Failed(reason) = &archived.state
             && reason.len() > MAX_ERROR
@@ -243,7 +243,7 @@ impl<P: Ports> Vault<P> {
             return invalid("error", "a reason is one sentence");
         }
         match &archived.source {
-            // Whether it may be asked is looked at when it is; there it may have been.
+            // Whether Burrow may fetch the URL is checked when it fetches it. The other vault may have been allowed to.
             Some(source) => OriginPolicy { allow_private_network: true, ..Default::default() }.parse(source).map(drop),
             None if archived.state == ArchivedState::Job => invalid("source", "a job needs one, and this has none"),
             None => Ok(()),
@@ -252,5 +252,5 @@ impl<P: Ports> Vault<P> {
 }
 
 fn another(archived: &Archived) -> Error {
-    Error::Invalid { field: "id", reason: format!("{} is another image's here", archived.id) }
+    Error::Invalid { field: "id", reason: format!("{} is the id of another image here", archived.id) }
 }

@@ -1,4 +1,4 @@
-//! Finishing what was accepted and never finished.
+//! Finishes jobs that were accepted and never finished, and empties the trash.
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::Vaultwide;
@@ -10,35 +10,35 @@ use super::Vault;
 use crate::ports::Ports;
 use crate::store::LEASE;
 
-/// Jobs resumed at once: while one waits for its origin, others go on.
+/// Jobs resumed at once: while one waits for its origin, the others go on.
 const AT_ONCE: usize = 8;
 
-/// What a resume did.
+/// The result of a resume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resumed {
-    /// Jobs finished well.
+    /// Jobs whose images are now ready.
     pub ready: u32,
-    /// Jobs given up.
+    /// Jobs that were given up.
     pub failed: u32,
-    /// Jobs that somebody else is at.
+    /// Jobs that another worker holds.
     pub busy: u32,
 }
 
-/// What became of one number of the feed.
+/// What a sweep finds at one feed number.
 enum Entry {
-    /// Nothing is entered there: the image was removed, or its writer is between taking the number and entering it.
+    /// No image is listed here: it was removed, or its writer has taken the number and not yet written the entry.
     Hole,
-    /// It is a job not done.
+    /// An unfinished job.
     Open,
-    /// It was a job, and was done here; it ended so, or was removed meanwhile.
+    /// A job that this sweep did: its status now, or `None` if the image was removed meanwhile.
     Done(Option<Status>),
-    /// Ready or failed, its number taken before that time.
+    /// An image that was already ready or failed. Its number was taken before this time, in milliseconds since 1970.
     Settled { since: u64 },
 }
 
 impl<P: Ports> Vault<P> {
-    /// Finishes unfinished jobs, and sweeps. Whoever wrote a record before the time `dead_before`, in milliseconds since
-    /// 1970, is known to be dead, so that its lease does not count.
+    /// Finishes unfinished jobs, and sweeps. The caller states that every process that wrote a record before
+    /// `dead_before`, in milliseconds since 1970, is dead; so the leases of these records do not count.
     pub async fn resume(&self, dead_before: Option<u64>) -> Result<Resumed, Error> {
         let dead_before = dead_before.unwrap_or(0);
         let work = async |record| match self.take_up(record, dead_before).await {
@@ -50,13 +50,12 @@ impl<P: Ports> Vault<P> {
         self.settle(dead_before, work).await
     }
 
-    /// Notes up to which number of the feed everything is settled, and empties the trash.
+    /// Records the feed number up to which every image is ready, failed or removed, and empties the trash.
     pub async fn sweep(&self, dead_before: Option<u64>) -> Result<(), Error> {
         self.settle(dead_before.unwrap_or(0), async |_| Ok(Entry::Open)).await.map(drop)
     }
 
-    /// Sweeps, and does to each job on the way what is to be done to it. Looks only at what came after the newest number
-    /// up to which everything is known to be settled.
+    /// Sweeps, and calls `work` on each unfinished job. It begins after the number that the last sweep recorded.
     async fn settle(
         &self,
         dead_before: u64,
@@ -65,7 +64,7 @@ impl<P: Ports> Vault<P> {
         let mut resumed = Resumed::default();
         let newest = self.store.count(Vaultwide::Feed).await?;
         let before = self.store.mark(Vaultwide::Settled).await?.unwrap_or(0);
-        // Whoever wrote nothing for the time of a lease is taken to be dead, too.
+        // A process that has written nothing for the time of a lease counts as dead, too.
         let over = dead_before.max(self.ports.now().saturating_sub(LEASE));
         let entry = async |seq| match passing_over(self.store.feed(seq).await)? {
             None => Ok(Entry::Hole),
@@ -86,7 +85,7 @@ impl<P: Ports> Vault<P> {
                     resumed.busy += 1;
                     open = true;
                 }
-                // Whoever took a number before this one was written is dead, or has entered it.
+                // Every process that took an earlier number is dead by now, or has written its entry.
                 Entry::Settled { since } if !open && since < over => settled = seq,
                 Entry::Settled { .. } | Entry::Hole | Entry::Done(None) => {}
             }

@@ -1,4 +1,4 @@
-//! Trying a failed job again.
+//! Tries a failed job again.
 
 use burrow_model::error::Error;
 use burrow_model::key::Vaultwide;
@@ -9,8 +9,8 @@ use super::{Vault, Worker};
 use crate::ports::Ports;
 
 impl<P: Ports> Vault<P> {
-    /// Makes a failed image a pending job again, the newest of the feed, so that a resume finds it; none if somebody else
-    /// tries it again just now.
+    /// Makes a failed image a pending job again, with a new feed number, so that a resume finds it. `None` if another
+    /// caller retries it just now.
     pub async fn retry(&self, mut record: ImageRecord, worker: Worker) -> Result<Option<ImageRecord>, Error> {
         if record.status() != Status::Failed {
             return Err(Error::NotFailed(record.status()));
@@ -31,7 +31,7 @@ impl<P: Ports> Vault<P> {
             self.store.leave_feed(record.seq).await?;
             self.store.delete_image(record.id).await?;
             if !self.store.claim_undoing(record.id).await? {
-                // Its remover saw it failed, and counted it out as that.
+                // The remover saw it failed, and counted it out as failed.
                 self.store.add(Vaultwide::Failed, 1).await?;
                 self.store.add(Vaultwide::Pending, -1).await?;
             }

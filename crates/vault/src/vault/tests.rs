@@ -1,4 +1,4 @@
-//! What the crash suite does not look at: which jobs are listed, and when.
+//! Tests of jobs and sources that the crash suite does not cover: which jobs are listed, and when.
 
 use burrow_model::envelope::encode;
 use burrow_model::error::Error;
@@ -69,16 +69,16 @@ fn only_jobs_are_listed_and_what_cannot_be_read_is_passed_over() {
 fn a_job_that_enters_out_of_order_is_not_missed() {
     let world = World::default();
     let a = world.submit("a").id;
-    // Somebody takes a number, and is slow to enter it.
+    // A process takes a number, and is slow to write its entry.
     let slow = world.run(world.vault().store.next_seq()).unwrap();
     let c = world.submit("c").id;
     assert_eq!(world.jobs(None, 10), (vec![a, c], slow - 1, true));
     assert_eq!(world.jobs(Some(slow - 1), 1), (vec![c], slow - 1, true));
-    // Pages go on nevertheless.
+    // Later pages follow nevertheless.
     let d = world.submit("d").id;
     assert_eq!(world.jobs(Some(slow - 1), 1), (vec![c], 3, false));
     assert_eq!(world.jobs(Some(3), 1), (vec![d], 4, true));
-    // Not for ever: what came later is old.
+    // But not for ever: the entry after it is old now.
     world.pass(11_000);
     assert_eq!(world.jobs(Some(slow - 1), 10), (vec![c, d], 4, true));
 }
@@ -151,7 +151,7 @@ fn a_sweep_notes_what_is_settled_and_works_on_nothing() {
     world.pass(61 * MINUTE);
     world.run(world.vault().sweep(None)).unwrap();
     assert_eq!(world.run(world.vault().get(job.id)).unwrap(), job);
-    // The removed image had the content of the others, so that there is nothing of it but its removal.
+    // The removed image shared its content with others, so only its removal had to be forgotten.
     assert_eq!(world.keys_of("b1:x:"), Vec::<String>::new());
     let first = |world: &World| world.run(world.vault().jobs(None, 1)).unwrap();
     assert_eq!((first(&world).jobs, first(&world).next), (vec![job.clone()], 3));
@@ -180,7 +180,7 @@ fn a_url_leads_to_the_image_recorded_last() {
     assert_eq!(find("http://origin.example/b").unwrap(), other.id);
 }
 
-/// The key of the hint to an image.
+/// The key of the pointer from the image's URL.
 fn source(record: &ImageRecord) -> Key {
     Key::source(&Sha256Hex::of(record.source.as_deref().unwrap().as_bytes()))
 }
@@ -218,7 +218,7 @@ fn a_hint_is_checked_and_mended() {
     assert_eq!(faults(true), told(true));
     assert_eq!(faults(false), []);
     assert_eq!(world.keys_of("b1:o:"), Vec::<String>::new());
-    // An image that comes again lets its URL lead to it, if that leads to none.
+    // A restored image becomes the image of its URL only if the URL leads to no image.
     let again = Archived {
         id: ImageId::new(1, &[9; 10]),
         label: Label::new(Some("again"), &[]).unwrap(),
@@ -246,7 +246,7 @@ fn an_origin_that_asks_to_be_left_alone_is() {
         let record = world.run(world.vault().ingest("http://origin.example/", Label::default())).unwrap();
         (record, world.asked())
     };
-    // The backoff is the least; a little is added by chance.
+    // The backoff is the minimum wait; a little is added at random.
     for (asked, least) in [(None, 250), (Some("0"), 250), (Some("7"), 7000), (Some("60"), 60_000)] {
         let (record, times) = begun_and_waited([(503, asked, &[]), IMAGE]);
         assert_eq!((record.status(), record.attempts), (Status::Ready, 2));

@@ -1,4 +1,4 @@
-//! Small pictures: made when they are first asked for, kept beside the blob, found by every image that shares it.
+//! Thumbnails: drawn when they are first asked for, stored with the blob, shared by its images.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::ports::{Elsewhere, Ports};
 use crate::store::blob::Form;
 use crate::thumbnail::{self, MAX_ORIGINAL, Thumbnail, Undrawable, WIDTHS};
 
-/// A JPEG up to this many bytes, and no larger than the thumbnail would be, is its own thumbnail.
+/// A JPEG of at most this many bytes that is no larger than the thumbnail would be is its own thumbnail.
 const SMALL: u64 = 32 * 1024;
 
 /// The media type of drawings.
@@ -25,25 +25,25 @@ const DRAWING_TYPE: &str = "image/svg+xml";
 /// The largest drawing that is its own thumbnail, in bytes.
 const MAX_DRAWING: u64 = 1024 * 1024;
 
-/// After this time whoever began to draw has died, in milliseconds. Decoders take a second or two at most.
+/// After this time, in milliseconds, an instance that began to draw has died. Decoders take a second or two at most.
 const DRAWING: u64 = 30_000;
 
-/// How often it is tried to draw what kills those who try.
+/// After this many instances died of drawing one image, no other tries.
 const TRIES: u32 = 2;
 
-/// Why there is no picture of what killed them.
+/// The reason that is stored then.
 const FATAL: &str = "its decoder failed";
 
-/// How long somebody waits for another who draws the same, or for the turn of an instance that draws something else.
+/// How long a request waits while another draws the same thumbnail, or this instance draws another.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often it is looked meanwhile.
+/// How often such a request looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// A small picture, or what there is instead.
+/// A thumbnail, or what to show in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// It.
+    /// The thumbnail.
     Picture {
         /// Its media type.
         media_type: String,
@@ -52,22 +52,23 @@ pub enum Shown {
         /// Its bytes.
         bytes: Vec<u8>,
     },
-    /// The original is small enough.
+    /// The original: it is small enough, or a drawing (SVG).
     Original,
-    /// There is none: one sentence for people.
+    /// No thumbnail can be drawn, for this reason: one sentence for people.
     Nothing(String),
-    /// There is none here, though another host may draw it: one sentence for people.
+    /// This host cannot draw it, for this reason, though another may: one sentence for people.
     UnsupportedHere(String),
-    /// It is being drawn, or many others are: it is of use to ask again soon.
+    /// The thumbnail is being drawn, or too many others are. Asking again soon helps.
     NotYet,
 }
 
 thread_local! {
-    /// Whether this instance is drawing: one picture at a time is in its memory. Nobody is woken by it.
+    /// Whether this instance is drawing: it has memory for one picture at a time. No task is woken when this changes;
+    /// tasks look again.
     static DRAWS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The turn to draw, until it is dropped.
+/// The right to draw; dropping it ends the turn.
 struct Turn;
 
 impl Drop for Turn {
@@ -77,7 +78,12 @@ impl Drop for Turn {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Returns the small picture of a ready image at one of [`WIDTHS`]; draws it if nobody has.
+    /// Returns the thumbnail of a ready image at one of [`WIDTHS`]. Draws and stores it if that was not done before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReady`]; [`Error::Invalid`] for another width; [`Error::Corrupt`] or [`Error::Newer`] if the
+    /// original cannot be read; [`Error::Store`].
     pub async fn thumbnail(&self, image: &ImageRecord, width: u32) -> Result<Shown, Error> {
         let content = image.content()?;
         if !WIDTHS.contains(&width) {
@@ -105,7 +111,7 @@ impl<P: Ports> Vault<P> {
         self.draw(image, width).await
     }
 
-    /// What is known, without drawing.
+    /// The thumbnail, or what to show in its place, if that is known without drawing.
     async fn known_thumbnail(&self, content: &Content, width: u32) -> Result<Option<Shown>, Error> {
         if let Some((picture, bytes)) = self.store.thumbnail(content.blob, width).await? {
             return Ok(Some(Shown::Picture { media_type: picture.media_type, size: picture.size, bytes }));
@@ -119,7 +125,7 @@ impl<P: Ports> Vault<P> {
         })
     }
 
-    /// A drawing (SVG) is its own thumbnail, if browsers show it at once.
+    /// A drawing (SVG) is its own thumbnail if browsers show it fast.
     async fn drawing(&self, image: &ImageRecord) -> Result<Shown, Error> {
         let content = image.content()?;
         let why = if content.size > MAX_DRAWING {
@@ -161,7 +167,7 @@ impl<P: Ports> Vault<P> {
         if died >= TRIES {
             return self.give_up_drawing(content.blob, FATAL.into()).await;
         }
-        // Should it kill this instance, this says so.
+        // If drawing kills this instance, this record says so.
         self.store.save_preview(content.blob, &Preview::Begun { since: self.ports.now(), died }).await?;
         let drawn = match self.original(image).await {
             Ok(Ok(original)) => {
@@ -170,7 +176,7 @@ impl<P: Ports> Vault<P> {
             }
             Ok(Err(why)) => Err(why),
             Err(error) => {
-                // It says nothing of the picture.
+                // The original could not be read, which says nothing about drawing it.
                 self.store.save_preview(content.blob, &Preview::Begun { since: Preview::NOBODY, died: 0 }).await?;
                 return Err(error);
             }
@@ -198,7 +204,8 @@ impl<P: Ports> Vault<P> {
         Ok(Shown::Nothing(why))
     }
 
-    /// Another instance died of drawing this: that is noted at once, so that the next who tries need not wait.
+    /// Records that a helper died of drawing this image, so that the next attempt need not wait until [`DRAWING`] has
+    /// passed.
     async fn bury(&self, blob: BlobId) -> Result<Shown, Error> {
         let died = match self.store.preview(blob).await? {
             Some(Preview::Begun { died, .. }) => died + 1,
@@ -211,7 +218,7 @@ impl<P: Ports> Vault<P> {
         Ok(Shown::NotYet)
     }
 
-    /// Reads an original that is not too large to be in memory.
+    /// Reads an original, unless it is too large to hold in memory.
     async fn original(&self, image: &ImageRecord) -> Result<Result<Vec<u8>, Undrawable>, Error> {
         let content = image.content()?;
         if content.size > MAX_ORIGINAL {
@@ -226,7 +233,8 @@ impl<P: Ports> Vault<P> {
         Ok(Ok(original))
     }
 
-    /// The placeholders of images, in their order, as a `ThumbHash` in base64; of those that have a small picture.
+    /// The placeholders of images, in the same order, as a `ThumbHash` in base64. `None` for an image without a
+    /// thumbnail.
     pub async fn placeholders(&self, images: &[ImageRecord]) -> Result<Vec<Option<String>>, Error> {
         let placeholder = async |image: &ImageRecord| {
             let Ok(content) = image.content() else { return Ok(None) };

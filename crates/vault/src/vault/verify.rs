@@ -1,4 +1,4 @@
-//! Verifying: whether all that is stored is whole and fits together.
+//! Verifies a vault: whether everything stored is undamaged and consistent.
 
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
@@ -8,9 +8,9 @@ use crate::ports::Ports;
 use crate::store::verify::{Discovery, Plan, Verified};
 
 impl<P: Ports> Vault<P> {
-    /// Looks at everything but content, gives out what it comes upon, and mends what can be mended if that is planned:
-    /// indexes and counters are made anew, and what nobody refers to goes to the trash. What an image's record refers to
-    /// is never deleted.
+    /// Examines everything but content, and passes what it finds to `out`. If `plan` says so, it repairs: it rebuilds
+    /// indexes and counters, and puts what nothing refers to into the trash. It never deletes what an image's record
+    /// refers to.
     pub async fn verify(&self, plan: Plan, out: impl AsyncFnMut(Discovery)) -> Result<Verified, Error> {
         if plan.repair && plan.dead_before.is_none() {
             let reason = "a vault is repaired only while nobody else uses it".into();
@@ -19,11 +19,11 @@ impl<P: Ports> Vault<P> {
         self.store.verify(plan, out).await
     }
 
-    /// Reads and hashes the content of a ready image; returns its size in bytes if it is what it was.
+    /// Reads and hashes the content of a ready image. Returns its size in bytes if it is the original.
     pub async fn verify_content(&self, id: ImageId) -> Result<u64, Error> {
         let verified = async { self.open(&self.get(id).await?).await?.verify().await }.await;
         if let Err(Error::Corrupt(_)) = verified {
-            // It may have been removed so long ago that its content is gone, too.
+            // If the image was removed an hour ago, its content is gone, too: then it is not found, not damaged.
             self.get(id).await?;
         }
         verified

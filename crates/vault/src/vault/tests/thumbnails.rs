@@ -1,4 +1,4 @@
-//! Small pictures over a store: drawn once, given up, made again, found by `verify`.
+//! Tests thumbnails over a store: drawn once, given up, drawn again, examined by `verify`.
 
 #![expect(clippy::cast_possible_truncation, reason = "colours are made of positions")]
 
@@ -24,13 +24,13 @@ fn a_thumbnail_is_drawn_once_and_by_one() {
     assert_eq!(bytes, same);
     assert_eq!(world.run(vault.placeholders(&[image.clone(), image.clone()])).unwrap().iter().flatten().count(), 2);
     assert!(matches!(world.run(vault.thumbnail(&image, 100)), Err(Error::Invalid { field: "w", .. })));
-    // Damaged ones are made again.
+    // Damaged ones are drawn again.
     let content = image.content().unwrap();
     world.store(&Key::thumbnail(content.blob, 160), b"rubbish");
     world.store(&Key::preview(content.blob), b"rubbish");
     let Shown::Picture { bytes: again, .. } = world.run(vault.thumbnail(&image, 160)).unwrap() else { panic!() };
     assert_eq!(bytes, again);
-    // All of it goes with the blob.
+    // All of them are deleted with the blob.
     world.run(vault.remove(image.id)).unwrap();
     world.pass(61 * MINUTE);
     world.run(vault.sweep(None)).unwrap();
@@ -42,21 +42,21 @@ fn what_kills_its_decoder_is_given_up() {
     let world = World::default();
     let image = world.run(world.vault().put(&mut Whole::new(&png(400, 300)), Label::default())).unwrap();
     let blob = image.content().unwrap().blob;
-    // Two died of it, the last long since.
+    // Two instances died of it, the last one long ago.
     let begun = |since, died| encode(&Key::preview(blob), &Preview::Begun { since, died }).unwrap();
     world.store(&Key::preview(blob), &begun(world.now() - MINUTE, 1));
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
     assert_eq!(shown, Shown::Nothing("its decoder failed".into()));
-    // One began just now: it is waited for, not for ever.
+    // One began just now: the request waits for it, but not for ever.
     world.store(&Key::preview(blob), &begun(world.now() - 5, 0));
     let before = world.now();
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
     assert_eq!(shown, Shown::NotYet);
     assert_eq!(world.now() - before, 10_000);
-    // Then another tries.
+    // Then this one tries.
     world.pass(MINUTE);
     assert!(matches!(world.run(world.vault().thumbnail(&image, 160)).unwrap(), Shown::Picture { .. }));
-    // Where another instance draws, its death is known at once.
+    // If a helper draws, its death is known at once.
     let elsewhere = Vault::new(world.clone(), VaultSettings { packers: 2, ..VaultSettings::default() });
     for (came_of_it, shown) in [
         (Elsewhere::Busy, Shown::NotYet),
@@ -66,7 +66,7 @@ fn what_kills_its_decoder_is_given_up() {
     ] {
         world.draws_elsewhere(Some(came_of_it));
         if came_of_it == Elsewhere::Died {
-            // As whoever draws does first.
+            // As an instance does before it draws.
             let died = match world.run(world.vault().store.preview(blob)).unwrap() {
                 Some(Preview::Begun { since: Preview::NOBODY, died }) => died,
                 _ => 0,
