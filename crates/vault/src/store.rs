@@ -1,5 +1,6 @@
-//! The border around state: every key and every durable byte is written and read through here, and only `vault` calls
-//! it. The layout and the order of writes are in docs/storage-format.md.
+//! Typed access to the key-value store. Every key and value of the vault is written and read here.
+//!
+//! Only the vault's operations write through it. docs/storage-format.md has the layout and the order of writes.
 
 pub mod blob;
 mod claims;
@@ -47,7 +48,7 @@ impl<P: Ports> Store<P> {
         self.load(&Key::image(id)).await
     }
 
-    /// Writes an image's record; durable when it returns.
+    /// Writes an image's record. It is durable when this returns, as far as the store promises it.
     pub async fn save_image(&self, record: &ImageRecord) -> Result<(), Error> {
         self.save(&Key::image(record.id), record).await
     }
@@ -57,26 +58,27 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.delete(&Key::image(id)).await?)
     }
 
-    /// Takes the next number of the feed.
+    /// Takes the next feed number.
     pub async fn next_seq(&self) -> Result<u64, Error> {
         self.add(Vaultwide::Feed, 1).await
     }
 
-    /// Writes the record of a new image and lists it in the feed; both durable when it returns.
+    /// Writes the feed entry and the record of a new image. Both are durable when this returns, as far as the store
+    /// promises it.
     pub async fn list_image(&self, record: &ImageRecord) -> Result<(), Error> {
         let (key, entry) = (Key::feed(record.seq), Pointer::Image(record.id));
-        // The entry first: whoever finds the record is told of it, and then it must be listed. An entry that leads
-        // nowhere is passed over.
+        // The entry is written first: an image whose record a reader finds must be listed. An entry that leads to no
+        // record is skipped.
         self.save(&key, &entry).await?;
         self.save_image(record).await
     }
 
-    /// Takes an image out of the feed.
+    /// Deletes the feed entry of a number.
     pub async fn leave_feed(&self, seq: u64) -> Result<(), Error> {
         Ok(self.ports.delete(&Key::feed(seq)).await?)
     }
 
-    /// Takes an image out of the feed, its name and its source, and deletes its record. Twice does no harm.
+    /// Deletes an image's feed entry, name entries, source and record. It may be done twice.
     pub async fn take_out(&self, record: &ImageRecord) -> Result<(), Error> {
         self.leave_feed(record.seq).await?;
         self.leave_name(record).await?;
@@ -84,16 +86,16 @@ impl<P: Ports> Store<P> {
         self.delete_image(record.id).await
     }
 
-    /// Returns the image that was accepted as number `seq`, if it is still listed.
+    /// Returns the image with feed number `seq`, if the feed leads to it.
     pub async fn feed(&self, seq: u64) -> Result<Option<ImageRecord>, Error> {
         match self.load(&Key::feed(seq)).await? {
-            // An image that was tried again is listed under its new number.
+            // An image that was retried is listed under its new number.
             Some(Pointer::Image(id)) => Ok(self.image(id).await?.filter(|image| image.seq == seq)),
             _ => Ok(None),
         }
     }
 
-    /// Returns a blob that holds this content, if one was remembered.
+    /// Returns the blob that the digest leads to, if any.
     pub async fn blob_of(&self, sha256: &Sha256Hex) -> Result<Option<BlobId>, Error> {
         match passing_over(self.load(&Key::digest(sha256)).await)? {
             Some(Pointer::Blob(blob)) => Ok(Some(blob)),
@@ -101,12 +103,12 @@ impl<P: Ports> Store<P> {
         }
     }
 
-    /// Remembers the blob that holds this content.
+    /// Makes the digest of a content lead to its blob.
     pub async fn remember_blob(&self, sha256: &Sha256Hex, blob: BlobId) -> Result<(), Error> {
         self.save(&Key::digest(sha256), &Pointer::Blob(blob)).await
     }
 
-    /// Adds to a counter and returns it. A sum below 0 is drift after a crash and reads as 0.
+    /// Adds to a counter and returns the sum. A sum below 0 is drift after a crash, and is returned as 0.
     pub async fn add(&self, counter: Vaultwide, delta: i64) -> Result<u64, Error> {
         let sum = self.ports.increment(&Key::vaultwide(counter), delta).await?;
         Ok(u64::try_from(sum).unwrap_or(0))
@@ -114,11 +116,11 @@ impl<P: Ports> Store<P> {
 
     /// Reads a counter.
     pub async fn count(&self, counter: Vaultwide) -> Result<u64, Error> {
-        // Adding 0 is the one way to read a counter that every provider agrees on.
+        // Adding 0 is the only way to read a counter that every provider supports.
         self.add(counter, 0).await
     }
 
-    /// Reads a mark. A damaged one is none: whoever goes by it begins at the beginning.
+    /// Reads a mark. A damaged one is `None`: the sweep then begins at the first number.
     pub async fn mark(&self, mark: Vaultwide) -> Result<Option<u64>, Error> {
         match passing_over(self.load(&Key::vaultwide(mark)).await)? {
             Some(Pointer::Number(number)) => Ok(Some(number)),

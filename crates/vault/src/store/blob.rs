@@ -20,12 +20,12 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.set(&Key::chunk(blob, n), chunk).await?)
     }
 
-    /// Completes a blob.
+    /// Writes a blob's manifest, which completes the blob.
     pub async fn save_manifest(&self, blob: BlobId, manifest: &Manifest) -> Result<(), Error> {
         self.save(&Key::manifest(blob), manifest).await
     }
 
-    /// Deletes the first `chunks` chunks of a blob that was never completed, or that nobody uses.
+    /// Deletes the first `chunks` chunks of a blob that was never completed, or that no image uses.
     pub async fn delete_chunks(&self, blob: BlobId, chunks: u32) -> Result<(), Error> {
         for n in 0..chunks {
             self.ports.delete(&Key::chunk(blob, n)).await?;
@@ -37,7 +37,7 @@ impl<P: Ports> Store<P> {
         self.load(&Key::manifest(blob)).await
     }
 
-    /// Returns a blob's manifest, if it and all chunks are undamaged: before somebody comes to rely on them.
+    /// Returns a blob's manifest, if it and all its chunks are undamaged: an image may come to share the blob.
     pub async fn sound_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
         let Some(manifest) = passing_over(self.manifest(blob).await)? else { return Ok(None) };
         for (n, &(len, sum)) in (0..).zip(&manifest.chunks) {
@@ -67,7 +67,7 @@ impl<P: Ports> Store<P> {
     }
 }
 
-/// Whether a chunk is what its manifest says.
+/// Whether a chunk has the length and checksum that its manifest states.
 fn is_sound(chunk: &[u8], len: u32, sum: u64) -> bool {
     chunk.len() == len as usize && xxh3_64(chunk) == sum
 }
@@ -76,7 +76,7 @@ fn damaged(image: ImageId, why: &str) -> Error {
     Error::Corrupt(format!("the content of image {image}: {why}"))
 }
 
-/// Names the image of damage.
+/// Adds the image to an error about its content.
 fn of_image(image: ImageId, error: Error) -> Error {
     match error {
         Error::Corrupt(why) => damaged(image, &why),
@@ -90,11 +90,11 @@ fn of_image(image: ImageId, error: Error) -> Error {
 pub enum Form {
     /// The original bytes.
     Original,
-    /// The gzip stream around the packed bytes; only of blobs packed as deflate.
+    /// The gzip stream around the packed bytes; only a blob packed as deflate has it.
     Gzip,
 }
 
-/// Content that can be read. Cheap to clone.
+/// An open blob. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blob<P> {
     pub(super) store: Store<P>,
@@ -123,7 +123,7 @@ impl<P: Ports> Blob<P> {
         }
     }
 
-    /// Reads the bytes of `range`, inside the form's size; only the chunks that it touches are read.
+    /// Reads the bytes of `range`, which must lie inside the form. It reads only the chunks that the range touches.
     pub fn read(&self, form: Form, range: Range<u64>) -> BlobReader<P> {
         BlobReader { blob: self.clone(), form, range, next: 0, position: 0 }
     }
@@ -141,11 +141,11 @@ impl<P: Ports> Blob<P> {
     }
 }
 
-/// Bytes after the chunks of the gzip form.
+/// Length of what follows the chunks in the gzip form.
 const END: usize = LAST_BLOCK.len() + 8;
 
-/// Reads a blob segment by segment, each chunk checked before it is given out. The original's segments are its blocks;
-/// those of the gzip form are its header, the chunks, and its end.
+/// Reads a blob segment by segment, and checks each chunk before it returns the chunk. The segments of the original are
+/// its blocks; those of the gzip form are its header, the chunks, and its end.
 #[derive(Debug)]
 pub struct BlobReader<P> {
     blob: Blob<P>,
@@ -157,17 +157,17 @@ pub struct BlobReader<P> {
 }
 
 impl<P: Ports> BlobReader<P> {
-    /// Bytes still to come.
+    /// Bytes not yet read.
     pub fn remaining(&self) -> u64 {
         self.range.end.saturating_sub(self.range.start)
     }
 
-    /// Returns the next bytes, at most [`BLOCK`](crate::codec::BLOCK) of the original or one chunk, or none at the end.
+    /// Returns the next bytes, at most [`BLOCK`](crate::codec::BLOCK) of the original or one chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
         if self.remaining() == 0 {
             return Ok(None);
         }
-        // Passes over segments that end before the range begins.
+        // Skips segments that end before the range begins.
         let mut end = self.position + self.segment_len();
         while end <= self.range.start {
             (self.next, self.position) = (self.next + 1, end);
@@ -182,7 +182,7 @@ impl<P: Ports> BlobReader<P> {
         Ok(Some(bytes))
     }
 
-    /// The length of the next segment. Past the end it is long, so that a search for the range's start ends.
+    /// The length of the next segment. Past the end it is large, so that the search for the start of the range ends.
     fn segment_len(&self) -> u64 {
         let manifest = &self.blob.manifest;
         let len = match (self.form, self.next) {

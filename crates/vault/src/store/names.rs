@@ -8,24 +8,26 @@ use futures::future::try_join_all;
 use super::Store;
 use crate::ports::Ports;
 
-/// How many of a name's newest entries are looked at.
+/// How many of a name's newest entries count.
 pub(super) const WINDOW: u64 = 64;
 
-/// How many images a name leads to at least: the newest and those behind it, should it be removed or renamed.
+/// How many images a name leads to at least, if it has as many: if the newest is removed or renamed, the next one is
+/// found.
 pub(super) const KEPT: usize = 32;
 
 impl<P: Ports> Store<P> {
-    /// Lets the image's name lead to it. Twice does no harm.
+    /// Makes the image's name lead to it, if it does not yet.
     pub async fn enter_name(&self, record: &ImageRecord) -> Result<(), Error> {
         if self.name_entries(record).await?.is_empty() { self.enter_name_anew(record).await } else { Ok(()) }
     }
 
-    /// The same by an entry of its own, whatever entries there are: they may be about to go.
+    /// Writes a new entry for the image's name, whatever entries there are: they may be about to be deleted.
     pub async fn enter_name_anew(&self, record: &ImageRecord) -> Result<(), Error> {
         let name = Sha256Hex::of(record.name.as_bytes());
         let (mut entering, mut entered_before) = (Namesake { seq: record.seq, id: record.id }, None);
         loop {
-            // A number of its own, too: without compare-and-swap a list is overwritten by whoever read it before.
+            // Each entry has a number of its own: without compare-and-swap, a writer of a common list would overwrite
+            // what others added since it read the list.
             let n = u64::try_from(self.ports.increment(&Key::name(&name), 1).await?).unwrap_or(0);
             self.save(&Key::namesake(&name, n), &entering).await?;
             if let Some(key) = entered_before.take() {
@@ -41,12 +43,12 @@ impl<P: Ports> Store<P> {
             if kept.len() >= KEPT || kept.iter().any(|(_, namesake)| namesake.id == falling.id) {
                 return Ok(self.ports.delete(&last).await?);
             }
-            // It falls out of the window only because others came and went, so it comes in again.
+            // The entry falls out of the window only because newer ones came and went, so it is entered again.
             (entering, entered_before) = (falling, Some(last));
         }
     }
 
-    /// The entries that lead from the image's name to it.
+    /// The entries by which the image's name leads to it.
     pub async fn name_entries(&self, record: &ImageRecord) -> Result<Vec<Key>, Error> {
         let name = Sha256Hex::of(record.name.as_bytes());
         let mut entries = self.namesakes(&name).await?;
@@ -54,7 +56,7 @@ impl<P: Ports> Store<P> {
         Ok(entries.into_iter().map(|(n, _)| Key::namesake(&name, n)).collect())
     }
 
-    /// Deletes such entries.
+    /// Deletes entries of names.
     pub async fn delete_name_entries(&self, entries: &[Key]) -> Result<(), Error> {
         for entry in entries {
             self.ports.delete(entry).await?;
@@ -62,12 +64,12 @@ impl<P: Ports> Store<P> {
         Ok(())
     }
 
-    /// Takes an image out of its name.
+    /// Deletes the entries of the image's name that lead to it.
     pub async fn leave_name(&self, record: &ImageRecord) -> Result<(), Error> {
         self.delete_name_entries(&self.name_entries(record).await?).await
     }
 
-    /// Returns the newest ready image of that name whose content is such.
+    /// Returns the newest ready image of that name whose content `is_such`.
     pub async fn image_named(
         &self,
         name: &str,
@@ -86,13 +88,13 @@ impl<P: Ports> Store<P> {
         Ok(None)
     }
 
-    /// The entries of a name with their numbers, oldest first. All are asked for at once: one round trip to a store that
-    /// is far away.
+    /// The entries of a name that count, with their numbers, oldest first. All are read at once: that takes one round
+    /// trip to a distant store.
     async fn namesakes(&self, name: &Sha256Hex) -> Result<Vec<(u64, Namesake)>, Error> {
         let newest = u64::try_from(self.ports.increment(&Key::name(name), 0).await?).unwrap_or(0);
         let numbers = newest.saturating_sub(WINDOW - 1).max(1)..=newest;
         let entries = try_join_all(numbers.map(async |n| {
-            // A damaged entry must not stand in the way of the name's other images.
+            // A damaged entry must not hide the other images of the name.
             let namesake = passing_over(self.load::<Namesake>(&Key::namesake(name, n)).await)?;
             Ok::<_, Error>(namesake.map(|namesake| (n, namesake)))
         }));

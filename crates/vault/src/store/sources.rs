@@ -1,5 +1,6 @@
-//! Sources: a URL leads to the image that was recorded for it last. That is a hint: it counts only if that image is there
-//! and came from that URL, and a missing one does no harm.
+//! Sources: the pointer from a URL to the image last recorded for it.
+//!
+//! A source is a hint: it counts only if the image exists and came from that URL, and a missing source does no harm.
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Key, Sha256Hex};
@@ -9,7 +10,7 @@ use super::Store;
 use crate::ports::Ports;
 
 impl<P: Ports> Store<P> {
-    /// Lets the URL from which an image comes lead to it.
+    /// Makes the URL of an image lead to it.
     pub async fn hint_source(&self, record: &ImageRecord) -> Result<(), Error> {
         match &record.source {
             Some(source) => self.save(&source_key(source), &Pointer::Image(record.id)).await,
@@ -17,13 +18,14 @@ impl<P: Ports> Store<P> {
         }
     }
 
-    /// Returns the image to which a URL leads.
+    /// Returns the image that a URL leads to.
     pub async fn image_from(&self, source: &str) -> Result<Option<ImageRecord>, Error> {
         let Some(id) = self.hinted(source).await? else { return Ok(None) };
         Ok(self.image(id).await?.filter(|record| record.source.as_deref() == Some(source)))
     }
 
-    /// Lets a URL lead no more to an image that goes. A hint to another that is given at the same time may go, too.
+    /// Deletes the source of an image that is removed, if it leads to that image. A source that another process writes
+    /// at the same time may be deleted, too.
     pub(super) async fn forget_source(&self, record: &ImageRecord) -> Result<(), Error> {
         if let Some(source) = &record.source
             && self.hinted(source).await? == Some(record.id)

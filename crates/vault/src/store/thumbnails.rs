@@ -1,5 +1,6 @@
-//! Small pictures of blobs, and what is known of them. They are made from the blob alone, so they may be lost, written twice
-//! or made anew at any time.
+//! Stores the thumbnails of blobs, and previews: whether they can be drawn, and placeholders.
+//!
+//! They are drawn from the blob alone, so they may be lost, written twice or drawn again at any time.
 
 use burrow_model::envelope;
 use burrow_model::error::{Error, passing_over};
@@ -11,17 +12,17 @@ use crate::ports::Ports;
 use crate::thumbnail::{Thumbnail, WIDTHS};
 
 impl<P: Ports> Store<P> {
-    /// Returns what is known of a blob's small pictures; what is damaged is not known.
+    /// Returns the preview of a blob. A damaged one is `None`.
     pub async fn preview(&self, blob: BlobId) -> Result<Option<Preview>, Error> {
         passing_over(self.load(&Key::preview(blob)).await)
     }
 
-    /// Notes what is known of a blob's small pictures.
+    /// Writes the preview of a blob.
     pub async fn save_preview(&self, blob: BlobId, preview: &Preview) -> Result<(), Error> {
         self.save(&Key::preview(blob), preview).await
     }
 
-    /// Returns a small picture and its bytes; a damaged one is none.
+    /// Returns a thumbnail and its bytes. A damaged one is `None`.
     pub async fn thumbnail(&self, blob: BlobId, width: u32) -> Result<Option<(Picture, Vec<u8>)>, Error> {
         let key = Key::thumbnail(blob, width);
         match self.ports.get(&key).await? {
@@ -30,7 +31,7 @@ impl<P: Ports> Store<P> {
         }
     }
 
-    /// Stores a small picture.
+    /// Stores a thumbnail.
     pub async fn save_thumbnail(&self, blob: BlobId, width: u32, drawn: &Thumbnail) -> Result<(), Error> {
         let key = Key::thumbnail(blob, width);
         let picture = Picture { media_type: drawn.media_type.into(), size: (drawn.width, drawn.height) };
@@ -38,7 +39,7 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.set(&key, value).await?)
     }
 
-    /// Deletes all that was made from a blob.
+    /// Deletes the thumbnails and the preview of a blob.
     pub(super) async fn delete_thumbnails(&self, blob: BlobId) -> Result<(), Error> {
         for width in WIDTHS {
             self.ports.delete(&Key::thumbnail(blob, width)).await?;

@@ -1,9 +1,11 @@
-//! Verifying: reads every key, says all that does not fit together, and mends what can be mended. Content itself is
-//! read by `Vault::verify_content`, image by image, so that many can be read at once.
+//! Verifies the vault: reads every key, reports what is inconsistent, and repairs what it can.
 //!
-//! In a vault that others write to, what is read first may be out of date when what is read last is compared with it. So
-//! there only damage is told, and images that cannot be found, each after a second look. What may be somebody's work
-//! under way (counters, leftovers) is compared in a vault that one has to oneself, and only there is anything mended.
+//! `Vault::verify_content` reads the content itself, image by image, so that many can be read at once.
+//!
+//! If other processes write to the vault, a value that was read first may be out of date when it is compared with one
+//! that is read last. So this then reports only damage, and images that cannot be found, each after a second look.
+//! Counters and leftovers may be the unfinished work of another process: they are compared, and anything is repaired,
+//! only if the caller states that no other process uses the vault.
 
 mod blobs;
 mod claims;
@@ -24,81 +26,82 @@ use futures::StreamExt as _;
 use super::Store;
 use crate::ports::Ports;
 
-/// Records read together.
+/// Records read at once.
 const AT_ONCE: usize = 32;
 
 /// What to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Whether to mend what can be mended; it needs `dead_before`.
+    /// Whether to repair; it needs `dead_before`.
     pub repair: bool,
-    /// If given, nobody else uses the vault, and whoever wrote to it before that time, in milliseconds since 1970, is
-    /// dead. Counters and leftovers are looked at only then.
+    /// If given, the caller states that no other process uses the vault, and that every process that wrote to it before
+    /// this time, in milliseconds since 1970, is dead. Only then are counters and leftovers examined.
     pub dead_before: Option<u64>,
 }
 
-/// What kind of thing is wrong.
+/// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultKind {
-    /// A stored record cannot be read. An image's is kept as it is; what only leads to images is made anew.
+    /// A stored record cannot be read. Repair leaves an image's record as it is, and rebuilds an entry that only leads
+    /// to images.
     DamagedRecord,
-    /// A newer Burrow stored it, in a version that this one does not read. It is kept as it is.
+    /// A newer Burrow stored it, in a version that this one does not read. Repair leaves it as it is.
     Newer,
-    /// An image's content is damaged or missing. It is kept as it is.
+    /// An image's content is damaged or missing. Repair leaves it as it is.
     DamagedContent,
-    /// An image is not in the feed, in its name or under its digest.
+    /// The feed, the name or the digest of an image does not lead to it.
     Unlisted,
-    /// The removal of an image was begun and not ended.
+    /// The removal of an image began and did not end.
     HalfRemoved,
-    /// An entry leads nowhere.
+    /// An entry leads to no image.
     Stale,
-    /// Content or a claim that nothing refers to.
+    /// Nothing refers to this content or claim.
     Orphan,
-    /// A blob is in the trash, though images use it.
+    /// A blob that images use is in the trash.
     Condemned,
-    /// A counter or mark is not what it should be.
+    /// A counter or mark has the wrong value.
     WrongCount,
-    /// A key with Burrow's prefix that Burrow does not write. It is kept as it is.
+    /// A key has Burrow's prefix, but Burrow writes no such key. Repair leaves it as it is.
     UnknownKey,
 }
 
-/// Something that is wrong.
+/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What kind.
+    /// Its kind.
     pub kind: FaultKind,
-    /// Where: a key of the store.
+    /// The key of the store at which it was found.
     pub key: String,
-    /// The image that it is about, if it is about one.
+    /// The image that it concerns, if it concerns a single one.
     pub image: Option<ImageId>,
-    /// What was seen: one sentence for people.
+    /// What was found: one sentence for people.
     pub detail: String,
-    /// Whether it was mended.
+    /// Whether it was repaired.
     pub repaired: bool,
 }
 
-/// Something that verifying came upon.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
-    /// Something is wrong.
+    /// A fault.
     Fault(Fault),
-    /// These images share content whose parts are all there, and which is still to be read.
+    /// These images share content of which no part is missing, and whose bytes are still to be read.
     Content(Vec<ImageId>),
 }
 
-/// What was looked at.
+/// What was examined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Keys of Burrow's.
+    /// Burrow's keys.
     pub keys: u64,
-    /// Images, in whatever state.
+    /// Images of every status.
     pub images: u64,
-    /// Contents, those shared by several images counted once.
+    /// Contents; one that several images share counts once.
     pub contents: u64,
 }
 
 impl<P: Ports> Store<P> {
-    /// Verifies all but the content. Memory grows by about 900 bytes an image.
+    /// Examines everything but content. Its memory grows by about 900 bytes an image.
     pub async fn verify(&self, plan: Plan, out: impl AsyncFnMut(Discovery)) -> Result<Verified, Error> {
         let mut verifier = Verifier { store: self, plan, out, verified: Verified::default(), blind: false };
         let survey = self.survey().await?;
@@ -124,14 +127,13 @@ impl<P: Ports> Store<P> {
     }
 }
 
-/// One run.
+/// One run of [`Store::verify`].
 struct Verifier<'a, P, O> {
     store: &'a Store<P>,
     plan: Plan,
     out: O,
     verified: Verified,
-    /// Whether something cannot be read, or is not known here: then nobody knows what it refers to, and nothing is thrown
-    /// away.
+    /// Whether some record or key cannot be understood. What it refers to is not known then, so nothing is discarded.
     blind: bool,
 }
 
@@ -140,7 +142,7 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
         (self.out)(Discovery::Fault(Fault { kind, key: key.to_owned(), image, detail, repaired })).await;
     }
 
-    /// Tells of a fault, after mending it if that was asked for.
+    /// Reports a fault, after repairing it if the plan says so.
     async fn mend(
         &mut self,
         kind: FaultKind,
@@ -156,7 +158,7 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
         Ok(())
     }
 
-    /// Tells of a damaged entry that can be made anew, and deletes it. A newer Burrow's stays.
+    /// Reports a damaged entry that can be rebuilt, and deletes it. An entry of a newer Burrow stays.
     async fn forget(&mut self, key: &Key, why: Error) -> Result<(), Error> {
         let store = self.store;
         match why {
@@ -173,14 +175,14 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
         }
     }
 
-    /// Reads a counter that is there. Bytes that are no counter are told, and deleted: then it is 0.
+    /// Reads a counter that exists. Bytes that are no counter are reported and deleted; the counter is then 0.
     async fn counter(&mut self, key: &Key) -> Result<i64, Error> {
         let error = match self.store.ports.increment(key, 0).await {
             Ok(count) => return Ok(count),
             Err(error) => error,
         };
-        // Counters are 8 bytes in some stores, decimal digits in others. If these bytes are either, it is the store that
-        // fails.
+        // Counters are 8 bytes in some stores, and decimal digits in others. If the bytes are either, it is the store
+        // that failed.
         let bytes = self.store.ports.get(key).await?.unwrap_or_default();
         let is_decimal = std::str::from_utf8(&bytes).is_ok_and(|text| text.parse::<i64>().is_ok());
         if bytes.is_empty() || bytes.len() == 8 || is_decimal {
@@ -201,12 +203,12 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
         Ok(())
     }
 
-    /// Whether nobody else uses the vault.
+    /// Whether no other process uses the vault.
     fn is_alone(&self) -> bool {
         self.plan.dead_before.is_some()
     }
 
-    /// Reads many records; those that were deleted meanwhile are none.
+    /// Reads many records. One that was deleted meanwhile is `None`.
     async fn load_all<T: Clone + 'a, R: Record>(
         &self,
         what: &'a [T],

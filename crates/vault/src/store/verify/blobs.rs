@@ -1,4 +1,4 @@
-//! Blobs: whether images have all of what they refer to, and whether somebody refers to all there is.
+//! Verifies blobs: whether images have all that they use, and whether all is used.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,21 +15,21 @@ use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
 use crate::thumbnail::WIDTHS;
 
-/// Manifests that are in memory at once.
+/// Manifests held in memory at once.
 const WINDOW: usize = 128;
 
-/// More chunks than this are not missing among those of one blob.
+/// No blob lacks more chunks than this below its highest chunk number: such a number is damaged.
 const ODD: u32 = 100_000;
 
-/// What blobs there are.
+/// The blobs of the store.
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
-    /// Those in use that are whole, by what they hold.
+    /// Blobs in use of which no part is missing, by the SHA-256 of their content.
     pub(super) by_digest: HashMap<Sha256Hex, BlobId>,
-    /// Packed bytes of those in use, and of those that nobody uses but that are not in the trash either.
+    /// Packed bytes of the blobs in use, and of those neither in use nor in the trash.
     pub(super) used_bytes: u64,
     pub(super) orphan_bytes: u64,
-    /// Whether some manifest of an image cannot be read, so that its bytes are not known.
+    /// Whether the manifest of some blob in use cannot be read, so that its packed bytes are not known.
     pub(super) damaged: bool,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Blobs {
 struct OneBlob<'a> {
     id: BlobId,
     keys: BlobKeys,
-    /// Whether something was drawn from it.
+    /// Whether it has thumbnails or a preview.
     is_drawn: bool,
     /// The images that use it.
     images: &'a [(BlobId, ImageId)],
@@ -45,7 +45,7 @@ struct OneBlob<'a> {
 }
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
-    /// Looks at all blobs that have keys or images.
+    /// Examines all blobs that have keys or images.
     pub(super) async fn blobs(&mut self, survey: &Survey, found: &Found, trash: &Trashed) -> Result<Blobs, Error> {
         let mut all = survey.blobs.clone();
         for &(blob, _) in &found.uses {
@@ -71,7 +71,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(blobs)
     }
 
-    /// A blob that images use: it must be whole, and nobody may think that it is not used.
+    /// Examines a blob that images use: no part may be missing, and no counter or trash entry may say that it is
+    /// unused.
     async fn used(&mut self, one: OneBlob<'_>, trash: &Trashed, blobs: &mut Blobs) -> Result<(), Error> {
         let (store, OneBlob { id, keys, is_drawn, images, manifest }) = (self.store, one);
         self.verified.contents += 1;
@@ -106,7 +107,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         self.sharing(id, keys, images.len()).await
     }
 
-    /// What was drawn from a blob can be drawn again, if it is damaged.
+    /// Deletes damaged thumbnails and previews, which can be drawn again.
     async fn pictures(&mut self, id: BlobId) -> Result<(), Error> {
         let store = self.store;
         if let Err(error) = store.load::<Preview>(&Key::preview(id)).await {
@@ -122,7 +123,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(())
     }
 
-    /// The counter is 0 for the first image, and sharing has not ended.
+    /// Checks that the counter of sharers is the number of images minus 1, and that sharing has not ended.
     async fn sharing(&mut self, id: BlobId, keys: BlobKeys, images: usize) -> Result<(), Error> {
         let (store, key) = (self.store, Key::sharers(id));
         if !self.is_alone() {
@@ -130,7 +131,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         let right = i64::try_from(images).unwrap_or(i64::MAX) - 1;
         let count = if keys.sharers { self.counter(&key).await? } else { 0 };
-        // What cannot be read may be another sharer.
+        // A record that cannot be read may be that of another sharer.
         if count < right || (count > right && !self.blind) {
             let detail = format!("it is {count}, and should be {right}");
             let how = async { Ok(store.ports.increment(&key, right.saturating_sub(count)).await.map(drop)?) };
@@ -145,7 +146,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(())
     }
 
-    /// A blob that nobody uses: in the trash, or somebody's work under way, or left by a crash.
+    /// Examines a blob that no image uses. It is in the trash, or the unfinished work of another process, or left by a
+    /// crash.
     async fn unused(&mut self, one: OneBlob<'_>, trash: &Trashed, blobs: &mut Blobs) -> Result<(), Error> {
         let (store, OneBlob { id, keys, manifest, .. }) = (self.store, one);
         if trash.blobs.contains_key(&id) {
@@ -157,24 +159,24 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             return Ok(());
         }
         let (key, detail) = (Key::manifest(id), format!("no image uses blob {id}, of {} chunks", keys.chunks));
-        // A number far beyond the count is nobody's; deleting up to it would not end.
+        // A chunk number far above the count is damaged; deleting up to it would not end.
         let is_odd = keys.end.saturating_sub(keys.chunks) > ODD;
         if self.blind || is_odd {
-            let detail = detail + "; it is kept, for what cannot be read may";
+            let detail = detail + "; it is kept, because some key or record cannot be read, and may need it";
             self.tell(FaultKind::Orphan, key.as_str(), None, detail, false).await;
             return Ok(());
         }
         let how = async {
             match manifest {
                 Some(manifest) => store.discard_orphan(id, &manifest).await,
-                // Nobody can read chunks without a manifest.
+                // Chunks without a manifest cannot be read.
                 None => store.delete_remains(id, keys.end).await,
             }
         };
         self.mend(FaultKind::Orphan, &key, None, detail, how).await
     }
 
-    /// The first chunk that is not there.
+    /// The first chunk that is missing.
     async fn missing_chunk(&self, id: BlobId, keys: BlobKeys, count: u32) -> Result<Option<Key>, Error> {
         if keys.chunks == count && keys.end == count {
             return Ok(None);
@@ -189,7 +191,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
 
     async fn damaged(&mut self, images: &[(BlobId, ImageId)], key: &Key, detail: &str) -> Result<(), Error> {
         for &(_, image) in images {
-            // It may have been removed so long ago that its content is gone, too.
+            // If the image was removed an hour ago, its content is gone, too.
             if passing_over(self.store.image(image).await)?.is_some() {
                 self.tell(FaultKind::DamagedContent, key.as_str(), Some(image), detail.to_owned(), false).await;
             }
@@ -197,7 +199,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(())
     }
 
-    /// Every digest leads to a blob that holds it and is in use, and every such blob is led to.
+    /// Checks that every digest leads to a blob in use that holds its content, and that a digest leads to each such
+    /// blob.
     pub(super) async fn digests(&mut self, survey: &Survey, blobs: &Blobs) -> Result<(), Error> {
         let store = self.store;
         let mut missing: BTreeMap<&str, (&Sha256Hex, BlobId)> =
@@ -206,7 +209,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let key = Key::digest(&sha256);
             match entry {
                 Ok(Some(Pointer::Blob(blob))) if store.holds(blob, &sha256).await? => {
-                    // One that leads to an orphan went with it, if it was mended.
+                    // A digest that leads to an orphan was deleted with the orphan, if that was repaired.
                     missing.remove(sha256.as_str());
                 }
                 Ok(None) => {}
@@ -232,8 +235,8 @@ impl<P: Ports> Store<P> {
         Ok(passing_over(self.manifest(blob).await)?.is_some_and(|manifest| manifest.sha256 == *sha256))
     }
 
-    /// Puts a blob into the trash that nobody uses, so that nobody comes to share it. Its bytes are counted out when all
-    /// are counted anew.
+    /// Ends the sharing of a blob that no image uses, and puts the blob into the trash. Its bytes are subtracted when
+    /// all counters are computed again.
     async fn discard_orphan(&self, blob: BlobId, manifest: &Manifest) -> Result<(), Error> {
         self.ports.increment(&Key::sharing_ended(blob), 1).await?;
         if self.blob_of(&manifest.sha256).await? == Some(blob) {
@@ -242,7 +245,7 @@ impl<P: Ports> Store<P> {
         self.discard(Rubbish::Blob(blob)).await
     }
 
-    /// Deletes what is left of a blob that has no manifest to be read.
+    /// Deletes the rest of a blob whose manifest is missing or cannot be read.
     async fn delete_remains(&self, blob: BlobId, end: u32) -> Result<(), Error> {
         self.delete_chunks(blob, end).await?;
         self.delete_thumbnails(blob).await?;

@@ -1,4 +1,4 @@
-//! Trash and claims: what is to be deleted some day, and whether all that should be is.
+//! Verifies the trash, and that every claim is in it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +21,7 @@ pub(super) struct Trashed {
 }
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
-    /// Reads the trash. What a damaged entry was for is found as an orphan.
+    /// Reads the trash. What a damaged entry names is found as an orphan.
     pub(super) async fn trash(&mut self, survey: &Survey) -> Result<Trashed, Error> {
         let (store, mut trashed) = (self.store, Trashed::default());
         for (seq, entry) in self.load_all::<_, Trash>(&survey.trash, |&seq| Key::trash(seq)).await? {
@@ -51,16 +51,16 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(trashed)
     }
 
-    /// Puts claims into the trash that should be there.
+    /// Puts claims into the trash that are missing there.
     pub(super) async fn claims(&mut self, survey: &Survey, trashed: &Trashed) -> Result<(), Error> {
         if !self.is_alone() {
-            // Each is younger than its entry in the trash, for a moment.
+            // A claim exists for a moment before its trash entry is written.
             return Ok(());
         }
         let detail = || "nobody would delete this claim".to_owned();
         let store = self.store;
         for &id in survey.removals.iter().filter(|id| !trashed.removals.contains(id)) {
-            // Some stores keep a counter that was only looked at.
+            // Some stores keep a counter that was only read.
             let looked_at = !store.is_removed(id).await? && survey.has(id);
             if !looked_at {
                 let how = store.discard(Rubbish::Removal(id));
@@ -68,7 +68,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             }
         }
         for &(id, updated, window) in &survey.takeovers {
-            // A claim is for the window after, too.
+            // The owner of a claim claims the next window, too.
             let windows = [window.saturating_sub(1), window];
             if windows.iter().all(|&window| !trashed.takeovers.contains(&(id, updated, window))) {
                 let how = store.discard(Rubbish::Takeover(id, updated, window));
@@ -91,7 +91,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     self.mend(FaultKind::Orphan, &Key::answered(&key), None, detail(), how).await?;
                 }
                 Ok(_) => {}
-                // A request that is sent again is then done again.
+                // If the same request is sent again, it is done again.
                 Err(error) => self.forget(&Key::answered(&key), error).await?,
             }
         }

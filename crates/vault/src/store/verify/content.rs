@@ -1,4 +1,4 @@
-//! Content: read, unpacked and hashed as a whole.
+//! Verifies content: reads, unpacks and hashes it completely.
 
 use burrow_model::error::Error;
 use burrow_model::key::Sha256Hex;
@@ -8,7 +8,7 @@ use crate::ports::Ports;
 use crate::store::blob::{Blob, Form};
 
 impl<P: Ports> Blob<P> {
-    /// Reads all of it, and returns the size of the original in bytes if it is what it was.
+    /// Reads all of the content. Returns the size of the original in bytes, if the SHA-256 and CRC-32 match.
     pub async fn verify(&self) -> Result<u64, Error> {
         let (mut sha256, mut crc32, mut size) = (Sha256::new(), crc32fast::Hasher::new(), 0);
         let mut reader = self.read(Form::Original, 0..self.size(Form::Original));
@@ -20,10 +20,10 @@ impl<P: Ports> Blob<P> {
         }
         let manifest = &self.manifest;
         if Sha256Hex::from_digest(&sha256.finalize()) != manifest.sha256 {
-            return Err(self.corrupt("its SHA-256 is another"));
+            return Err(self.corrupt("its SHA-256 differs from the manifest's"));
         }
         if crc32.finalize() != manifest.crc32 {
-            return Err(self.corrupt("its CRC-32 is another"));
+            return Err(self.corrupt("its CRC-32 differs from the manifest's"));
         }
         Ok(size)
     }

@@ -1,4 +1,4 @@
-//! The counts of `/stats`, counted anew.
+//! Computes the counters of `GET /stats` again, and compares them.
 
 use burrow_model::error::Error;
 use burrow_model::key::{Key, Vaultwide};
@@ -15,7 +15,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     /// Compares the counters with what was found.
     pub(super) async fn counters(&mut self, found: &Found, blobs: &Blobs) -> Result<(), Error> {
         let store = self.store;
-        // What is half removed may be counted still; and what cannot be read, who knows.
+        // A half removed image may still be counted, and so may an image that cannot be read.
         if self.blind || (found.half_removed && !self.plan.repair) {
             return Ok(());
         }
@@ -25,7 +25,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let count = self.counter(&key).await?;
             let right = i64::try_from(right).unwrap_or(i64::MAX);
             let stored = counter == Vaultwide::StoredBytes;
-            // Orphans are counted until they are in the trash.
+            // Orphans count as stored until they are in the trash.
             let orphans = i64::try_from(blobs.orphan_bytes).unwrap_or(i64::MAX);
             let with_orphans = stored && !self.plan.repair && count == right.saturating_add(orphans);
             if count == right || with_orphans || (stored && blobs.damaged) {

@@ -1,10 +1,10 @@
-//! What verifying has learnt from the images, for all that is compared with them.
+//! What verification learnt from the images, to compare everything else with.
 
 use std::collections::HashSet;
 
 use burrow_model::key::{BlobId, ImageId};
 
-/// What the images say.
+/// What the records of the images say.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Which image uses which blob, sorted.
@@ -15,14 +15,14 @@ pub(super) struct Found {
     pub(super) unnamed: Vec<ImageId>,
     /// Images whose records cannot be read.
     pub(super) damaged: HashSet<ImageId>,
-    /// The highest number of the feed that an image has.
+    /// The highest feed number of an image.
     pub(super) highest: u64,
-    /// The lowest number of an unfinished job.
+    /// The lowest feed number of an unfinished job.
     pub(super) unfinished: Option<u64>,
     pub(super) ready: u64,
     pub(super) pending: u64,
     pub(super) failed: u64,
     pub(super) original_bytes: u64,
-    /// Whether some image is half removed: whether it is counted still, nobody knows.
+    /// Whether some image is half removed: it may or may not still be counted.
     pub(super) half_removed: bool,
 }

@@ -1,4 +1,4 @@
-//! Images: the truth that everything else is compared with.
+//! Verifies images: reads every record, and compares feed, names and sources with it.
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Key, Sha256Hex};
@@ -12,11 +12,11 @@ use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
 
-/// Records that are in memory at once.
+/// Records held in memory at once.
 const WINDOW: usize = 1024;
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
-    /// Reads all images, and takes out of the indexes what is right.
+    /// Reads all images, and takes the entries that they confirm out of the indexes.
     pub(super) async fn images(&mut self, survey: &Survey, indexes: &mut Indexes) -> Result<Found, Error> {
         let mut found = Found::default();
         for window in survey.images.chunks(WINDOW) {
@@ -53,8 +53,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let is_claimed = self.is_alone() && survey.removals.binary_search(&id).is_ok();
         if is_claimed && store.is_removed(id).await? {
             found.half_removed = true;
-            let detail = "its removal was begun and not ended".into();
-            // Its blob, which nobody refers to then, and the counters are come to later.
+            let detail = "its removal began and did not end".into();
+            // Its blob, which no image uses then, and the counters are examined later.
             let how = store.take_out(record);
             return self.mend(FaultKind::HalfRemoved, &Key::image(id), Some(id), detail, how).await;
         }
@@ -64,7 +64,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             Some(&listed) if listed == id => {
                 indexes.feed.remove(&record.seq);
             }
-            // It may have been tried again, or made, since the keys were read.
+            // The image may have been retried, or added, after the keys were listed.
             _ if store.is_listed(id).await? => {}
             _ => found.unlisted.push((id, record.seq)),
         }
@@ -82,7 +82,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 found.ready += 1;
                 found.original_bytes += content.size;
                 found.uses.push((content.blob, id));
-                // A name need not lead to more than so many.
+                // A name with `KEPT` entries need not lead to more images.
                 if !is_entered && !many && store.name_entries(record).await?.is_empty() {
                     found.unnamed.push(id);
                 }
@@ -98,14 +98,14 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
 }
 
 impl<P: Ports> Store<P> {
-    /// Whether the feed leads to the image, or there is no such image any more, or is about to be none.
+    /// Whether the feed leads to the image, or the image is removed or about to be.
     async fn is_listed(&self, id: ImageId) -> Result<bool, Error> {
         let Some(record) = self.image(id).await? else { return Ok(true) };
         let is_listed = passing_over(self.feed(record.seq).await)?.is_some_and(|listed| listed.id == id);
         Ok(is_listed || self.is_removed(id).await?)
     }
 
-    /// Lists an image under its number, or under a new one if that is another image's.
+    /// Lists an image under its feed number, or under a new one if that number leads to another image.
     pub(super) async fn list_again(&self, id: ImageId) -> Result<(), Error> {
         let Some(mut record) = self.image(id).await? else { return Ok(()) };
         let key = Key::feed(record.seq);

@@ -1,4 +1,6 @@
-//! What only leads to images: feed, names and sources. Feed and names can be made anew from the images' records.
+//! Verifies what only leads to images: feed, names and sources.
+//!
+//! Feed and names can be rebuilt from the images' records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
@@ -13,7 +15,7 @@ use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
 
-/// What the entries say; whoever finds an entry right takes it out.
+/// The entries read. Each one that an image confirms is taken out.
 #[derive(Debug, Default)]
 pub(super) struct Indexes {
     pub(super) feed: HashMap<u64, ImageId>,
@@ -21,21 +23,21 @@ pub(super) struct Indexes {
     pub(super) sources: HashMap<Sha256Hex, ImageId>,
 }
 
-/// A counter this far beyond the highest number in use is damaged: what walks to it would not end.
+/// A counter that exceeds the highest number in use by more than this is damaged: a walk up to it would not end.
 const FAR: i64 = 10_000_000;
 
 /// The numbers of the entries by which a name leads to an image.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) entries: HashMap<(Sha256Hex, ImageId), Vec<u64>>,
-    /// Entries that are so old that nobody looks at them.
+    /// Entries so old that no reader looks at them.
     unseen: Vec<(Sha256Hex, ImageId, u64)>,
-    /// Entries of each name.
+    /// How many entries of each name count.
     pub(super) counts: HashMap<Sha256Hex, usize>,
 }
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
-    /// Reads the entries. Damaged ones are deleted, and made anew when their image is come to.
+    /// Reads the entries. Damaged ones are deleted, and rebuilt when their image is examined.
     pub(super) async fn indexes(&mut self, survey: &Survey) -> Result<Indexes, Error> {
         let mut indexes = Indexes::default();
         let newest = self.name_counters(survey).await?;
@@ -44,7 +46,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let key = |(name, n): &(Sha256Hex, u64)| Key::namesake(name, *n);
         for ((name, n), entry) in self.load_all::<_, Namesake>(&survey.namesakes, key).await? {
             match entry {
-                // Nobody looks at it that far back.
+                // Readers do not look back this far.
                 Ok(Some(namesake)) if newest.get(&name).is_some_and(|newest| n + WINDOW <= *newest) => {
                     indexes.names.unseen.push((name, namesake.id, n));
                 }
@@ -59,7 +61,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(indexes)
     }
 
-    /// Reads entries that lead to an image each.
+    /// Reads entries that lead to one image each.
     async fn pointers<T: Clone + Eq + Hash>(
         &mut self,
         what: &[T],
@@ -80,7 +82,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(pointers)
     }
 
-    /// A name's counter has reached the highest number of its entries. Returns the counters.
+    /// Checks that each name's counter has reached the highest number of its entries. Returns the counters.
     async fn name_counters(&mut self, survey: &Survey) -> Result<HashMap<Sha256Hex, u64>, Error> {
         let mut highest = BTreeMap::<&Sha256Hex, u64>::new();
         for (name, n) in &survey.namesakes {
@@ -95,8 +97,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(newest)
     }
 
-    /// A counter has reached a number that was given out by it, and is not far beyond; returns what it is then. Some
-    /// stores keep a counter that is only looked at, so it is looked at only if it is there.
+    /// Checks that a counter has reached the highest number that it gave out, and does not exceed it by far. Returns
+    /// its value, after repair. Some stores keep a counter that was only read, so it is read only if it exists.
     pub(super) async fn reaches(&mut self, key: &Key, is_there: bool, highest: u64) -> Result<u64, Error> {
         let store = self.store;
         let count = if is_there { self.counter(key).await? } else { 0 };
@@ -111,7 +113,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(highest)
     }
 
-    /// Lists images that are not in the feed; what is left of `entries` leads nowhere.
+    /// Lists images that the feed does not lead to. The rest of `entries` leads to no image.
     pub(super) async fn feed(
         &mut self,
         survey: &Survey,
@@ -128,7 +130,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         let entries: BTreeMap<_, _> = if self.is_alone() { entries.into_iter().collect() } else { BTreeMap::new() };
         for (seq, id) in entries {
-            // A damaged image may be the one that is listed here.
+            // This number may belong to an image whose record is damaged.
             if found.damaged.contains(&id) {
                 continue;
             }
@@ -140,7 +142,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             let how = async { Ok(store.ports.delete(&key).await?) };
             self.mend(FaultKind::Stale, &key, Some(id), detail, how).await?;
         }
-        // Jobs are looked for only after the mark.
+        // Sweeps and lists of jobs begin after the mark.
         let key = Key::vaultwide(Vaultwide::Settled);
         if let (Some(settled), Some(unfinished)) = (store.mark(Vaultwide::Settled).await?, found.unfinished)
             && unfinished <= settled
@@ -152,7 +154,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(())
     }
 
-    /// What is left of `sources` leads nowhere, or to images of other URLs. A URL need not lead to an image.
+    /// Deletes the rest of `sources`, which leads to no image or to images of other URLs. A URL need not lead to an
+    /// image.
     pub(super) async fn sources(&mut self, sources: HashMap<Sha256Hex, ImageId>, found: &Found) -> Result<(), Error> {
         let store = self.store;
         let mut stale: Vec<_> = sources.into_iter().filter(|(_, id)| !found.damaged.contains(id)).collect();
@@ -166,7 +169,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(())
     }
 
-    /// Lets names lead to their images; what is left of `names` leads nowhere.
+    /// Makes names lead to their images. The rest of `names` leads to no image.
     pub(super) async fn names(&mut self, survey: &Survey, names: Names, found: &Found) -> Result<(), Error> {
         let store = self.store;
         if self.plan.repair {
@@ -174,7 +177,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         for &id in &found.unnamed {
             let Some(record) = passing_over(store.image(id).await)? else { continue };
-            // It may have been given another name meanwhile.
+            // It may have been renamed meanwhile.
             if !store.name_entries(&record).await?.is_empty() || store.is_removed(id).await? {
                 continue;
             }
@@ -198,7 +201,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(())
     }
 
-    /// Deletes the counters of names that nobody bears: no fault, but nobody needs them.
+    /// Deletes the counters of names without entries: they are no fault, but of no use.
     async fn forget_names(&self, survey: &Survey) -> Result<(), Error> {
         let entered: HashSet<&Sha256Hex> = survey.namesakes.iter().map(|(name, _)| name).collect();
         for name in survey.names.iter().filter(|name| !entered.contains(name)) {

@@ -1,4 +1,4 @@
-//! All keys, sorted by what they are of.
+//! Lists all keys of the store, sorted by their kind.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use burrow_model::key::{BlobId, ImageId, Kind, Sha256Hex};
 use super::super::Store;
 use crate::ports::Ports;
 
-/// What keys there are.
+/// The keys of the store.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     pub(super) keys: u64,
@@ -21,11 +21,11 @@ pub(super) struct Survey {
     /// URLs that lead to images.
     pub(super) sources: Vec<Sha256Hex>,
     pub(super) blobs: BTreeMap<BlobId, BlobKeys>,
-    /// Blobs of which something was drawn.
+    /// Blobs that have thumbnails or a preview.
     pub(super) drawn: Vec<BlobId>,
     pub(super) digests: Vec<Sha256Hex>,
     pub(super) trash: Vec<u64>,
-    /// Claims on removals, and on undoing.
+    /// Images with a claim to remove them, or to undo their counts.
     pub(super) removals: Vec<ImageId>,
     pub(super) takeovers: Vec<(ImageId, u64, u64)>,
     pub(super) answered: Vec<Sha256Hex>,
@@ -37,10 +37,10 @@ pub(super) struct Survey {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct BlobKeys {
     pub(super) manifest: bool,
-    /// How many chunks there are, and the number after the highest.
+    /// How many chunks there are, and the highest number plus 1.
     pub(super) chunks: u32,
     pub(super) end: u32,
-    /// Whether it has counters.
+    /// Whether it has the counters of sharing.
     pub(super) sharers: bool,
     pub(super) ended: bool,
 }
@@ -66,7 +66,7 @@ impl<P: Ports> Store<P> {
     }
 }
 
-/// Sorts a list; some stores give a key twice.
+/// Sorts a list and removes repeats; some stores return a key twice.
 fn tidy<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
@@ -80,7 +80,7 @@ impl Survey {
 
     fn note(&mut self, key: &str) {
         if !key.starts_with("b1:") {
-            // Another program's: a store may be shared.
+            // Another program's key: a store may be shared.
             return;
         }
         self.keys += 1;
