@@ -1,4 +1,4 @@
-//! What a store keeps: the two models of durability that Burrow runs over.
+//! Models a store: when it acknowledges a write, and which writes a crash may take back.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -6,17 +6,18 @@ use std::rc::Rc;
 use burrow_model::key::{Durability, Family};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// How a store treats writes.
+/// When a store acknowledges writes and makes them durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Model {
-    /// The embedded store of the native host: writes land in the order in which they were begun. A write of
-    /// [`Durability::Acknowledged`] is acknowledged, and seen, once it is durable; all others at once, durable or not.
+    /// The embedded store of the native host: writes land in the order in which they began. A `set` or `delete` of
+    /// [`Durability::Acknowledged`] is acknowledged, and seen, once it is durable; every other write at once, durable
+    /// or not.
     Embedded,
-    /// Spin's own store: what is acknowledged is durable, and seen.
+    /// Spin's own store: every write is durable, and seen, when it is acknowledged.
     Immediate,
 }
 
-/// A value, with its hash so that maps are compared at no cost.
+/// A value with its hash, so that comparing maps is cheap.
 #[derive(Clone, Debug)]
 pub struct Value {
     bytes: Rc<[u8]>,
@@ -41,7 +42,7 @@ impl Map {
         self.entries.get(key).map(|value| &*value.bytes)
     }
 
-    /// A counter's value; absent counts as 0.
+    /// A counter's value; 0 if it is absent.
     pub fn count(&self, key: &str) -> i64 {
         self.get(key).map_or(0, |bytes| i64::from_le_bytes(bytes.try_into().expect("a counter has 8 bytes")))
     }
@@ -50,7 +51,7 @@ impl Map {
         self.entries.iter().map(|(key, value)| (&**key, &*value.bytes))
     }
 
-    /// Equal for equal maps; unequal for others, but for one in 2^64.
+    /// Equal for equal maps, and different for different maps, except for one in 2^64.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -75,19 +76,19 @@ struct Write {
     seen: bool,
 }
 
-/// A store that runs.
+/// A running store.
 #[derive(Debug)]
 pub struct Disk {
     model: Model,
-    /// Writes begun, in order.
+    /// The writes that began, in order.
     log: Vec<Write>,
     /// How many of them are known to be durable.
     durable: usize,
-    /// What those left.
+    /// The map after the durable writes.
     kept: Map,
-    /// What all of them left.
+    /// The map after all writes.
     latest: Map,
-    /// What `get` sees.
+    /// The map that `get` sees.
     visible: Map,
 }
 
@@ -104,7 +105,7 @@ impl Disk {
         self.visible.get(key)
     }
 
-    /// Begins a write. If it returns a number, its writer waits until so many writes are durable.
+    /// Begins a write. If it returns a number, the writer waits until that many writes are durable.
     pub fn write(&mut self, key: &str, value: Option<Vec<u8>>) -> Option<usize> {
         let waits = self.model == Model::Embedded && Family::durability_of(key) == Durability::Acknowledged;
         self.begin(key, value, !waits);
@@ -113,7 +114,7 @@ impl Disk {
 
     pub fn increment(&mut self, key: &str, delta: i64) -> i64 {
         let sum = self.latest.count(key) + delta;
-        // Spin writes even if nothing is added.
+        // Spin writes even if `delta` is 0.
         if delta != 0 || self.model == Model::Immediate {
             self.begin(key, Some(sum.to_le_bytes().to_vec()), true);
         }
@@ -144,7 +145,7 @@ impl Disk {
         }
     }
 
-    /// All that a crash may leave now: what is durable, and then one write more each time.
+    /// Every map that a crash may leave now: the durable writes, and then one more write each time.
     pub fn survivors(&self) -> impl Iterator<Item = Map> {
         let mut map = self.kept.clone();
         let rest = self.log[self.durable..].iter().map(move |write| {
@@ -154,12 +155,12 @@ impl Disk {
         std::iter::once(self.kept.clone()).chain(rest)
     }
 
-    /// What is there when everything has become durable.
+    /// The map once every write is durable.
     pub fn latest(&self) -> &Map {
         &self.latest
     }
 
-    /// Equal for stores that look the same to those who use them, whatever is durable.
+    /// Equal for stores that their users cannot tell apart, whatever is durable.
     pub fn fingerprint(&self) -> u64 {
         self.latest.fingerprint.rotate_left(1) ^ self.visible.fingerprint.rotate_left(2)
     }

@@ -1,4 +1,4 @@
-//! Explores a scenario: every order or some, every crash, every failing call; and counts.
+//! Explores a scenario: orders of calls, crashes and failing calls; and counts what it finds.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -14,19 +14,19 @@ use crate::scenarios::{Bench, Orders, Scenario};
 use crate::schedule::{Chance, Choice, Chooser, Every, Run, Start, short};
 use crate::world::{Fault, FaultKind};
 
-/// What exploring a scenario came to.
+/// The result of exploring a scenario.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub crash_points: u64,
     pub failing_calls: u64,
     pub schedules: u64,
-    /// What was judged, so that the same is not judged again.
+    /// The states that were judged, so that none is judged twice.
     judged: HashSet<u64>,
-    /// What was found: how often, and the first one.
+    /// The problems found: how often each class, and the story of the first.
     pub found: BTreeMap<Class, (u64, String)>,
 }
 
-/// Explores all of a scenario.
+/// Explores a scenario over both models of a store.
 pub fn explore(scenario: &Scenario, seed: u64, factor: u64) -> Tally {
     let mut tally = Tally::default();
     for model in [Model::Embedded, Model::Immediate] {
@@ -46,7 +46,7 @@ pub fn explore(scenario: &Scenario, seed: u64, factor: u64) -> Tally {
     tally
 }
 
-/// Every state in which a crash may leave these operations, one after the other, and the resume that follows.
+/// Runs the operations one after the other. For every state that a crash may leave, returns the resume that follows.
 fn crashed(start: &Start) -> Vec<Start> {
     let (mut starts, mut seen) = (Vec::new(), HashSet::new());
     let mut run = Run::new(start, None);
@@ -77,8 +77,8 @@ fn crash(kept: usize) -> String {
 }
 
 impl Tally {
-    /// Every order that the scenario allows, with a crash at every step. If something is found, the same again with as
-    /// few switches as show it.
+    /// Takes every order that the scenario allows, with a crash at every step. If it finds something, it repeats with
+    /// few switches, to find the story with the fewest.
     fn in_order(&mut self, scenario: &Scenario, start: &Start) {
         let most = match scenario.orders {
             Orders::Every => u32::MAX,
@@ -119,7 +119,7 @@ impl Tally {
         }
     }
 
-    /// A failure of every call in the order in which the operations are given.
+    /// Runs the operations in the given order, and makes each call fail once.
     fn failing(&mut self, scenario: &Scenario, start: &Start) {
         let kinds: &[FaultKind] = match start.model {
             Model::Embedded => &[FaultKind::Dead],
@@ -139,7 +139,7 @@ impl Tally {
         }
     }
 
-    /// Orders by chance; in some of them a call fails.
+    /// Takes random orders; in some of them a call fails.
     fn by_chance(&mut self, scenario: &Scenario, start: &Start, seed: u64, factor: u64) {
         for n in 0..scenario.by_chance * factor {
             let seed = xxh3_64_with_seed(scenario.name.as_bytes(), seed.wrapping_add(n));
@@ -166,13 +166,13 @@ impl Tally {
         }
     }
 
-    /// Crashes here, and keeps so many writes that nobody waited for.
+    /// Crashes here, and keeps this many writes that nobody waited for.
     fn crash(&mut self, start: &Start, run: &Run, kept: usize, map: &Map) {
         self.crash_points += 1;
         self.judge(start, run, map, false, || crash(kept));
     }
 
-    /// Everything has ended.
+    /// Judges a run in which every operation has ended.
     fn end(&mut self, scenario: &Scenario, start: &Start, run: &Run, how: &str) {
         let orderly = !run.world.is_faulty() && !scenario.crash_first;
         let map = run.world.disk().latest().clone();
@@ -217,7 +217,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Shows every new moment to somebody before it is decided who goes on.
+/// Shows every new state to `watch` before the chooser decides who goes on.
 struct Watched<'a, C, W> {
     chooser: &'a mut C,
     watch: W,

@@ -1,33 +1,36 @@
-//! The images of this suite and the origins that serve them: the path of a URL says what its origin does.
+//! The images of this suite, and the origins that serve them.
+//!
+//! The path of a URL says what its origin does.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// When scenarios begin, in milliseconds since 1970: as a quarter of an hour does, in which claims on jobs hold.
+/// The time at which scenarios begin, in milliseconds since 1970. A window of claims on jobs, a quarter of an hour,
+/// begins then, too.
 pub const BEGINNING: u64 = 1_800_000_000_000;
 
-/// When late origins are there.
+/// The time from which late origins can be reached.
 pub const LATE: u64 = BEGINNING + 60_000;
 
-/// What an origin does.
+/// The behaviour of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Serves an image.
     Good(&'static [u8]),
-    /// Cannot be reached the first time it is asked, then serves an image.
+    /// Cannot be reached at the first request, then serves an image.
     Flaky(&'static [u8]),
     /// Cannot be reached before [`LATE`], then serves an image.
     Late(&'static [u8]),
     /// Breaks off in the middle of an image.
     Cut(&'static [u8]),
-    /// Serves what is no image.
+    /// Serves bytes that are no image.
     Page,
-    /// Has nothing.
+    /// Answers 404.
     Missing,
 }
 
 impl Origin {
-    /// What a path such as `/red/1`, `/flaky-red/1`, `/page/1` leads to.
+    /// The origin of a path such as `/red/1`, `/flaky-red/1` or `/page/1`.
     pub fn of(path: &str) -> Self {
         let what = path.split('/').nth(1).unwrap_or_default();
         match what.split_once('-') {
@@ -39,7 +42,7 @@ impl Origin {
         }
     }
 
-    /// What an image from here is in the end; none if it must fail.
+    /// The bytes of an image from this origin in the end; `None` if its job must fail.
     pub fn gives(self) -> Option<&'static [u8]> {
         match self {
             Self::Good(image) | Self::Flaky(image) | Self::Late(image) => Some(image),
@@ -48,7 +51,7 @@ impl Origin {
     }
 }
 
-/// The bytes of one of our images.
+/// The bytes of one of the suite's images.
 pub fn original(name: &str) -> &'static [u8] {
     originals().get(name).expect("an image of this suite")
 }
@@ -57,7 +60,7 @@ fn originals() -> &'static BTreeMap<&'static str, Vec<u8>> {
     static ORIGINALS: OnceLock<BTreeMap<&'static str, Vec<u8>>> = OnceLock::new();
     ORIGINALS.get_or_init(|| {
         BTreeMap::from([
-            // Flat ones shrink; noise is stored raw; the big one has two chunks.
+            // Flat images shrink; noise is stored raw; the big image has two chunks.
             ("red", bitmap(8, 8, |n| [0, 0, 255][n % 3])),
             ("blue", bitmap(9, 8, |n| [255, 0, 0][n % 3])),
             ("noise", bitmap(8, 8, noise)),

@@ -1,4 +1,4 @@
-//! What the users of the vault were told, and what they may rely on since.
+//! Records what users were told of images, and checks that they are told nothing contradictory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,47 +11,47 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::images::{Origin, original};
 
-/// What can be wrong.
+/// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// An acknowledged image is not there, not whole, never becomes ready, or is about to be lost.
+    /// An acknowledged image is missing or incomplete, never becomes ready, or will be lost later.
     Lost,
-    /// Something was served or told that is not so.
+    /// Something false was served or told.
     Wrong,
     /// A list shows an image twice.
     Duplicate,
-    /// A name does not lead to the newest ready image of that name.
+    /// A name does not lead to its newest ready image.
     Unreachable,
-    /// An image whose removal was acknowledged is there again, for good.
+    /// An image whose removal was acknowledged is back for good.
     Undead,
-    /// The same, but the sweep puts it right.
+    /// An image whose removal was acknowledged is back until the next sweep.
     Lingering,
-    /// A counter differs from what is there.
+    /// A counter is wrong.
     Drift,
-    /// A key that nothing refers to.
+    /// Nothing refers to a key.
     Leak,
     /// A URL does not lead to an image that came from it.
     Unhinted,
 }
 
 impl Class {
-    /// Whether `verify` can mend it, or it need not be.
+    /// Whether `verify` can repair it, or nothing needs to.
     pub fn is_mendable(self) -> bool {
         matches!(self, Self::Lingering | Self::Drift | Self::Leak | Self::Unhinted)
     }
 }
 
-/// Something that is wrong.
+/// One thing that is wrong.
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub class: Class,
     pub text: String,
-    /// It came after all was mended, so no crash excuses it.
+    /// It was found after everything was repaired, so no crash excuses it.
     pub after_mending: bool,
 }
 
 impl Problem {
-    /// Whether a crash or a failing store before excuses it.
+    /// Whether an earlier crash or failure of the store excuses it.
     pub fn is_excused(&self) -> bool {
         self.class.is_mendable() && !self.after_mending
     }
@@ -61,42 +61,42 @@ impl Problem {
     }
 }
 
-/// How far the removal of an image has come, as far as users know.
+/// The removal of an image, as far as users know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Nobody removes it.
+    /// No user has begun to remove it.
     None,
-    /// Somebody began to: from then on it may be gone.
+    /// A user has begun to remove it: from then on it may be gone.
     Begun,
-    /// Somebody was told that it is removed.
+    /// A user was told that it is removed.
     Done,
 }
 
-/// What users know of one image.
+/// What users were told of one image.
 #[derive(Clone, Debug)]
 pub struct Told {
     pub record: ImageRecord,
-    /// Somebody was told that it is ready.
+    /// A user was told that it is ready.
     pub ready: bool,
-    /// Whether it is to be there.
+    /// How far its removal has come.
     pub removal: Removal,
-    /// How many rename it, or failed to: as long as it is not 0 it may have either name.
+    /// How many users are renaming it, or failed to. While this is not 0, it may have either name.
     pub renaming: u32,
 }
 
 impl Told {
-    /// Whether nobody began to remove it.
+    /// Whether no user has begun to remove it.
     pub fn is_kept(&self) -> bool {
         self.removal == Removal::None
     }
 }
 
-/// A request that is sent again if its answer is lost, and must be done once.
+/// A request that is sent again if its answer is lost, and that must be done once.
 #[derive(Clone, Copy, Debug)]
 pub enum Request {
-    /// To download: a path, and a name.
+    /// To download an image: a path and a name.
     Url(&'static str, &'static str),
-    /// To keep these images, under names of their own.
+    /// To store these images, each with its name.
     Files(&'static [(&'static str, &'static str)]),
 }
 
@@ -110,17 +110,17 @@ impl Request {
     }
 }
 
-/// What all users together know.
+/// What all users together were told.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     pub images: BTreeMap<ImageId, Told>,
-    /// Requests with an idempotency key, and the images with which they were answered.
+    /// Requests with an idempotency key, and the ids of the images in their answers.
     pub requests: BTreeMap<&'static str, (Request, BTreeSet<Vec<ImageId>>)>,
     pub problems: Vec<Problem>,
 }
 
 impl Journal {
-    /// Somebody was told of an image.
+    /// Records that a user was told of an image.
     pub fn told(&mut self, record: &ImageRecord) {
         let ready = record.status() == Status::Ready;
         let told = self.entry(record);
@@ -130,13 +130,13 @@ impl Journal {
             return;
         }
         told.ready = ready;
-        // Of two changes the later one holds, whoever is told first.
+        // Of two changes the later one counts, whichever is told first.
         if record.updated >= told.record.updated {
             told.record = record.clone();
         }
     }
 
-    /// Somebody saw an image ready, some time ago.
+    /// Records that a user saw an image ready some time ago.
     pub fn seen_ready(&mut self, record: &ImageRecord) {
         self.entry(record).ready = true;
     }
@@ -150,7 +150,7 @@ impl Journal {
         })
     }
 
-    /// A request with that key was answered with these images.
+    /// Records that a request with this key was answered with these images.
     pub fn answered(&mut self, key: &'static str, request: Request, records: &[ImageRecord]) {
         for record in records {
             self.told(record);
@@ -191,7 +191,7 @@ impl Journal {
         self.problems.push(Problem::new(class, text));
     }
 
-    /// The images that nobody began to remove.
+    /// The images that no user has begun to remove.
     pub fn kept(&self) -> impl Iterator<Item = &Told> {
         self.images.values().filter(|told| told.is_kept())
     }
@@ -200,7 +200,8 @@ impl Journal {
         self.images.get(&id).is_some_and(Told::is_kept)
     }
 
-    /// Numbers and ids of the images that are known to be ready under that name and to stay.
+    /// Feed numbers and ids of the images that are known to be ready under that name, and are not being renamed or
+    /// removed.
     pub fn ready_under(&self, name: &str) -> impl Iterator<Item = (u64, ImageId)> {
         let ready = self.kept().filter(move |told| told.ready && told.renaming == 0 && told.record.name == name);
         ready.map(|told| (told.record.seq, told.record.id))
@@ -210,7 +211,7 @@ impl Journal {
         self.images.values().map(|told| told.record.name.clone()).collect()
     }
 
-    /// Equal where users rely on the same.
+    /// Equal for journals in which users rely on the same.
     pub fn fingerprint(&self) -> u64 {
         let answers: usize = self.requests.values().map(|(_, answers)| 1 + answers.len()).sum();
         let start = (self.problems.len() * 100 + answers) as u64;
@@ -223,7 +224,7 @@ impl Journal {
     }
 }
 
-/// Where an image comes from. What was given has the name of its original for a tag.
+/// The origin of an image. An image whose bytes were given has the name of its original as a tag.
 pub fn origin(record: &ImageRecord) -> Origin {
     match &record.source {
         Some(url) => Origin::of(Url::parse(url).expect("a URL of this suite").path()),
@@ -231,7 +232,7 @@ pub fn origin(record: &ImageRecord) -> Origin {
     }
 }
 
-/// The bytes that an image must have in the end; none if it must fail.
+/// The bytes that an image must have in the end; `None` if its job must fail.
 pub fn expected(record: &ImageRecord) -> Option<&'static [u8]> {
     origin(record).gives()
 }

@@ -1,4 +1,4 @@
-//! Reads a store key by key, without the vault: what refers to what, what is counted, and what nothing refers to.
+//! Audits a store without the vault: references, counters, and keys that nothing refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::disk::Map;
 use crate::journal::{Class, Journal, Problem};
 
-/// What a store holds.
+/// The result of auditing a store.
 #[derive(Debug, Default)]
 pub struct Ledger {
     /// Keys that are in use.
@@ -22,7 +22,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads a store that was swept.
+    /// Audits a store that was swept.
     pub fn of(map: &Map, journal: &Journal, problems: &mut Vec<Problem>) -> Self {
         let mut ledger = Self::default();
         let mut found = |class, text: String| problems.push(Problem::new(class, text));
@@ -37,12 +37,12 @@ impl Ledger {
                 }
                 found(Class::Leak, format!("{} is not listed", record.name));
                 if !matches!(record.state, State::Ready(_)) {
-                    // Nobody was told of it, and nobody will work at it.
+                    // No user was told of it, and no worker will take it up.
                     return false;
                 }
             }
             ledger.note(&Key::image(record.id));
-            // Whoever looked whether it is removed may have left a counter that is 0.
+            // A process that read whether it is removed may have left a counter that is 0.
             if map.count(Key::removal(record.id).as_str()) == 0 {
                 ledger.note(&Key::removal(record.id));
             }
@@ -91,7 +91,7 @@ impl Ledger {
             }
         }
         for (key, _) in map.iter() {
-            // A name's counter stays, so that no number is given out twice.
+            // The counter of a name stays, so that no number is given out twice.
             let stays = key.starts_with("b1:s:") || (key.starts_with("b1:n:") && key.matches(':').count() == 2);
             if !stays && !ledger.used.contains(key) {
                 found(Class::Leak, format!("nothing refers to {key}"));
@@ -100,7 +100,7 @@ impl Ledger {
         ledger
     }
 
-    /// Keys that are in use: none, once every image was removed and the sweep is over.
+    /// Keys that are in use. After every image was removed and swept there must be none.
     pub fn remains<'a>(&'a self, map: &'a Map) -> impl Iterator<Item = &'a str> {
         self.used.iter().map(String::as_str).filter(|key| map.get(key).is_some())
     }
@@ -139,7 +139,7 @@ impl Ledger {
         }
     }
 
-    /// Manifests that leaked are counted until they are in the trash.
+    /// Checks the counter of stored bytes: a manifest that leaked counts until it is in the trash.
     fn check_stored_bytes(&mut self, map: &Map, found: &mut impl FnMut(Class, String)) {
         let mut all = 0;
         for (blob, _) in with_prefix(map, "b1:m:") {
@@ -189,7 +189,7 @@ impl Ledger {
         }
     }
 
-    /// What waits in the trash is in use until the sweep comes.
+    /// Marks what waits in the trash as in use until the sweep deletes it.
     fn note_trash(&mut self, map: &Map) {
         let emptied = match load(map, &Key::vaultwide(Vaultwide::Emptied)) {
             Some(Pointer::Number(number)) => number,
@@ -218,7 +218,7 @@ impl Ledger {
                 Rubbish::Answer(key, window) => {
                     self.note(&Key::answered(&key));
                     self.note(&Key::answering(&key, window));
-                    // Its neighbours go with it.
+                    // The claims of the neighbouring windows are deleted with it.
                     for window in [window.saturating_sub(1), window + 1] {
                         self.note(&Key::answering(&key, window));
                     }

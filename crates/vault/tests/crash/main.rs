@@ -1,13 +1,15 @@
-//! The crash suite: the vault over a store that crashes at every call, fails at every call, and lets operations that
-//! run at once take turns in every order. After each, a restart; then everything that users were told must be so.
+//! The crash suite: stops the vault at every call of its store, restarts it, and checks what is left.
 //!
-//! What is checked: an acknowledged image is there, is listed once, and becomes ready (or failed, if its origin is at
-//! fault); its bytes are exact; its name leads to it or to a newer one; what was removed stays away; what was not
-//! acknowledged is whole or absent. Without a crash or a failure no counter drifts and no key leaks; after one, only
-//! what `verify` can mend.
+//! The store also fails at every call, and operations that run at once take turns in every order. After each, the suite
+//! restarts the vault and compares everything with what users were told.
 //!
-//! Orders beyond those that are all taken are taken by chance: `BURROW_CRASH_SEED` repeats them, `BURROW_CRASH_FACTOR`
-//! takes so many times more of them.
+//! It checks that an acknowledged image exists, is listed once, and becomes ready (or failed, if its origin is at
+//! fault); that its bytes are exact; that its name leads to it or to a newer image; that a removed image stays away;
+//! and that an image that was not acknowledged is complete or absent. Without a crash or a failure no counter may drift
+//! and no key may leak. After one, only what `verify` can repair may be wrong.
+//!
+//! Where there are too many orders, some are taken at random: `BURROW_CRASH_SEED` repeats them, `BURROW_CRASH_FACTOR`
+//! takes that many times as many.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "tests")]
@@ -30,11 +32,11 @@ use std::time::SystemTime;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Keeps memory that is used again and again from going back to the system each time: the pages of a compressor, which
-/// every ingest makes anew, cost more than all the rest.
+/// Keeps the allocator from returning memory to the system and asking for it again: the pages of the compressor that
+/// every ingest makes would cost more than all the rest.
 fn keep_memory() {
     let mut room: Vec<Vec<u8>> = (0..640).map(|_| vec![1; 100_000]).collect();
-    // The last piece stays, so what lies below it stays too when it is free.
+    // The last piece is never freed, so the allocator keeps the free memory below it, too.
     std::mem::forget(room.pop());
 }
 
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
     if !arguments.list {
         let _ = writeln!(std::io::stdout(), "BURROW_CRASH_SEED={seed}");
     }
-    // One after the other, so that their lines stand in order.
+    // One scenario after the other, so that the output is in order.
     arguments.test_threads.get_or_insert(1);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

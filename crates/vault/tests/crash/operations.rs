@@ -1,4 +1,4 @@
-//! Every call of the vault that this suite makes.
+//! The operations of this suite: every call of the vault that it makes.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,28 +18,28 @@ use crate::images::original;
 use crate::journal::{Class, Journal, Request, expected};
 use crate::world::{Body, World};
 
-/// One thing that a user or an operator does.
+/// One operation of a user or an operator.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// Adds an image by URL: path and name. Told twice: when it is accepted and when the job has ended.
+    /// Adds an image by URL: path and name. The user is told twice: when it is accepted, and when the job has ended.
     Ingest(&'static str, &'static str),
-    /// Adds an image by URL for whoever resumes.
+    /// Adds an image by URL, for the next resume to download.
     Submit(&'static str, &'static str),
-    /// Gives the bytes of an image: which, and its name.
+    /// Stores the bytes of an image: which, and its name.
     Put(&'static str, &'static str),
     /// Does a job that was accepted.
     Work(Box<ImageRecord>),
-    /// Does the job of this image, if nobody else does.
+    /// Does the job of this image, unless another worker does it.
     WorkOn(ImageId),
-    /// Does the job of this image that was left before this time, known to all who do so.
+    /// Does the job of this image. Every worker knows that the process that wrote it before this time is dead.
     WorkOnLeft(ImageId, u64),
-    /// What cron calls of them.
+    /// Resumes as cron does, with the same knowledge.
     ResumeLeft(u64),
     /// Removes an image.
     Remove(ImageId),
     /// Tries a failed job again.
     Retry(ImageId),
-    /// Makes a failed image a job for whoever resumes.
+    /// Makes a failed image a job, for the next resume to do.
     Requeue(ImageId),
     /// Gives a ready image another name.
     Rename(ImageId, &'static str),
@@ -47,19 +47,19 @@ pub enum Operation {
     Ask(&'static str, Request),
     /// Reads an image from its record to its last byte.
     Read(ImageId),
-    /// Looks at its small picture.
+    /// Asks for its thumbnail.
     Draw(ImageId),
-    /// Looks for an image by its URL.
+    /// Looks up an image by its URL.
     Find(&'static str),
-    /// Looks at the list and at every name.
+    /// Reads the list, and looks up every name.
     Look,
-    /// What cron calls.
+    /// Resumes as cron does.
     Resume,
-    /// The same without the jobs.
+    /// Sweeps, without doing jobs.
     Sweep,
-    /// Looks for faults, without a right to the vault alone: there are none, whatever others do meanwhile.
+    /// Verifies while other operations run: it must report no fault, whatever they do.
     Verify,
-    /// What the native host does at its start: whoever wrote before that time is dead.
+    /// Resumes as the native host does when it starts: every process that wrote before this time is dead.
     Restart(u64),
 }
 
@@ -90,14 +90,14 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Where what users are told is written down.
+/// The shared journal of what users are told.
 pub type Book = Rc<RefCell<Journal>>;
 
 pub fn vault(world: &World) -> Vault<World> {
     Vault::new(world.clone(), VaultSettings::default())
 }
 
-/// The vault of one of those who know of each other since that time.
+/// The vault of a process that knows that every process that wrote before `since` is dead.
 fn knowing(world: &World, since: u64) -> Vault<World> {
     Vault::new(world.clone(), VaultSettings { alone_since: Some(since), ..VaultSettings::default() })
 }
@@ -118,7 +118,7 @@ pub async fn resume(vault: &Vault<World>, dead_before: Option<u64>) -> Result<Re
     vault.resume(dead_before).await
 }
 
-/// All images of the list, on pages of three.
+/// All images of the list, read in pages of three.
 pub async fn list(vault: &Vault<World>) -> Result<Vec<ImageRecord>, Error> {
     let (mut images, mut before) = (Vec::new(), None);
     loop {
@@ -142,7 +142,7 @@ pub async fn read(vault: &Vault<World>, record: &ImageRecord) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// Does one thing, and writes down what the user was told.
+/// Does one operation, and records what the user was told.
 pub async fn perform(operation: Operation, world: World, book: Book) {
     let vault = vault(&world);
     let result = match operation {
@@ -196,7 +196,7 @@ fn worked(outcome: Result<ImageRecord, Error>, id: ImageId, book: &Book) -> Resu
     match outcome {
         Ok(record) => book.borrow_mut().told(&record),
         Err(Error::Removed | Error::NotFound) if !book.borrow().is_kept(id) => {}
-        // Somebody else does it, or the lease ended before the work began.
+        // Another worker does it, or the lease expired before the work began.
         Err(Error::Held(_)) => {}
         Err(error) => return Err(error),
     }
@@ -220,7 +220,7 @@ async fn retry(vault: &Vault<World>, id: ImageId, worker: Worker, book: &Book) -
             book.borrow_mut().told(&record);
             if worker == Worker::Recorder { work(vault, record, book).await } else { Ok(()) }
         }
-        // Somebody else tries again, or it has not failed.
+        // Another caller retries it, or it has not failed.
         Ok(None) | Err(Error::NotFailed(_)) => Ok(()),
         Err(Error::Removed) if !book.borrow().is_kept(id) => Ok(()),
         Err(error) => Err(error),
@@ -231,7 +231,7 @@ async fn rename(vault: &Vault<World>, id: ImageId, name: &str, book: &Book) -> R
     book.borrow_mut().renaming(id);
     match vault.edit(id, &Edit::new(Some(name), None)?, |_| Ok::<_, Error>(())).await {
         Ok(record) => book.borrow_mut().renamed(&record),
-        // Somebody else changes it for so long that we gave up.
+        // Other callers changed it for so long that this one gave up.
         Err(Error::Changed) => {}
         Err(Error::Removed | Error::NotFound) if !book.borrow().is_kept(id) => {}
         Err(error) => return Err(error),
@@ -239,8 +239,8 @@ async fn rename(vault: &Vault<World>, id: ImageId, name: &str, book: &Book) -> R
     Ok(())
 }
 
-/// Does a request once, as the HTTP interface does; returns its images, and whether a job was recorded just now. The job
-/// is not worked at yet.
+/// Does a request with an idempotency key, as the HTTP interface does. Returns its images, and whether it recorded a
+/// job just now. It does not work on the job.
 pub async fn ask(vault: &Vault<World>, key: &str, request: Request) -> Result<(Vec<ImageRecord>, bool), Error> {
     match request {
         Request::Url(path, name) => ask_for_job(vault, key, path, name).await,
@@ -347,7 +347,7 @@ async fn read_one(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), 
     Ok(())
 }
 
-/// Whoever looks for a URL finds an image that came from it, or none: another may be about to be recorded.
+/// Looks up an image by URL. It finds one that came from it, or none, because another may be about to be recorded.
 async fn find(vault: &Vault<World>, url: &str, book: &Book) -> Result<(), Error> {
     match vault.get_by_source(url).await {
         Ok(record) if record.source.as_deref() != Some(url) => {
@@ -367,8 +367,9 @@ async fn verify(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
     vault.verify(Plan::default(), out).await.map(drop)
 }
 
-/// Whoever was told of an image before finds it in the list, once; whoever was told that it is ready finds it, or a
-/// newer one, by name. Both only if nobody removes it meanwhile.
+/// Reads the list, and looks up every name. An image that a user was told of before must be listed once. If the user
+/// was told that it is ready, its name must lead to it or to a newer one. Both hold only if nobody removes it
+/// meanwhile.
 async fn look(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
     let before: Vec<_> = book.borrow().kept().cloned().collect();
     let listed = list(vault).await?;
@@ -385,7 +386,7 @@ async fn look(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
             book.borrow_mut().problem(Class::Wrong, format_args!("{} was ready and is not", told.record.name));
         }
     }
-    // A list is not of one moment: what it says is not ready may be by now.
+    // A list does not show one moment: an image that it shows as not ready may be ready by now.
     for record in listed.iter().filter(|record| record.status() == Status::Ready) {
         book.borrow_mut().seen_ready(record);
     }

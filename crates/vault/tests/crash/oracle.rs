@@ -1,4 +1,4 @@
-//! Starts again over what a crash left, lets it mend, and says what is wrong.
+//! Judges what a crash left: restarts the vault, resumes, sweeps, repairs, and reports what is wrong.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,18 +21,18 @@ const MINUTE: u64 = 60_000;
 /// How long a restart takes, in milliseconds.
 pub const RESTART: u64 = 1000;
 
-/// A moment at which everything stopped.
+/// A state in which everything stopped.
 #[derive(Debug)]
 pub struct Stop<'a> {
     pub model: Model,
     /// What the store kept.
     pub map: &'a Map,
-    /// What users had been told.
+    /// What users were told.
     pub journal: &'a Journal,
     pub now: u64,
 }
 
-/// How far the mending has come.
+/// How far the restart has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Started,
@@ -40,10 +40,10 @@ enum Stage {
     Swept,
 }
 
-/// Starts again and says all that is wrong.
+/// Restarts the vault and returns everything that is wrong.
 pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
     let mut problems = stop.journal.problems.clone();
-    // Another salt at every moment: nobody draws the same random numbers after a restart.
+    // The salt differs from state to state: after a restart no process draws the same random numbers as before.
     let started = stop.now + RESTART;
     let world = World::new(stop.model, stop.map.clone(), started, stop.map.fingerprint());
     if let Err(error) = block_on(mend(stop, &world, &mut problems)) {
@@ -71,7 +71,7 @@ pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Lets `verify` mend what is left, and sees that nothing is wrong then: by the ledger, and by `verify` itself.
+/// Lets `verify` repair what is left, and checks that nothing is wrong then, by the ledger and by `verify` itself.
 async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let vault = vault(world);
     let plan = Plan { repair: true, dead_before: Some(vault.now()) };
@@ -104,8 +104,8 @@ async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> 
 async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let vault = vault(world);
     look(&vault, stop.journal, Stage::Started, problems).await?;
-    // The native host knows who is dead; under Spin leases, and claims of those who died before they had one, must end
-    // first.
+    // The native host knows which processes are dead. On Spin the leases must expire first, and so must claims of
+    // processes that died before they wrote a lease.
     let dead_before = (stop.model == Model::Embedded).then_some(stop.now + RESTART);
     resume(&vault, dead_before).await?;
     if stop.model == Model::Immediate {
@@ -115,7 +115,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
     look(&vault, stop.journal, Stage::Resumed, problems).await?;
     look_for_sources(&vault, stop.journal, problems).await?;
     ask_again(&vault, world, stop.journal, problems).await?;
-    // The sweep; and again, for what was discarded meanwhile.
+    // The first sweep deletes what the crash left in the trash, the second what was discarded meanwhile.
     for _ in 0..2 {
         world.pass(61 * MINUTE);
         resume(&vault, None).await?;
@@ -123,7 +123,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
     look(&vault, stop.journal, Stage::Swept, problems).await
 }
 
-/// Every URL leads to an image that came from it, unless one was removed.
+/// Checks that every URL leads to an image that came from it, unless one of its images was removed.
 async fn look_for_sources(vault: &Vault<World>, journal: &Journal, problems: &mut Vec<Problem>) -> Result<(), Error> {
     for url in journal.images.values().filter_map(|told| told.record.source.as_deref()) {
         let mut of_url = journal.images.values().filter(|told| told.record.source.as_deref() == Some(url));
@@ -140,7 +140,7 @@ async fn look_for_sources(vault: &Vault<World>, journal: &Journal, problems: &mu
     Ok(())
 }
 
-/// Whoever had no answer to a request asks again; and whoever had one might, too. It must be done once in all.
+/// Sends every request with an idempotency key again, answered or not. It must be done once in all.
 async fn ask_again(
     vault: &Vault<World>,
     world: &World,
@@ -174,7 +174,7 @@ async fn ask_again(
     Ok(())
 }
 
-/// Asks as clients do who are told that somebody is at it: again, and again.
+/// Sends a request as a client does that is told that the key is busy: again and again.
 async fn ask_until_answered(
     vault: &Vault<World>,
     world: &World,
@@ -190,7 +190,7 @@ async fn ask_until_answered(
     Ok(None)
 }
 
-/// Looks at all that users were told of, and at all that a list shows.
+/// Checks every image that users were told of, and every image of the list.
 async fn look(vault: &Vault<World>, journal: &Journal, stage: Stage, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let mut found = |class, text: String| problems.push(Problem::new(class, format!("{text} ({stage:?})")));
     let listed = list(vault).await?;
@@ -237,7 +237,7 @@ async fn look(vault: &Vault<World>, journal: &Journal, stage: Stage, problems: &
     }
     for name in journal.all_names() {
         let newest = journal.ready_under(&name).map(|(seq, _)| seq);
-        // What was in doubt counts once it is settled.
+        // An image whose state was in doubt counts once it is settled.
         let settled = listed.iter().filter(|record| {
             stage > Stage::Started
                 && record.name == name
@@ -260,12 +260,12 @@ async fn look(vault: &Vault<World>, journal: &Journal, stage: Stage, problems: &
     Ok(())
 }
 
-/// Whether an image failed before its origin was there.
+/// Whether an image failed before its origin could be reached.
 fn was_late(record: &ImageRecord) -> bool {
     matches!(origin(record), Origin::Late(_)) && record.status() == Status::Failed && record.updated < LATE
 }
 
-/// Checks one image by itself: whole and exact if it is ready, and settled once jobs were resumed.
+/// Checks one image: complete and exact if it is ready, and ready or failed once jobs were resumed.
 async fn check(vault: &Vault<World>, record: &ImageRecord, stage: Stage) -> Option<Problem> {
     let name = &record.name;
     match (record.status(), expected(record)) {
@@ -289,7 +289,7 @@ fn known(book: &Book) -> Journal {
     book.borrow().clone()
 }
 
-/// Looks again, and removes one image after the other: none of them may take another one with it.
+/// Checks all images again, and removes one after the other: no removal may affect another image.
 async fn clear(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let vault = vault(world);
     let book = Rc::new(RefCell::new(stop.journal.clone()));

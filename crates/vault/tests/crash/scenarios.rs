@@ -1,4 +1,4 @@
-//! The scenarios: what is there before, and what happens at once.
+//! The scenarios: each prepares a vault, and names operations that run at once.
 
 mod images;
 mod jobs;
@@ -20,24 +20,24 @@ use crate::world::World;
 #[derive(Debug)]
 pub struct Scenario {
     pub name: &'static str,
-    /// Makes what is there before, and says what happens at once.
+    /// Prepares the vault, and returns the operations that run at once.
     pub prepare: fn(&Bench) -> Vec<Operation>,
     pub orders: Orders,
-    /// How many orders are taken by chance on each store.
+    /// How many random orders are taken over each model of a store.
     pub by_chance: u64,
-    /// The operations go one after the other, crash, and what is explored is the resume after it, with a second crash.
+    /// The operations run one after the other and crash. Then the resume that follows is explored, with a second crash.
     pub crash_first: bool,
 }
 
-/// Which orders are all taken.
+/// Which orders are taken completely.
 #[derive(Clone, Copy, Debug)]
 pub enum Orders {
     Every,
-    /// Those in which a task that could go on has to wait for another at most so many times.
+    /// Those in which a task that could go on has to wait for another at most this many times.
     Switches(u32),
 }
 
-/// Where a scenario's beginning is made, one thing after the other.
+/// A world in which a scenario is prepared, one operation after the other.
 #[derive(Debug)]
 pub struct Bench {
     world: World,
@@ -85,14 +85,14 @@ impl Bench {
         self.newest()
     }
 
-    /// An image whose origin could not be reached, and now can.
+    /// An image that failed because its origin could not be reached; now it can.
     fn failed(&self) -> ImageRecord {
         let record = self.ingest("/late-red/1", "a");
         self.pass(2 * MINUTE);
         record
     }
 
-    /// Accepts a job and leaves it there.
+    /// Accepts a job, and does not do it.
     fn accept(&self, path: &str, name: &str) -> ImageRecord {
         let record = block_on(accept(&vault(&self.world), path, name)).expect("a job");
         self.book.borrow_mut().told(&record);

@@ -1,4 +1,4 @@
-//! Runs operations at once, and decides at every call of the store who goes on.
+//! Runs operations at once, and decides at every call of the store which one goes on.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -18,10 +18,10 @@ use crate::journal::{Class, Journal};
 use crate::operations::{Book, Operation, perform};
 use crate::world::{Fault, Wait, World};
 
-/// More steps than any run needs: whoever takes more turns in circles.
+/// More steps than any run needs: a run that takes more does not end.
 const MAX_STEPS: usize = 2000;
 
-/// What runs begin with.
+/// The state in which a run begins, and its operations.
 #[derive(Clone, Debug)]
 pub struct Start {
     pub model: Model,
@@ -29,28 +29,28 @@ pub struct Start {
     pub journal: Journal,
     pub now: u64,
     pub operations: Vec<Operation>,
-    /// Draws the random numbers of the run.
+    /// Seeds the random numbers of the run.
     pub salt: u64,
-    /// What led here, for people.
+    /// The story of how this state came about, for people.
     pub story: String,
 }
 
-/// One way to go on.
+/// One task that can go on.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     task: usize,
-    /// Who of the task goes on; none begins it.
+    /// The waiting call of the task that goes on; `None` begins the task.
     ticket: Option<u64>,
-    /// Another could have gone on without leaving the task that ran last, or the order in which it asked.
+    /// Whether this is a switch: the task that ran last, or one that asked earlier, could go on, too.
     pub switches: bool,
 }
 
-/// Decides who goes on.
+/// Decides which task goes on.
 pub trait Chooser {
-    /// Chooses one of the choices, which are never none. None ends the run here.
+    /// Chooses one of the choices, of which there is at least one. `None` ends the run here.
     fn choose(&mut self, run: &Run, choices: &[Choice]) -> Option<usize>;
 
-    /// Whether the run is where no run was before, as far as the chooser knows.
+    /// Whether the run is in a state in which no run was before, as far as the chooser knows.
     fn is_new(&self) -> bool {
         true
     }
@@ -98,7 +98,7 @@ impl Run {
         }
     }
 
-    /// Runs until every task has ended, or the chooser has enough. Returns whether they have ended.
+    /// Runs until every task has ended, or the chooser ends the run. Returns whether every task has ended.
     pub fn go(&mut self, chooser: &mut impl Chooser) -> bool {
         while self.tasks.iter().any(Option::is_some) {
             let choices = self.choices();
@@ -112,7 +112,7 @@ impl Run {
         true
     }
 
-    /// Who can go on. Those who need no switch come first.
+    /// The tasks that can go on. Those that need no switch come first.
     fn choices(&self) -> Vec<Choice> {
         let mut choices: Vec<Choice> = Vec::new();
         let in_order = self.world.model() == Model::Embedded;
@@ -203,8 +203,8 @@ pub fn short(text: &str) -> String {
     short
 }
 
-/// Takes every order with at most so many switches, and none from one moment twice. What is durable is not part of a
-/// moment, for nobody sees it: of orders that differ in that alone, crashes are tried in one.
+/// Takes every order with at most this many switches, but visits no state twice. What is durable is not part of a
+/// state, because no task sees it: of orders that differ only in that, crashes are tried in one.
 #[derive(Debug)]
 pub struct Every {
     max_switches: u32,
@@ -264,11 +264,11 @@ impl Chooser for Every {
     }
 }
 
-/// Takes any order, by chance, and lets a little time pass at every step.
+/// Takes random orders, and advances the clock a little at every step.
 #[derive(Debug)]
 pub struct Chance {
     state: u64,
-    /// In how many of eight steps somebody else goes on.
+    /// In about how many of eight steps another task goes on.
     restless: u64,
 }
 

@@ -1,5 +1,6 @@
-//! The world that the vault runs in here: a store that forgets what was not durable, a clock that nobody waits for,
-//! origins by script. Where the vault would wait for the world outside, the schedule says who goes on.
+//! The vault's world: a store that forgets in a crash, a clock that needs no waiting, scripted origins.
+//!
+//! Where the vault would wait for the outside, the schedule decides which task goes on.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -20,10 +21,10 @@ use crate::images::{LATE, Origin};
 
 const STATISTICS: [&str; 5] = ["b1:s:ready", "b1:s:pending", "b1:s:failed", "b1:s:original-bytes", "b1:s:stored-bytes"];
 
-/// When the store fails.
+/// A failure of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// At which call, from 0.
+    /// The number of the call that fails, from 0.
     pub at: u32,
     pub kind: FaultKind,
 }
@@ -31,26 +32,26 @@ pub struct Fault {
 /// How the store fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Once, and nothing was done.
+    /// One call fails and has no effect.
     Undone,
-    /// Once, but what was asked was done.
+    /// One call fails but has its effect.
     Done,
-    /// From then on nothing is written any more, as after a failed commit of the embedded store.
+    /// From then on every write fails, as after a failed commit of the embedded store.
     Dead,
 }
 
-/// What somebody waits for.
+/// What a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// To make a call of the store.
     Call(&'static str, Key),
     /// For a write to become durable.
     Durable(Key),
-    /// For a time.
+    /// Until a time.
     Sleep(u64),
 }
 
-/// Somebody who waits.
+/// A task that waits.
 #[derive(Debug)]
 pub struct Waiting {
     pub id: u64,
@@ -64,7 +65,7 @@ pub struct Waiting {
 #[derive(Debug, Default)]
 struct Answers {
     sum: u64,
-    /// How often it asked for the same.
+    /// How often it asked the same question.
     times: HashMap<u64, u64>,
 }
 
@@ -72,14 +73,14 @@ struct Answers {
 struct Shared {
     disk: RefCell<Disk>,
     now: Cell<u64>,
-    /// Whether a schedule says who goes on; if not, everybody does at once.
+    /// Whether a schedule decides which task goes on; if not, every task goes on at once.
     scheduled: Cell<bool>,
     waiting: RefCell<Vec<Waiting>>,
     tickets: Cell<u64>,
     calls: Cell<u32>,
     fault: Cell<Option<Fault>>,
     asked: RefCell<BTreeMap<String, u32>>,
-    /// What each task has been told so far, as a hash: it decides what the task does next.
+    /// What each task was told so far, as a hash: this decides what it does next.
     told: RefCell<BTreeMap<usize, Answers>>,
     salt: u64,
     drawn: RefCell<BTreeMap<usize, u64>>,
@@ -93,7 +94,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose store holds `map`. Worlds of other salts draw other random numbers.
+    /// A world whose store holds `map`. Worlds with different salts draw different random numbers.
     pub fn new(model: Model, map: Map, now: u64, salt: u64) -> Self {
         let shared = Shared {
             disk: RefCell::new(Disk::new(model, map)),
@@ -116,18 +117,18 @@ impl World {
         Self { shared: self.shared.clone(), task }
     }
 
-    /// From now on a schedule decides who goes on.
+    /// From now on a schedule decides which task goes on.
     pub fn schedule(&self, fault: Option<Fault>) {
         self.shared.scheduled.set(true);
         self.shared.fault.set(fault);
     }
 
-    /// Who waits, in the order in which they came.
+    /// The waiting tasks, in the order in which they began to wait.
     pub fn waiting(&self) -> std::cell::Ref<'_, Vec<Waiting>> {
         self.shared.waiting.borrow()
     }
 
-    /// Lets somebody go on.
+    /// Lets a waiting task go on.
     pub fn grant(&self, id: u64) {
         let mut waiting = self.shared.waiting.borrow_mut();
         let ticket = waiting.iter_mut().find(|ticket| ticket.id == id).expect("somebody who waits");
@@ -143,12 +144,12 @@ impl World {
         self.disk().model()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn pass(&self, milliseconds: u64) {
         self.shared.now.set(self.shared.now.get() + milliseconds);
     }
 
-    /// Calls of the store so far.
+    /// How many calls of the store were made so far.
     pub fn calls(&self) -> u32 {
         self.shared.calls.get()
     }
@@ -158,7 +159,7 @@ impl World {
         self.shared.fault.get().is_some()
     }
 
-    /// Equal where the same can follow: the store, the time, and what every task was told.
+    /// Equal for worlds in which the same can follow: the same store, time, and answers to every task.
     pub fn fingerprint(&self) -> u64 {
         let start = self.disk().fingerprint() ^ self.shared.now.get().rotate_left(32);
         self.shared
@@ -172,7 +173,7 @@ impl World {
         Turn { world: self.clone(), wait: Some(wait), id: None }
     }
 
-    /// Notes what this task was told when it asked for something.
+    /// Records what this task was told when it asked for something.
     fn remember(&self, what: &str, of: u64, told: u64) {
         let mut all = self.shared.told.borrow_mut();
         let task = all.entry(self.task).or_default();
@@ -180,11 +181,11 @@ impl World {
         let times = task.times.entry(what).or_default();
         *times += 1;
         let seed = told ^ self.now().rotate_left(32);
-        // A sum: of what goes on at once within a task, the order does not matter.
+        // A sum, because the order of concurrent calls within a task does not matter.
         task.sum = task.sum.wrapping_add(xxh3_64_with_seed(&[what, *times].map(u64::to_le_bytes).concat(), seed));
     }
 
-    /// Makes one call of the store when its turn comes, or fails it. `told` hashes what the caller is told.
+    /// Makes one call of the store when its turn comes, or makes it fail. `told` hashes the answer.
     async fn call<T>(
         &self,
         verb: &'static str,
@@ -226,7 +227,7 @@ fn hash(key: &Key) -> u64 {
     xxh3_64_with_seed(key.as_str().as_bytes(), 0)
 }
 
-/// Waits for its turn.
+/// Waits until the schedule lets the task go on.
 struct Turn {
     world: World,
     wait: Option<Wait>,
@@ -291,7 +292,7 @@ impl Kv for World {
             _ => "subtract",
         };
         let add = |disk: &mut Disk| disk.increment(key.as_str(), delta);
-        // Nobody looks at what a statistic comes to.
+        // No task uses the sum of a statistic.
         let statistic = delta != 0 && STATISTICS.contains(&key.as_str());
         self.call(verb, key, delta != 0, add, |sum| if statistic { 0 } else { sum.cast_unsigned() }).await
     }
@@ -314,7 +315,8 @@ impl Clock for World {
         self.remember("slept", until, 0);
     }
 
-    /// Between two calls of the store nothing is shared, so whoever runs between them might as well run before.
+    /// Does nothing: between two calls of the store nothing is shared, so a task that would run here may as well run
+    /// before.
     async fn yield_now(&self) {}
 }
 

@@ -1,4 +1,4 @@
-//! Images: added, read, renamed and removed, one by one and at once.
+//! Scenarios of images: added, read, renamed and removed, one by one and at once.
 
 use super::{EVERY, MINUTE, Orders, SOME, Scenario};
 use crate::journal::Request;
@@ -96,7 +96,7 @@ pub const SCENARIOS: &[Scenario] = &[
             let id = bench.put("red", "a").id;
             vec![Draw(id), Draw(id)]
         },
-        // Who waits for the other looks again and again.
+        // The task that waits for the other one looks again and again.
         orders: Orders::Switches(0),
         ..SOME
     },
@@ -131,7 +131,7 @@ pub const SCENARIOS: &[Scenario] = &[
             let id = bench.put("red", "a").id;
             vec![Rename(id, "b"), Rename(id, "c")]
         },
-        // Who waits for the other does so again and again.
+        // The task that waits for the other one tries again and again.
         orders: Orders::Switches(0),
         ..SOME
     },

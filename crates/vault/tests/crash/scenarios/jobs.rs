@@ -1,4 +1,4 @@
-//! Jobs: resumed, tried again, worked on by others; sweeps.
+//! Scenarios of jobs: resumed, retried, worked on, swept.
 
 use burrow_vault::ports::Clock as _;
 
@@ -12,7 +12,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "two resumes of one job",
         prepare: |bench| {
             bench.submit("/red/1", "a");
-            // What comes after the job is settled long since; the job is not.
+            // The image after the job was settled long ago; the job was not.
             bench.ingest("/blue/1", "b");
             bench.pass(16 * MINUTE);
             vec![Resume, Resume]
