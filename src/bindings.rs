@@ -1,5 +1,7 @@
-//! The only door to generated code. Imports that `spin_sdk` and its `wasip3` bind already are taken from there, and so
-//! is the runtime: two versions of it would lose spawned tasks.
+//! Generates the bindings of the WIT world.
+//!
+//! This is the only generated code. Imports that `spin_sdk` and its `wasip3` already bind come from there, and so does
+//! the async runtime: with two versions of it, spawned tasks are lost.
 
 #![allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "generated code")]

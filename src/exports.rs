@@ -1,4 +1,4 @@
-//! What the component exports.
+//! Implements the interfaces that the component exports.
 
 mod codec;
 mod http;

@@ -1,10 +1,10 @@
-//! Burrow, the whole image pipeline as one component: download, compress without loss, store, serve.
+//! The component: binds the vault and its HTTP service to WASI and Spin.
 //!
-//! What is here binds the crates that do it to WASI and Spin; none of it is logic:
-//! - `exports`: what the component exports, HTTP and WIT, in terms of the vault *(only in the component)*
-//! - `wasi`: the ports, implemented over WASI and Spin *(only in the component)*
+//! It contains no logic of its own:
+//! - `exports`: the exported interfaces, HTTP and WIT, in terms of the vault *(only in the component)*
+//! - `wasi`: the vault's ports over WASI and Spin *(only in the component)*
 //! - `bindings`: the only generated code *(only in the component)*
-//! - [`settings`]: what the operator decides
+//! - [`settings`]: reads the operator's settings
 
 #[cfg(target_family = "wasm")]
 mod bindings;

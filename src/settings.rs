@@ -1,5 +1,6 @@
-//! What the operator decides: variables, read and checked once. A value that cannot be read is an error, never a
-//! default.
+//! Reads and checks the operator's settings, which are variables of the host.
+//!
+//! A value that cannot be read is an error; it never becomes the default.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -15,7 +16,7 @@ use burrow_vault::policy::{AllowedHosts, OriginPolicy};
 use burrow_vault::ports::FetchTimeouts;
 use burrow_vault::vault;
 
-/// The name of every setting, as a variable of the host.
+/// The name of every setting, as a variable of the host. Sorted.
 pub const NAMES: [&str; 17] = [
     "allow_private_network",
     "allowed_hosts",
@@ -46,11 +47,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the variables, each by its name; one that is absent or blank has its default.
+    /// Reads each setting by its name. One that is absent or blank has its default.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] names the variable that cannot be read. It never repeats the value, which may be secret.
+    /// [`Error::Setting`] names the setting that cannot be read. It does not contain the value, which may be secret.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let read = Read(|name: &str| variable(name).filter(|value| !value.trim().is_empty()));
         let Self { vault, http } = Self::default();
@@ -94,7 +95,7 @@ impl Settings {
     }
 }
 
-/// Reads single variables.
+/// Reads single settings.
 struct Read<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Read<F> {

@@ -1,4 +1,4 @@
-//! The ports over WASI and Spin.
+//! Implements the vault's ports over WASI and Spin.
 
 mod fetch;
 pub(crate) mod streams;
@@ -20,10 +20,10 @@ use spin_sdk::{key_value, variables};
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
 use crate::settings::{self, Settings};
 
-/// The store label that `spin.toml` grants.
+/// The label of the store that `spin.toml` grants.
 const LABEL: &str = "default";
 
-/// Everything outside, for one call of one export. The store is opened when it is first needed.
+/// The ports of one call of an export. They open the store when it is first needed.
 #[derive(Clone, Default)]
 pub(crate) struct Wasi {
     open: Rc<Open>,
@@ -36,11 +36,11 @@ struct Open {
 }
 
 thread_local! {
-    /// Read once by each instance, which lives for a few requests only.
+    /// Each instance reads the settings once; it serves only a few requests.
     static SETTINGS: OnceCell<Settings> = const { OnceCell::new() };
 }
 
-/// The settings.
+/// Returns the settings.
 pub(crate) async fn settings() -> Result<Settings, Error> {
     if let Some(settings) = SETTINGS.with(|settings| settings.get().cloned()) {
         return Ok(settings);
@@ -48,19 +48,19 @@ pub(crate) async fn settings() -> Result<Settings, Error> {
     let values = try_join_all(settings::NAMES.map(async |name| match variables::get(name).await {
         Ok(value) => Ok((name, Some(value))),
         Err(variables::Error::Undefined(_)) => Ok((name, None)),
-        // A token that cannot be had now is not no token.
-        Err(_) => Err(Error::Setting { name, rule: "given by the host, which fails to".into() }),
+        // A token that the host fails to return is not an absent token: taking it for absent would allow every request.
+        Err(_) => Err(Error::Setting { name, rule: "returned by the host, which reports an error".into() }),
     }));
     let values = values.await?;
     let mut settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
-    // What the native host says of itself; Spin does not know these variables.
+    // The native host states these about itself; Spin does not know these variables.
     let own = async |name| variables::get(name).await.ok();
     settings.vault.packers = own("packers").await.and_then(|count| count.parse().ok()).unwrap_or(0);
     settings.vault.alone_since = own("alone_since").await.and_then(|since| since.parse().ok());
     Ok(SETTINGS.with(|read| read.get_or_init(|| settings).clone()))
 }
 
-/// Opens the vault for one call of one export.
+/// Makes the vault for one call of an export.
 pub(crate) async fn vault() -> Result<Vault<Wasi>, Error> {
     Ok(Vault::new(Wasi::default(), settings().await?.vault))
 }
@@ -70,7 +70,7 @@ impl Wasi {
         if let Some(store) = self.open.store.borrow().as_ref() {
             return Ok(store.clone());
         }
-        // Two tasks may come here at once; then the second's handle stays. Both are good.
+        // Two tasks may both open the store; then the second handle stays. Both are valid.
         let store = Rc::new(key_value::Store::open(LABEL).await.map_err(store_error)?);
         Ok(self.open.store.borrow_mut().insert(store).clone())
     }
@@ -144,7 +144,7 @@ impl Clock for Wasi {
 
 impl Random for Wasi {
     fn ten_bytes(&self) -> [u8; 10] {
-        // A host may give fewer bytes than asked for, never none.
+        // A host may return fewer bytes than asked for, but at least one.
         let mut bytes = Vec::new();
         loop {
             if let Some((ten, _)) = bytes.split_first_chunk::<10>() {

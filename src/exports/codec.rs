@@ -1,4 +1,4 @@
-//! `burrow:vault/codec`: the lossless codec over streams.
+//! `burrow:vault/codec`: the lossless codec over byte streams.
 
 use burrow_model::error::Error;
 use burrow_vault::codec::gzip::{Pack, Unpack};
@@ -22,7 +22,7 @@ impl Guest for Component {
                 let mut rest = piece.as_slice();
                 while !rest.is_empty() {
                     rest = pack.push(rest)?;
-                    // Enough to send, or only computed so far: either way others may run.
+                    // Whether there is output to send or not, other tasks may run now.
                     let packed = pack.take();
                     if !packed.is_empty() && !write(&mut out, packed).await {
                         return Ok(());
@@ -55,13 +55,13 @@ impl Guest for Component {
     }
 }
 
-/// Runs a codec in the background: what it writes is the stream, what it returns the future.
+/// Runs a codec in the background. Its output is the stream, its result the future.
 fn run(codec: impl AsyncFnOnce(StreamWriter<u8>) -> Result<(), Error> + 'static) -> Outcome {
     let (out, stream) = wit_stream::new();
     let (result, completion) = wit_future::new(|| Err(wit::Error::Corrupt("the codec was given up".into())));
     spawn(async move {
         let outcome = codec(out).await.map_err(Into::into);
-        // The reader may be gone; then nobody wants to know.
+        // If the reader is gone, nobody needs the result.
         let _ = result.write(outcome).await;
     });
     (stream, completion)

@@ -1,4 +1,4 @@
-//! `wasi:http/handler`: the service of `crate::http`.
+//! `wasi:http/handler`: passes requests to the HTTP service and sends its answers.
 
 use burrow_http::problem::Problem;
 use burrow_http::{self as service, Answer, Body, Service};
@@ -36,7 +36,7 @@ impl Guest for Component {
         }
         let response = outgoing(response)?;
         for job in jobs {
-            // Goes on after the answer. Should this instance die, the job's record says what is left to do.
+            // The job goes on after the answer. If this instance dies, the job's record says what is left to do.
             spawn(async move {
                 if let Err(error) = job.await {
                     log(&error);
@@ -53,7 +53,7 @@ fn incoming(request: Request) -> Result<service::Request<HttpBody>, ErrorCode> {
         let name = ::http::HeaderName::try_from(name).map_err(|_| ErrorCode::HttpProtocolError)?;
         headers.append(name, value.try_into().map_err(|_| ErrorCode::HttpProtocolError)?);
     }
-    // Some hosts give the `Host` header as the request's authority only.
+    // Some hosts pass the `Host` header only as the request's authority.
     if !headers.contains_key(::http::header::HOST)
         && let Some(authority) = request.get_authority().and_then(|authority| authority.try_into().ok())
     {
@@ -86,7 +86,7 @@ fn outgoing(response: ::http::Response<Body<Wasi>>) -> Result<Response, ErrorCod
     Ok(response)
 }
 
-/// Sends a body. If it breaks off, so must the response: the writer of its result is dropped unfinished.
+/// Sends a body. If the body breaks off, this drops the writer of the result, so that the response breaks off, too.
 async fn send(
     mut body: Body<Wasi>,
     mut stream: StreamWriter<u8>,
@@ -104,7 +104,7 @@ async fn send(
         }
     }
     drop(stream);
-    // The client may be gone; then nobody wants to know.
+    // If the client is gone, nobody needs the result.
     let _ = result.write(Ok(None)).await;
 }
 

@@ -1,4 +1,4 @@
-//! `burrow:vault/maintenance`: care of a whole vault.
+//! `burrow:vault/maintenance`: verifies a vault, and restores images from others.
 
 use burrow_model::error::Error;
 use burrow_model::key::Sha256Hex;
@@ -23,14 +23,14 @@ impl Guest for Component {
         spawn(async move {
             let outcome = async {
                 let give = async |discovery: vault::Discovery| {
-                    // Should nobody read any more, the rest is for nobody.
+                    // If the reader is gone, nobody needs the rest.
                     let _ = out.write_all(vec![discovery.into()]).await;
                 };
                 vault().await?.verify(Plan { repair, dead_before }, give).await
             };
             let outcome = outcome.await.map(Into::into).map_err(Into::into);
             drop(out);
-            // The reader may be gone; then nobody wants to know.
+            // If the reader is gone, nobody needs the result.
             let _ = result.write(outcome).await;
         });
         (stream, completion)
@@ -57,7 +57,7 @@ impl TryFrom<wit::Image> for Archived {
     fn try_from(image: wit::Image) -> Result<Self, Error> {
         let state = match (image.status, image.content, image.error) {
             (wit::Status::Ready, Some(content), _) => {
-                let invalid = || Error::Invalid { field: "sha256", reason: "it is no SHA-256".into() };
+                let invalid = || Error::Invalid { field: "sha256", reason: "it is not a lower-case SHA-256".into() };
                 ArchivedState::Ready(Sha256Hex::parse(&content.sha256).ok_or_else(invalid)?)
             }
             (wit::Status::Ready, None, _) => {

@@ -1,4 +1,4 @@
-//! `burrow:vault/vault`: the vault for programs.
+//! `burrow:vault/vault`: the vault's operations, for programs that embed the component.
 
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
@@ -87,7 +87,7 @@ impl Guest for Component {
                 }
             };
             drop(stream);
-            // The reader may be gone; then nobody wants to know.
+            // If the reader is gone, nobody needs the result.
             let _ = result.write(outcome).await;
         });
         Ok((record.into(), content, completion))
@@ -169,7 +169,7 @@ async fn try_again(vault: &Vault<Wasi>, id: &str, worker: Worker) -> Result<Imag
     vault.retry(record, worker).await?.ok_or(Error::NotFailed(Status::Pending))
 }
 
-/// Reads an image's id.
+/// Parses an image's id.
 pub(super) fn parse(id: &str) -> Result<ImageId, Error> {
     let invalid = || Error::Invalid { field: "id", reason: format!("{id:?} is not the id of an image") };
     ImageId::parse(id).ok_or_else(invalid)

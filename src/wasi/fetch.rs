@@ -1,4 +1,4 @@
-//! Outgoing HTTP over `wasi:http/client`.
+//! Sends requests to origins, and to helper instances of the native host (`wasi:http/client`).
 
 use burrow_model::error::Error;
 use burrow_model::error::FetchError;
@@ -43,7 +43,7 @@ impl Fetch for Wasi {
 fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
     let headers = [
         ("accept", "image/*, */*;q=0.1"),
-        // What is stored must be what the origin has, not one of its encodings.
+        // Burrow stores the origin's bytes, not an encoding of them.
         ("accept-encoding", "identity"),
         ("user-agent", concat!("Burrow/", env!("CARGO_PKG_VERSION"))),
     ];
@@ -66,7 +66,7 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
     Ok(request)
 }
 
-/// Where the native host has blocks packed and thumbnails drawn by other instances.
+/// The name under which the native host reaches helper instances, which pack blocks and draw thumbnails.
 const PACKERS: &str = "packers.burrow.internal";
 
 impl Helpers for Wasi {
@@ -90,7 +90,7 @@ impl Helpers for Wasi {
     }
 }
 
-/// Sends something to other instances of this host; none if it has none, or they have too much to do.
+/// Sends a request to helper instances of this host. `None` if the host has none, or they have too much to do.
 async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
     let (mut body, reader) = wit_stream::new();
     let (_, no_trailers) = wit_future::new(|| Ok(None));
@@ -100,7 +100,7 @@ async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
     request.set_authority(Some(PACKERS)).ok()?;
     request.set_path_with_query(Some(path)).ok()?;
     spawn(async move {
-        // If nobody reads it, there is no answer either.
+        // If no helper reads the content, there is no answer either.
         write(&mut body, content).await;
     });
     client::send(request).await.ok()

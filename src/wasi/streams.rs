@@ -1,4 +1,4 @@
-//! Bodies and byte streams, in and out.
+//! Reads and writes byte streams and HTTP bodies.
 
 use burrow_model::error::Error;
 use burrow_vault::ports::ByteSource;
@@ -7,10 +7,10 @@ use spin_sdk::wasip3::http::types::Trailers;
 use spin_sdk::wasip3::wit_future;
 use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter};
 
-/// Bytes asked for at once: few exchanges with the host, little memory.
+/// Bytes asked for in one read: large enough for few calls of the host, small enough for memory.
 const READ: usize = 256 * 1024;
 
-/// A plain stream of bytes: its end is its true end.
+/// A plain stream of bytes. Its end is always the true end.
 pub(crate) struct Bytes(pub(crate) StreamReader<u8>);
 
 impl ByteSource for Bytes {
@@ -30,22 +30,22 @@ async fn read(stream: &mut StreamReader<u8>) -> Option<Vec<u8>> {
     }
 }
 
-/// Either kind of HTTP message.
+/// An HTTP request or response.
 pub(crate) trait Message {
     /// `consume-body` of the message.
     fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion);
 }
 
-/// Says, after a body's stream has ended, whether it was whole.
+/// Says whether a body was complete, after its stream has ended.
 pub(crate) type Completion = FutureReader<Result<Option<Trailers>, ErrorCode>>;
 
-/// An HTTP body: its end is true only when the host says so.
+/// An HTTP body. The end of its stream is the true end only if the host says so.
 pub(crate) struct HttpBody {
     stream: StreamReader<u8>,
     completion: Option<Completion>,
-    /// Tells the host, when dropped, that reading is over.
+    /// Tells the host, when it is dropped, that reading is over.
     _result: FutureWriter<Result<(), ErrorCode>>,
-    /// Turns the host's word for a broken body into ours.
+    /// Turns the host's error for a broken body into ours.
     broken: fn(&ErrorCode) -> Error,
 }
 
@@ -73,7 +73,7 @@ impl ByteSource for HttpBody {
     }
 }
 
-/// Writes all bytes; false if nobody reads any more.
+/// Writes all bytes. Returns false if the reader is gone.
 pub(crate) async fn write(stream: &mut StreamWriter<u8>, bytes: Vec<u8>) -> bool {
     stream.write_all(bytes).await.is_empty()
 }
