@@ -1,4 +1,4 @@
-//! Wraps records as JSON with a kind, a version and a checksum, and checks them when they are read.
+//! Encodes records as JSON with a kind, a version and a checksum; decodes and checks them.
 //!
 //! docs/storage-format.md has the layout. The checksum covers the key, so a value stored under a wrong key is detected.
 

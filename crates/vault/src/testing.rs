@@ -1,4 +1,6 @@
-//! A world for unit tests: a store in memory, a clock that advances when every task waits, scripted origins.
+//! The world of unit tests: a store in memory, scripted origins, a clock.
+//!
+//! The clock advances when every task waits.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "used by tests alone")]
 

@@ -1,4 +1,4 @@
-//! Verifies the vault: reads every key, reports what is inconsistent, and repairs what it can.
+//! Verifies the vault: reads every key, reports inconsistencies, and repairs what it can.
 //!
 //! `Vault::verify_content` reads the content itself, image by image, so that many can be read at once.
 //!

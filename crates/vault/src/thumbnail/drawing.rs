@@ -1,4 +1,4 @@
-//! Checks whether browsers show a drawing (SVG) fast.
+//! Checks that a drawing (SVG) is simple enough for browsers to show it fast.
 //!
 //! A drawing is its own thumbnail, so it must not keep a page from being shown. A few elements that show other
 //! elements, each those of the next, become billions.

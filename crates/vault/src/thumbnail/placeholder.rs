@@ -1,4 +1,4 @@
-//! Makes placeholders of at most 25 bytes, and computes the colours that pages draw from them.
+//! Makes placeholders of at most 25 bytes, and computes the colours that pages draw.
 
 use image::RgbaImage;
 use thumbhash::{rgba_to_thumb_hash, thumb_hash_to_rgba};

@@ -1,4 +1,4 @@
-//! Decides who may write a job's record: the worker that holds its lease, until the image is removed.
+//! Decides who may write a job's record: the worker with its lease, until a removal.
 
 use burrow_model::error::Error;
 use burrow_model::record::{ImageRecord, State};

@@ -1,4 +1,4 @@
-//! Tests of jobs and sources that the crash suite does not cover: which jobs are listed, and when.
+//! Tests jobs and sources where the crash suite does not: which jobs are listed, and when.
 
 use burrow_model::envelope::encode;
 use burrow_model::error::Error;

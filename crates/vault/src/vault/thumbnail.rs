@@ -1,4 +1,6 @@
-//! Thumbnails: drawn when they are first asked for, stored with the blob, shared by its images.
+//! Draws thumbnails when they are first asked for, and stores them with the blob.
+//!
+//! All images that share the blob share its thumbnails.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Records what users were told of images, and checks that they are told nothing contradictory.
+//! Records what users were told of images, and notices contradictions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

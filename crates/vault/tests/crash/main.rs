@@ -1,4 +1,4 @@
-//! The crash suite: stops the vault at every call of its store, restarts it, and checks what is left.
+//! The crash suite: stops the vault at every call of its store, restarts it, and checks.
 //!
 //! The store also fails at every call, and operations that run at once take turns in every order. After each, the suite
 //! restarts the vault and compares everything with what users were told.

@@ -1,4 +1,4 @@
-//! Judges what a crash left: restarts the vault, resumes, sweeps, repairs, and reports what is wrong.
+//! Judges what a crash left: restarts the vault, resumes, sweeps, repairs, and checks.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! The vault's world: a store that forgets in a crash, a clock that needs no waiting, scripted origins.
+//! The vault's world: a store that may crash or fail, a clock, scripted origins.
 //!
 //! Where the vault would wait for the outside, the schedule decides which task goes on.
 
