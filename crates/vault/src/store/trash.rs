@@ -7,7 +7,8 @@ use burrow_model::record::{Rubbish, Trash};
 use super::Store;
 use crate::ports::Ports;
 
-/// How long an entry waits in the trash, in milliseconds: longer than a request or job may still use what it names.
+/// How long an entry waits in the trash, in milliseconds: longer than any request or job is expected to use what it
+/// names.
 const GRACE: u64 = 60 * 60 * 1000;
 
 impl<P: Ports> Store<P> {

@@ -18,7 +18,7 @@ use crate::thumbnail::WIDTHS;
 /// Manifests held in memory at once.
 const WINDOW: usize = 128;
 
-/// No blob lacks more chunks than this below its highest chunk number: such a number is damaged.
+/// If more chunks than this are missing below a blob's highest chunk number, that number is damaged.
 const ODD: u32 = 100_000;
 
 /// The blobs of the store.

@@ -1,4 +1,4 @@
-//! What verification learnt from the images, to compare everything else with.
+//! The findings from the images, with which everything else is compared.
 
 use std::collections::HashSet;
 
