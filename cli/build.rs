@@ -1,4 +1,4 @@
-//! Tells the program what it was built with: `burrow version` says it.
+//! Tells `burrow version` the versions of rustc and wasmtime, by environment variables.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ fn rustc() -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim().trim_start_matches("rustc ").to_owned())
 }
 
-/// The version in the workspace's lock file.
+/// Wasmtime's version in the workspace's lock file.
 fn wasmtime() -> Option<String> {
     let lock = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR")?).parent()?.join("Cargo.lock");
     println!("cargo::rerun-if-changed={}", lock.display());

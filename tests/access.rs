@@ -1,4 +1,4 @@
-//! Who may: tokens, links, other sites; settings.
+//! Access: tokens, signed links, other sites, allowed hosts; and invalid settings.
 
 use hyper::Method;
 use serde_json::json;
@@ -109,7 +109,7 @@ pub async fn a_signed_link_needs_no_token(host: Host) {
         cache.strip_prefix("private, max-age=").unwrap().strip_suffix(", immutable").unwrap().parse().unwrap();
     assert!(left <= 600, "{cache}");
     assert_eq!(client.send(Method::GET, &path, &[("range", "bytes=0-9")], "").await.status, 206);
-    // Nothing of it can be changed.
+    // A link that was changed in any part is refused.
     let later = path.replace("expires=", "expires=9");
     let other_key = path.replace("key=new", "key=old");
     let cut = &path[..path.len() - 1];
@@ -131,7 +131,7 @@ pub async fn a_signed_link_needs_no_token(host: Host) {
     ] {
         assert_eq!(link(body).await.status, status, "{body}");
     }
-    // A link's time ends.
+    // A link expires.
     let brief = link(r#"{"seconds":1}"#).await.json()["path"].as_str().unwrap().to_owned();
     while client.get(&brief).await.status != 403 {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -226,7 +226,7 @@ pub async fn settings_that_cannot_be_read_are_told() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{told}");
     assert!(told.contains("write_token") && !told.contains("short"), "{told}");
-    // Set by mistake to nothing, a token must not leave the door open.
+    // A token that is empty by mistake must not leave the service open.
     let mut serve = burrow(directory.path());
     let output = serve.args(["serve", "--listen", "127.0.0.1:0"]).env("BURROW_WRITE_TOKEN", "").output().await.unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));

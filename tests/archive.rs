@@ -1,4 +1,4 @@
-//! `burrow export` and `burrow import`: a whole vault as one file.
+//! `burrow export` and `burrow import`: archives of a whole vault.
 
 use std::path::Path;
 use std::process::Output;
@@ -11,7 +11,7 @@ use crate::support::host::{Host, burrow};
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::Origin;
 
-/// Runs it, expecting this exit code, and returns what it complained of or noted.
+/// Runs a command, expects this exit code, and returns standard error.
 async fn run(command: &mut Command, code: i32) -> String {
     let Output { status, stderr, .. } = command.output().await.unwrap();
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
@@ -27,7 +27,7 @@ async fn import(store: &Path, archive: &Path) -> String {
     run(burrow(store).arg("import").arg(archive), 0).await
 }
 
-/// A vault with images of all sorts: by URL and as bytes, twins, failed ones, renamed ones; all settled.
+/// Fills a vault with four ready images of two contents, one of them with an odd name, and a failed one.
 async fn filled(store: &Path, origin: &Origin) {
     let photo = origin.image("/photo.png", fixture("photo.png"));
     let big = origin.image("/big.bmp", bitmap(700_000, 3));
@@ -76,7 +76,7 @@ pub async fn a_vault_goes_to_another_and_back_unchanged() {
     assert!(output.stdout == bitmap(700_000, 3));
     run(burrow(second.path()).arg("verify"), 0).await;
 
-    // Again, and through a pipe.
+    // Import the same archive again; then export and import through a pipe.
     let note = import(second.path(), &a).await;
     assert!(note.contains("0 images added") && note.contains("5 here already"), "{note}");
     let pipe = "\"$0\" --store \"$1\" export - | \"$0\" --store \"$2\" import -";
@@ -86,7 +86,7 @@ pub async fn a_vault_goes_to_another_and_back_unchanged() {
     assert!(note.contains("5 images added"), "{note}");
 }
 
-/// People without Burrow get at their images with `tar`, and check them with `sha256sum`.
+/// People without Burrow extract their images with `tar` and check them with `sha256sum`.
 pub async fn an_archive_can_be_read_without_burrow() {
     let (store, files, origin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Origin::start().await);
     filled(store.path(), &origin).await;
@@ -119,7 +119,7 @@ pub async fn a_later_archive_holds_only_what_is_new() {
     run(burrow(store.path()).args(["--allow-private-network", "add", "--again", &new, &old]), 0).await;
     let note = export(store.path(), &more, &["--since", full.to_str().unwrap()]).await;
     assert!(note.starts_with("2 images with 1 contents"), "{note}");
-    // Alone it lacks what the first one has.
+    // On its own it lacks the contents that the first archive has.
     let error = run(burrow(empty.path()).arg("import").arg(&more), 1).await;
     assert!(error.contains("its content is neither here nor in the archive"), "{error}");
     let note = run(burrow(copy.path()).arg("import").args([&full, &more]), 0).await;
@@ -130,7 +130,7 @@ pub async fn a_later_archive_holds_only_what_is_new() {
     assert!(std::fs::read(&a).unwrap() == std::fs::read(&b).unwrap());
 }
 
-/// Cut off anywhere or changed anywhere, an archive is told apart, and what is imported of it is right.
+/// Import notices that an archive is cut off or changed, wherever it is, and leaves a sound vault.
 pub async fn a_damaged_archive_is_noticed() {
     let (store, files, origin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Origin::start().await);
     filled(store.path(), &origin).await;
@@ -138,7 +138,7 @@ pub async fn a_damaged_archive_is_noticed() {
     export(store.path(), &archive, &[]).await;
     let whole = std::fs::read(&archive).unwrap();
     let damaged = files.path().join("damaged.tar");
-    // The last kilobyte is the tar's own end.
+    // None of the cuts is in the last kilobyte, which is only tar's end mark.
     for len in [0, 100, 512, 1000, 3000, whole.len() / 3, whole.len() - 3000] {
         let copy = tempfile::tempdir().unwrap();
         std::fs::write(&damaged, &whole[..len]).unwrap();
@@ -166,7 +166,7 @@ pub async fn a_damaged_archive_is_noticed() {
     assert!(error.contains("/nowhere/at/all.tar"), "{error}");
 }
 
-/// An image that was removed stays away from what is imported, as long as that could be its own removal under way.
+/// Import does not put back an image that was removed recently: its removal may still be under way.
 pub async fn an_image_being_removed_is_not_put_back() {
     let (files, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let mut burrow_serving = Host::Native.start_with(&[("allow_private_network", "true")]).await;

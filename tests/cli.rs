@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: adding and getting images, failures, interruption.
 
 mod configuration;
 mod manual;
@@ -24,13 +24,13 @@ use crate::support::host::{Host, burrow, unconfigured};
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::Origin;
 
-/// The exit code, and what it printed to standard output and to standard error.
+/// Runs a command; returns its exit code, standard output and standard error.
 async fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().await.unwrap();
     (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
 }
 
-/// The same on a terminal of 200 columns, where both outputs are one.
+/// Runs a command on a terminal of 200 columns; returns its exit code, and both outputs as one text.
 async fn run_on_terminal(command: &Command, variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let command = command.as_std();
     let quote = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', "'\\''"));
@@ -48,7 +48,7 @@ async fn run_on_terminal(command: &Command, variables: &[(&str, &str)]) -> (Opti
     (code, out)
 }
 
-/// A store with these images, whose names are those of the files; the last added is the newest.
+/// A store with these fixtures, each named after its file. The last one is the newest.
 async fn store_of(images: &[&str]) -> tempfile::TempDir {
     let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     for image in images {
@@ -75,7 +75,7 @@ pub async fn add_ls_get_give_the_same_bytes() {
     assert!(out.contains("a b.bmp") && out.contains("b.png") && out.contains("ready"), "{out}");
     let (_, out, _) = run(burrow(store.path()).args(["ls", "-n", "1"])).await;
     assert_eq!(out.lines().count(), 1, "{out}");
-    // To a file of the image's name, to a file, to standard output; by name and by id.
+    // To a file named after the image, to a named file, and to standard output; by name and by id.
     assert_eq!(run(burrow(store.path()).args(["get", "a b.bmp"]).current_dir(here.path())).await.0, Some(0));
     assert!(std::fs::read(here.path().join("a b.bmp")).unwrap() == image);
     let id = out.split_whitespace().next().unwrap();
@@ -110,7 +110,7 @@ pub async fn an_interrupted_run_says_so_with_its_exit_code() {
     let mut command = burrow(store.path());
     command.args(["import", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
-    // It waits for an archive that does not come.
+    // The verb waits for an archive that does not come.
     let held = child.stdin.take();
     while !store.path().join("vault.sock").exists() {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -124,7 +124,7 @@ pub async fn an_interrupted_run_says_so_with_its_exit_code() {
     assert_eq!(run(burrow(store.path()).arg("ls")).await.0, Some(0));
 }
 
-/// Without `--allow-private-network`, neither by address nor by name.
+/// Without `--allow-private-network`, private places are refused by address and by name.
 pub async fn private_places_are_refused() {
     let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let url = origin.image("/photo.png", fixture("photo.png"));

@@ -1,4 +1,4 @@
-//! An image's bytes over HTTP: conditions, ranges, forms, what caches and browsers are told.
+//! An image's content over HTTP: headers, conditions, ranges, encodings.
 
 use std::io::Read as _;
 
@@ -12,7 +12,7 @@ use crate::support::host::Host;
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::Origin;
 
-/// Bytes of the original in one chunk.
+/// Bytes of the original in one block, 248 KiB.
 const BLOCK: usize = 248 * 1024;
 
 async fn get(client: &Client, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -81,7 +81,7 @@ pub async fn a_name_leads_to_its_newest_image(host: Host) {
     assert!(reply.body == fixture("photo.gif"));
     assert_eq!((reply.header("cache-control"), reply.header("last-modified")), ("no-cache", ""));
     assert_eq!(reply.header("content-location"), path_of(&new));
-    // Once the newest is gone the name leads to the older one, which no cache may think is what it has.
+    // Once the newest is removed, the name leads to the older image. A cache must not take it for the newer one.
     let etag = reply.header("etag").to_owned();
     client.send(Method::DELETE, &format!("/images/{}", new["id"].as_str().unwrap()), &[], "").await;
     let later = "Fri, 31 Dec 2999 23:59:59 GMT";
@@ -120,11 +120,11 @@ pub async fn conditions_hold_or_not(host: Host) {
         (vec![("if-modified-since", "rubbish")], 200),
         (vec![("if-none-match", "\"x\""), ("if-modified-since", &modified)], 200),
         (vec![("if-match", "\"x\""), ("if-none-match", &etag)], 412),
-        // Each form has its own tag.
+        // Each encoding has its own entity tag.
         (vec![("if-none-match", &gzip_etag)], 200),
         (vec![("if-none-match", &gzip_etag), ("accept-encoding", "gzip")], 304),
         (vec![("if-none-match", &etag), ("accept-encoding", "gzip")], 200),
-        // Conditions come before ranges.
+        // Conditions take precedence over ranges.
         (vec![("if-none-match", &etag), ("range", "bytes=0-1")], 304),
         (vec![("if-match", "\"x\""), ("range", "bytes=0-1")], 412),
     ] {
@@ -162,7 +162,7 @@ pub async fn ranges_are_sent(host: Host) {
         ("bytes=5-9,7-20".into(), 5, 20),
         ("bytes=5-9,99999999-".into(), 5, 9),
     ] {
-        // Who asks for a part gets it of the original, though it takes gzip.
+        // A range is a part of the original, although the client accepts gzip.
         let reply = get(client, &path, &[("range", &range), ("accept-encoding", "gzip, deflate, br")]).await;
         assert_eq!(reply.status, 206, "{range}");
         assert_eq!(reply.header("content-range"), format!("bytes {first}-{last}/{size}"), "{range}");
@@ -236,11 +236,11 @@ pub async fn what_is_stored_as_deflate_goes_out_as_gzip(host: Host) {
     assert_eq!((reply.header("repr-digest"), reply.header("unencoded-digest")), ("", digest(&packed).as_str()));
     assert_eq!(reply.header("content-type"), "image/bmp");
     assert!(gunzip(&reply.body) == bytes);
-    // It is what is stored: header, chunks, end.
+    // The body is the stored chunks, with 20 bytes of gzip's header and trailer.
     assert_eq!(reply.body.len() as u64, packed["stored_size"].as_u64().unwrap() + 20);
     let head = client.send(Method::HEAD, &path, &[("accept-encoding", "gzip")], "").await;
     assert_eq!(head.header("content-length"), reply.header("content-length"));
-    // A broken transfer of this form goes on in this form.
+    // A broken transfer in gzip continues in gzip.
     for first in [0, 5, 10, 1000, reply.body.len() - 12, reply.body.len() - 3] {
         let range = format!("bytes={first}-");
         let headers = [("accept-encoding", "gzip"), ("range", range.as_str()), ("if-range", reply.header("etag"))];

@@ -1,5 +1,6 @@
-//! Damage: a store with a byte flipped, a file that is none, a disk that is full. Wrong bytes are never sent, what is
-//! not damaged goes on, and what is wrong is said.
+//! Damaged stores: a flipped byte, a file that is no store, a full disk.
+//!
+//! Burrow never sends wrong bytes, serves what is not damaged, and names what is.
 
 mod file;
 mod room;
@@ -21,10 +22,10 @@ pub use room::a_disk_that_is_full_loses_nothing;
 pub use start::{a_store_that_cannot_be_used_is_told_in_one_line, a_store_that_may_not_be_written_is_told_in_one_line};
 pub use values::a_flipped_byte_in_a_value_harms_only_what_it_belongs_to;
 
-/// The name of the image that is to be damaged, which an older image bears too.
+/// The name of the image that is damaged. An older image has the same name.
 const NAME: &str = "victim.bmp";
 
-/// The key with which an image was uploaded.
+/// The idempotency key with which one of the images was uploaded.
 const KEY: &str = "asked-once";
 
 /// An image that was acknowledged.
@@ -33,7 +34,7 @@ struct Kept {
     bytes: Bytes,
 }
 
-/// A store that is closed, with something of every kind in it.
+/// A closed store that holds every kind of value.
 struct Sample {
     directory: tempfile::TempDir,
     victim: Kept,
@@ -62,7 +63,7 @@ impl Sample {
         self.others.iter().chain([&self.victim])
     }
 
-    /// Another store of the same bytes.
+    /// A copy of the store.
     fn copy(&self) -> tempfile::TempDir {
         let copy = tempfile::tempdir().unwrap();
         std::fs::copy(self.directory.path().join(FILE), copy.path().join(FILE)).unwrap();
@@ -72,7 +73,11 @@ impl Sample {
 
 const FILE: &str = "vault.redb";
 
-/// Uploads an image; the answer if it is not 201.
+/// Uploads an image.
+///
+/// # Errors
+///
+/// The answer, if its status is not 201.
 async fn upload(
     client: &Client,
     name: &str,
@@ -88,7 +93,7 @@ async fn upload(
     Ok(Kept { id: reply.json()["id"].as_str().unwrap().to_owned(), bytes })
 }
 
-/// What is wrong with reading this image's content, if anything is. Whatever is: bytes that are sent are right.
+/// Reads an image's content; returns what prevents that, if anything does. Panics if the server sends wrong bytes.
 async fn misread(client: &Client, image: &Kept) -> Option<String> {
     let path = format!("/images/{}/content", image.id);
     match client.try_send(Method::GET, &path, &[], "").await {
@@ -102,20 +107,20 @@ async fn misread(client: &Client, image: &Kept) -> Option<String> {
     }
 }
 
-/// The ids that are listed.
+/// The ids of all images in the list.
 async fn listed(client: &Client) -> Vec<String> {
     let images = client.get("/images?limit=1000").await.json()["images"].as_array().cloned().unwrap_or_default();
     images.iter().filter_map(|image: &Value| image["id"].as_str().map(str::to_owned)).collect()
 }
 
-/// What is wrong with what a program said when it could not start: it must be one line, with the store's path.
+/// Checks the error of a program that cannot start: one line with the store's path. Returns the fault, if there is one.
 fn unclear(stderr: &str, store: &Path) -> Option<String> {
     let clear =
         stderr.lines().count() == 1 && stderr.starts_with("burrow: ") && stderr.contains(&store.display().to_string());
     (!clear).then(|| format!("not one clear line: {stderr:?}"))
 }
 
-/// Fails with all that was wrong.
+/// Fails with all faults, if there are any.
 fn nothing_of(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! The routes of the first design work unchanged.
+//! The routes of Burrow's first design work unchanged.
 
 use hyper::Method;
 use serde_json::json;
@@ -13,12 +13,12 @@ pub async fn upload_answers_at_once(host: Host) {
     for path in ["/upload", "/process_image"] {
         let (open, gate) = watch::channel(false);
         let url = origin.serve("/slow.png", Behaviour::Gated(fixture("photo.png").into(), gate));
-        // Flask's `requests.post(url, json=...)`; and one that forgets the type.
+        // As Flask sends it, with `requests.post(url, json=...)`; and without a content type.
         let json = json!({ "url": url, "name": "slow", "tags": ["a"] }).to_string();
         let headers: &[_] = if path == "/upload" { &[("content-type", "application/json")] } else { &[] };
         let reply = burrow.client.send(Method::POST, path, headers, json).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["status"]), (200, &json!("done")));
-        // It has answered, though the origin has not sent the image yet.
+        // The answer came before the origin sent the image.
         let id = reply.json()["id"].as_str().unwrap().to_owned();
         let status = burrow.client.get(&format!("/images/{id}")).await.json()["status"].clone();
         assert!(status == "pending" || status == "storing", "{status}");

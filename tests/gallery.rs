@@ -70,7 +70,7 @@ pub async fn the_page_shows_images_and_adds_some(host: Host) {
     ] {
         assert!(told.contains(part), "{part} is missing: {told}");
     }
-    // Files by a form of their own, as before.
+    // A form of its own uploads files.
     let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
     let body = [form.as_bytes(), &fixture("photo.png"), b"\r\n--x--\r\n"].concat();
     let headers = [("content-type", "multipart/form-data; boundary=x"), BROWSER];
@@ -96,7 +96,7 @@ pub async fn names_are_shown_as_text(host: Host) {
     for path in ["/", &format!("/image/{encoded}"), "/?q=%3Cb%3E", "/?tag=%3Cb%3E", "/stats"] {
         let page = burrow.client.send(Method::GET, path, &browser, "").await;
         assert_eq!(page.status, 200);
-        // The only scripts are files of ours.
+        // The only scripts are Burrow's own files.
         let scripts = page.text().matches("<script").count();
         assert_eq!(scripts, page.text().matches("<script type=\"module\" src=\"/assets/").count(), "{}", page.text());
         assert!(!page.text().contains("<b>") && !page.text().contains("alert(1)\""), "{}", page.text());
@@ -125,7 +125,7 @@ pub async fn a_form_of_another_site_is_refused(host: Host) {
 pub async fn forms_do_what_they_say(host: Host) {
     let (burrow, origin) = (host.start().await, Origin::start().await);
     let client = &burrow.client;
-    // Of several lines the good ones are added, and the bad ones told.
+    // Of several addresses the valid ones are added, and the invalid ones reported.
     let urls = format!("{} nonsense ftp://x/y", origin.image("/a.png", fixture("photo.png")));
     let reply = submit(client, "/gallery", &[("action", "add"), ("urls", &urls), ("name", "")]).await;
     assert_eq!(reply.status, 422);
@@ -151,7 +151,7 @@ pub async fn forms_do_what_they_say(host: Host) {
     let reply = submit(client, "/gallery", &fields).await;
     assert_eq!(reply.header("location"), "/images/x?told=renamed&count=1");
     assert_eq!(client.get("/images/by-name/c%20d").await.status, 200);
-    // What does not fail can not be tried again; each says why.
+    // Images that have not failed cannot be retried; each has its error.
     let reply = act(&[("action", "retry")]).await;
     assert!(reply.status == 422 && reply.text().matches("class=\"error\"").count() == 2, "{}", reply.text());
     let failed = client.add(&json!({ "url": "http://127.0.0.1:1/" })).await;
@@ -159,7 +159,7 @@ pub async fn forms_do_what_they_say(host: Host) {
     let reply = submit(client, "/gallery", &[("id", &failed), ("action", "retry"), ("back", "//evil.example")]).await;
     assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/?told=retried&count=1"));
     client.settled(&failed).await;
-    // Deleting is asked about first.
+    // Before images are deleted, a page asks.
     let reply = act(&[("action", "delete"), ("back", "/?q=x")]).await;
     assert_eq!(reply.status, 200);
     let question = reply.text();
@@ -171,7 +171,7 @@ pub async fn forms_do_what_they_say(host: Host) {
     let reply = act(&[("action", "delete"), ("sure", "yes"), ("back", "/?q=x")]).await;
     assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/?q=x&told=deleted&count=2"));
     assert_eq!(client.get(&format!("/images/{a}")).await.status, 404);
-    // What cannot be understood, and nothing selected.
+    // Invalid fields, and no selection.
     for (fields, what) in [
         (&[("action", "delete")][..], "no image is selected"),
         (&[("action", "dig"), ("id", &a)], "only add, tag"),
@@ -185,7 +185,7 @@ pub async fn forms_do_what_they_say(host: Host) {
         assert!(reply.status == 422 && reply.text().contains(what), "{fields:?}: {}", reply.text());
         assert!(reply.header("content-type").starts_with("text/html"));
     }
-    // Programs are told as JSON.
+    // Programs get the result as JSON.
     let form = format!("action=tag&tags=t&id={failed}&id={a}");
     let reply = client.send(Method::POST, "/gallery", &[FORM], form).await;
     assert_eq!(reply.status, 200);
@@ -206,7 +206,7 @@ pub async fn lists_are_searched_and_ordered(host: Host) {
     assert_eq!(shown("/?q=FOX&tag=&status=&order=").await, ["Fox 2", "fox"]);
     assert_eq!(shown("/?tag=wood&tag=river").await, ["beaver"]);
     assert_eq!(shown("/?status=failed").await, Vec::<String>::new());
-    // Page by page, in both orders.
+    // Paging works in both orders.
     for order in ["newest", "oldest"] {
         let (mut path, mut all) = (format!("/?limit=3&order={order}&told=added&count=1"), Vec::new());
         loop {
@@ -261,13 +261,13 @@ pub async fn an_image_has_a_page(host: Host) {
     let link = shown.split("value=\"").find(|value| value.contains("signature=")).unwrap();
     let link = link.split('"').next().unwrap().replace("&#38;", "&");
     assert!(burrow.client.get(&link).await.body == fixture("photo.png"), "{link}");
-    // One that failed says why, and can be tried again.
+    // The page of a failed image says why, and has a button to try again.
     let failed = burrow.client.add(&json!({ "url": "http://127.0.0.1:1/x.png" })).await;
     burrow.client.settled(&failed).await;
     let shown = page(&burrow.client, &format!("/images/{failed}")).await;
     assert!(shown.contains("refused the connection") && shown.contains("Try again"), "{shown}");
     assert!(!shown.contains("Rename"), "{shown}");
-    // What browsers do not show is shown as a small picture.
+    // An image that browsers cannot display is shown as a thumbnail.
     let tiff =
         burrow.client.send(Method::POST, "/images", &[("content-type", "image/tiff")], fixture("photo.tiff")).await;
     let shown = page(&burrow.client, tiff.header("location")).await;
@@ -297,7 +297,7 @@ pub async fn one_signs_in_to_change_something(host: Host) {
     };
     let page = with(&reading, Method::GET, "/", "").await;
     assert_eq!(page.status, 200);
-    // Who may read only is asked for a token, and offered nothing else.
+    // A user who may only read is asked for a token, and sees no form to add images.
     assert!(
         page.text().contains("A token is needed to change") && !page.text().contains("id=\"add\""),
         "{}",
@@ -310,7 +310,7 @@ pub async fn one_signs_in_to_change_something(host: Host) {
     assert!(page.text().contains("id=\"add\"") && page.text().contains("Sign out"), "{}", page.text());
     assert_eq!(with(&writing, Method::POST, "/gallery", form).await.status, 303);
     assert_eq!(with(&format!("a=b; {writing}"), Method::GET, "/images", "").await.status, 200);
-    // A page of another site gets nothing done with somebody's cookie.
+    // A page of another site cannot change anything with a user's cookie.
     let headers = [FORM, ("cookie", writing.as_str()), ("sec-fetch-site", "cross-site")];
     assert_eq!(client.send(Method::POST, "/gallery", &headers, form).await.status, 403);
     for forged in ["burrow_token=", "burrow_token=b3RoZXItdG9rZW4x", "burrow_token=%00", "token=other-token"] {
@@ -341,7 +341,7 @@ pub async fn numbers_are_drawn(host: Host) {
     ] {
         assert!(shown.contains(part), "{part} is missing: {shown}");
     }
-    // They may have come in two hours.
+    // The images may have come in two different hours.
     let counts = shown.split("<td>").skip(1).filter_map(|rest| rest.split('<').next()?.parse::<u64>().ok());
     assert_eq!(counts.sum::<u64>(), 4, "{shown}");
     assert_eq!(burrow.client.get("/stats").await.json()["images"], 4);
@@ -421,7 +421,7 @@ pub async fn pages_are_sent_compressed(host: Host) {
         let mut text = String::new();
         flate2::read::GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
         assert_eq!(text, plain.text());
-        // One tag for both, for they say the same.
+        // One weak entity tag for both encodings.
         assert!(packed.header("etag").starts_with("W/") && packed.header("etag") == plain.header("etag"));
         let again = [BROWSER, ("accept-encoding", "gzip"), ("if-none-match", plain.header("etag"))];
         let again = burrow.client.send(Method::GET, path, &again, "").await;

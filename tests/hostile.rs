@@ -1,5 +1,4 @@
-//! Requests that nobody honest sends: each is refused as docs/http-api.md says, none changes anything, none stops the
-//! service.
+//! Hostile requests: each is answered as docs/http-api.md says, and none changes anything.
 
 mod body;
 mod case;
@@ -27,33 +26,33 @@ use crate::support::images::fixture;
 use crate::support::origin::Origin;
 use case::Case;
 
-/// What is in the store while the requests come.
+/// The contents of the store while the requests come.
 struct Stored {
-    /// A ready image.
+    /// The id of a ready image.
     id: String,
     /// The `ETag` of its record.
     etag: String,
     /// Its size in bytes.
     size: u64,
-    /// An image that failed.
+    /// The id of a failed image.
     failed: String,
     /// Host and port of the server.
     address: String,
     /// Whether the native host serves. Spin 4.1 (hyper 1.10) keeps connections that a server must close, and answers
-    /// 500 to headers that are no UTF-8; nothing in this repository can mend that.
+    /// 500 to headers that are not UTF-8. Burrow cannot change that.
     natively: bool,
 }
 
-/// The id of no image.
+/// An id that no image has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
-/// Fewer requests than this, and a family is missing.
+/// The least number of requests that all families together have.
 const AT_LEAST: usize = 2000;
 
 /// Builds the cases of a family.
 type Family = fn(&Stored) -> Vec<Case>;
 
-/// The families of requests. After each the state must be what it was.
+/// The families of requests. None may change the state.
 const FAMILIES: [(&str, Family); 36] = [
     ("smuggling", wire::smuggling),
     ("content-length", wire::lengths),
@@ -101,7 +100,7 @@ pub async fn hostile_requests_change_nothing(host: Host) {
     let (mut sent, mut failures) = (HashSet::new(), Vec::new());
     for (family, cases) in FAMILIES {
         for case in cases(&stored) {
-            // What two families have in common is sent once.
+            // A request that is in two families is sent once.
             if sent.insert(case.request.clone())
                 && let Err(failure) = case.verdict(client).await
             {
@@ -111,7 +110,7 @@ pub async fn hostile_requests_change_nothing(host: Host) {
         let after = state(client, &[]).await;
         if after != before {
             failures.push(format!("{family}: the state changed\n    from {}\n    to   {}", before[0], after[0]));
-            // The next family shall not fail for this.
+            // Start anew, so that the next family does not fail for this.
             stored = Stored::new(client, &host, &origin).await;
             before = state(client, &[]).await;
         }
@@ -142,7 +141,7 @@ pub async fn forged_links_and_tokens_open_nothing(host: Host) {
 }
 
 impl Stored {
-    /// Adds a ready image and a failed one, and waits until nothing else is under way.
+    /// Adds a ready image and a failed one, and waits until no job is open.
     async fn new(client: &Client, host: &Host, origin: &Origin) -> Self {
         let url = origin.image("/photo.png", fixture("photo.png"));
         let failed = client.add(&json!({ "url": format!("{url}/nothing"), "name": "failed" })).await;
@@ -162,13 +161,13 @@ impl Stored {
     }
 }
 
-/// What hostile requests must not change. It also shows that the service still answers.
+/// The state that hostile requests must not change. Reading it also shows that the service still answers.
 async fn state(client: &Client, headers: &[(&str, &str)]) -> Value {
     let health = client.get("/healthz").await;
     assert_eq!(health.status, 200, "{}", health.text());
     let mut stats = client.send(Method::GET, "/stats", headers, "").await.json();
     let images = client.send(Method::GET, "/images", headers, "").await.json();
-    // What was stored of a file that was then refused counts here until it is reclaimed.
+    // The bytes of a refused file count until they are reclaimed.
     stats["stored_bytes"].take();
     json!([stats, images])
 }

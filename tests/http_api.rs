@@ -39,7 +39,7 @@ pub async fn unknown_routes_and_methods(host: Host) {
         let options = client.send(Method::OPTIONS, &path, &[], "").await;
         assert_eq!((options.status.as_u16(), options.header("allow")), (204, allow), "OPTIONS {path}");
     }
-    // Every kind of problem says what it means, where its type points.
+    // The type of a problem is the path of its description.
     let problem = client.get(client.get("/nothing").await.json()["type"].as_str().unwrap()).await;
     assert_eq!((problem.status.as_u16(), &problem.json()["title"]), (200, &json!("Not found")));
 }
@@ -68,7 +68,7 @@ pub async fn malformed_json_names_the_place(host: Host) {
             assert_eq!((reply.status.as_u16(), &reply.json()["field"]), (400, &json!(field)), "{body}");
         }
     }
-    // A misspelt field is told, but not to front ends of the first design, which may send more.
+    // A misspelt field is an error, except on the routes of the first design, whose front ends may send more fields.
     let misspelt = json!({ "url": "http://nobody.invalid/", "tag": ["a"] });
     assert_eq!(burrow.client.post("/images", &misspelt).await.status, 400);
     assert_eq!(burrow.client.get("/stats").await.json()["pending"], 0);
@@ -137,7 +137,7 @@ pub async fn removing_is_idempotent_and_spares_twins(host: Host) {
         assert_eq!(burrow.client.send(Method::DELETE, &path(&new), &[], "").await.status, 204);
         assert_eq!(burrow.client.get(&path(&new)).await.status, 404);
     }
-    // The name leads to the image that had it before, and its content is whole.
+    // The name leads to the older image of that name, and its content is complete.
     let reply = burrow.client.get("/image/x").await;
     assert!(reply.status == 200 && reply.body == fixture("photo.png"));
     let stats = burrow.client.get("/stats").await.json();
@@ -145,7 +145,7 @@ pub async fn removing_is_idempotent_and_spares_twins(host: Host) {
     assert_eq!(burrow.client.get("/images").await.json()["images"].as_array().unwrap().len(), 1);
     burrow.client.send(Method::DELETE, &path(&old), &[], "").await;
     assert_eq!(burrow.client.get("/image/x").await.status, 404);
-    // The content is gone for good, so this must be stored anew, not shared with what is being forgotten.
+    // The content is removed, so the new image must store it anew and not share the blob that is being deleted.
     let again = burrow.client.add_ready(&json!({ "url": url })).await;
     assert!(burrow.client.content(again["id"].as_str().unwrap()).await == fixture("photo.png"));
 }
@@ -171,7 +171,7 @@ pub async fn what_is_polled_costs_a_304(host: Host) {
     for path in ["/", "/stats", "/images", &image, "/images/by-name/photo.png", "/openapi.json", "/assets/style.css"] {
         let reply = burrow.client.get(path).await;
         let etag = reply.header("etag").to_owned();
-        // Text of pages may go out compressed, so its tag is a weak one.
+        // Pages and assets may be sent compressed, so their entity tag is weak.
         let strong = etag.trim_start_matches("W/");
         assert_eq!(strong == etag, !matches!(path, "/" | "/assets/style.css"), "{path}: {etag}");
         assert!(reply.header("cache-control") == "no-cache" || path == "/assets/style.css", "{path}");

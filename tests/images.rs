@@ -1,4 +1,4 @@
-//! Finding, changing and trying again.
+//! Images over HTTP: finding, changing and retrying them.
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ pub async fn an_image_is_renamed_and_tagged(host: Host) {
     assert_eq!(client.get("/images/by-name/old").await.status, 404);
     assert_eq!(client.get("/images/by-name/new").await.json()["id"], json!(id));
     assert!(client.get("/image/new").await.body == fixture("photo.png"));
-    // What is absent stays; null removes.
+    // A field that is absent stays as it is; null clears it.
     assert_eq!(patch(client, &id, &json!({ "tags": null })).await.json()["name"], "new");
     let record = patch(client, &id, &json!({ "name": "old" })).await.json();
     assert_eq!((&record["name"], &record["tags"]), (&json!("old"), &json!([])));
@@ -132,7 +132,7 @@ pub async fn of_changes_at_once_none_is_lost(host: Host) {
         assert_eq!((name.status.as_u16(), tags.status.as_u16()), (200, 200), "{} {}", name.text(), tags.text());
         let record = client.get(&format!("/images/{id}")).await.json();
         assert_eq!((&record["name"], &record["tags"]), (&renamed["name"], &tagged["tags"]));
-        // With a condition only one of them is made.
+        // With `If-Match` only one of the changes is made.
         let etag = client.get(&format!("/images/{id}")).await.header("etag").to_owned();
         let headers = [MERGE_PATCH, ("if-match", etag.as_str())];
         let path = format!("/images/{id}");
@@ -177,7 +177,7 @@ pub async fn a_failed_job_is_tried_again(host: Host) {
     assert!(client.content(&id).await == fixture("photo.png"));
     let reply = retry(&[]).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["type"]), (409, &json!("/problems/not-ready")));
-    // It is the newest now, and listed once.
+    // The image is the newest now, and is listed once.
     assert_eq!(names(client, "").await, ["late", "other"]);
     let stats = client.get("/stats").await.json();
     assert_eq!((&stats["images"], &stats["pending"], &stats["failed"]), (&json!(2), &json!(0), &json!(0)));
@@ -191,7 +191,7 @@ pub async fn a_job_being_retried_is_resumed_after_a_kill() {
     let url = origin.serve("/late.bmp", Behaviour::Status(404));
     let id = burrow.client.add(&json!({ "url": url })).await;
     burrow.client.settled(&id).await;
-    // A later image, long settled, is passed by those who look for jobs left over.
+    // The search for jobs that were left must go past this later image, which is settled.
     store(&burrow.client, "later", &[]).await;
     let (_open, gate) = tokio::sync::watch::channel(false);
     origin.serve("/late.bmp", Behaviour::Gated(bitmap(300_000, 1).into(), gate));

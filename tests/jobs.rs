@@ -1,4 +1,4 @@
-//! Jobs: answered at once, done in the background, never lost, harmless when they fail.
+//! Jobs: answered at once, done in the background, never lost, and harmless when they fail.
 
 use std::time::{Duration, Instant};
 
@@ -107,8 +107,8 @@ pub async fn a_restart_keeps_everything(host: Host) {
     burrow.client.add_ready(&json!({ "url": url })).await;
 }
 
-/// Shown by the order of events: pages are answered between the moment the packing has begun (the last byte has left
-/// the origin's gate) and the moment it is done.
+/// The order of events shows it: the server answers pages after the job has begun to store the image, and before the
+/// image is ready.
 pub async fn a_page_is_served_while_a_big_image_is_packed(host: Host) {
     let (burrow, origin) = (host.start().await, Origin::start().await);
     let image = bitmap(40_000_000, 6);
@@ -122,7 +122,7 @@ pub async fn a_page_is_served_while_a_big_image_is_packed(host: Host) {
         let record: Value = burrow.client.get(&format!("/images/{id}")).await.json();
         match record["status"].as_str().unwrap() {
             "ready" => break,
-            // The page before was answered after the job began and before it ended.
+            // Between two of these records a page was answered while the image was being stored.
             "storing" => pages_while_storing += 1,
             status => assert_eq!(status, "pending"),
         }
@@ -139,7 +139,7 @@ pub async fn removing_an_image_that_is_being_stored(host: Host) {
     while burrow.client.get(&format!("/images/{id}")).await.json()["status"] != "storing" {}
     assert_eq!(burrow.client.send(Method::DELETE, &format!("/images/{id}"), &[], "").await.status, 204);
     open.send(true).unwrap();
-    // A job accepted later on the same content is done later, so the first is over when it is ready.
+    // A later job on the same content is done later, so the first job is over when this one is ready.
     let later = burrow.client.add_ready(&json!({ "url": url })).await;
     assert_eq!(burrow.client.get(&format!("/images/{id}")).await.status, 404);
     assert_eq!(burrow.client.get("/image/gone").await.status, 404);
@@ -147,7 +147,7 @@ pub async fn removing_an_image_that_is_being_stored(host: Host) {
     assert_eq!(burrow.client.get("/stats").await.json()["pending"], 0);
 }
 
-/// Whoever else works on the jobs of this store, they are done once somebody resumes them.
+/// With `run_jobs` off, a server leaves jobs to others, but does them when it is asked to resume.
 pub async fn jobs_may_be_left_to_others(host: Host) {
     let (burrow, origin) = (host.start_with(&[("run_jobs", "false")]).await, Origin::start().await);
     let url = origin.image("/photo.png", fixture("photo.png"));
@@ -167,7 +167,7 @@ pub async fn a_killed_server_finishes_its_jobs() {
         let url = origin.serve(&format!("/{number}"), Behaviour::Gated(image.clone().into(), gate.clone()));
         ids.push(burrow.client.add(&json!({ "url": url, "name": format!("n{number}") })).await);
     }
-    // Every job has begun and none can end.
+    // Every job has begun, and no job can end.
     while origin.requests() < 5 {
         tokio::task::yield_now().await;
     }
@@ -180,7 +180,7 @@ pub async fn a_killed_server_finishes_its_jobs() {
     }
 }
 
-/// Kills right after each acknowledgement, again and again.
+/// Kills the server right after each acknowledgement.
 pub async fn an_acknowledged_image_survives_a_kill() {
     let (mut burrow, origin) = (Host::Native.start().await, Origin::start().await);
     let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! `burrow add`: lists, files and directories, done to the end, stopped and gone on with.
+//! `burrow add` with lists, files and directories: errors, interruption, and running again.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -30,7 +30,7 @@ fn add(store: &Path) -> Command {
     command
 }
 
-/// Names of all ready images, sorted.
+/// The names of all ready images, sorted.
 async fn names(store: &Path) -> Vec<String> {
     let listed = run(burrow(store).args(["ls", "--status", "ready", "--json"])).await;
     assert_eq!(listed.code, Some(0), "{}", listed.err);
@@ -86,7 +86,7 @@ pub async fn bad_lines_are_told_by_number_and_the_rest_goes_on() {
     let tagged = run(burrow(&store).args(["ls", "--json", "--tag", "all", "--tag", "b"])).await;
     assert_eq!(tagged.out.lines().count(), 1, "{}", tagged.out);
 
-    // What failed is a list that can be read again, even into itself.
+    // The list of failures can be read again, and `--failed` may name the list that is read.
     origin.image("/gone.bmp", bitmap(20_000, 9));
     let ran = run(add(&store).arg("--from").arg(&failed).arg("--failed").arg(&failed)).await;
     assert_eq!(ran.code, Some(1), "{}", ran.err);
@@ -153,12 +153,12 @@ pub async fn interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time() {
     };
     interrupt(12, 1).await;
     assert_eq!(std::fs::read_to_string(&list).unwrap(), urls.join("\n"), "what is left stays in the list");
-    // All that was begun was ended.
+    // Interrupted once, `add` finishes the images that it has begun.
     let listed = run(burrow(&store).args(["ls", "--json"])).await;
     assert!(listed.out.lines().all(|line| line.contains("\"ready\"")), "{}", listed.out);
     let ended = names(&store).await.len();
     assert!((8..60).contains(&ended), "{ended}");
-    // What is under way now never ends.
+    // Until the gate opens, no image can be finished.
     let (open, gate) = tokio::sync::watch::channel(false);
     for n in 0..60 {
         origin.serve(&format!("/{n}.bmp"), Behaviour::Gated(bitmap(30_000, n).into(), gate.clone()));
@@ -195,22 +195,22 @@ pub async fn files_and_directories() {
     assert_eq!(names(&store).await, ["a.png", "deep/er/b.bmp"]);
     let got = burrow(&store).args(["get", "deep/er/b.bmp", "-o", "-"]).output().await.unwrap();
     assert!(got.stdout == image);
-    // A file that is no image, asked for by its name, has failed.
+    // A file that is no image is a failure if it is named on the command line.
     let ran = run(add(&store).arg(photos.join("deep/notes.txt"))).await;
     assert!(ran.code == Some(1) && ran.err.contains("not an image"), "{}", ran.err);
-    // What changed is another image.
+    // A changed file is another image.
     std::fs::write(photos.join("deep/er/b.bmp"), bitmap(400_000, 2)).unwrap();
     let ran = run(add(&store).arg(&photos)).await;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(names(&store).await, ["a.png", "deep/er/b.bmp", "deep/er/b.bmp"]);
-    // Others of that name do not hide that it is here.
+    // A file is also recognized if a newer image has its name.
     std::fs::write(photos.join("deep/er/b.bmp"), &image).unwrap();
     let ran = run(add(&store).arg(&photos)).await;
     assert!(ran.code == Some(0) && ran.err.contains("were here"), "{}", ran.err);
     assert_eq!(names(&store).await, ["a.png", "deep/er/b.bmp", "deep/er/b.bmp"]);
 }
 
-/// What is not an image of a list is not counted as left, and whoever has read enough does not end the work.
+/// Headers, comments and empty lines do not count as left. A broken pipe at standard output does not end the work.
 pub async fn all_of_a_list_is_done_and_none_is_left() {
     let (here, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let store = here.path().join("store");
@@ -232,7 +232,7 @@ pub async fn all_of_a_list_is_done_and_none_is_left() {
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(names(&again).await.len(), 40);
-    // JSON says where, and moves no cursor.
+    // JSON names list and line, and holds no control characters.
     std::fs::write(&list, "url\n\"open\nhttp://127.0.0.1:1/a\u{7f}\u{85}b\n").unwrap();
     let ran = run(add(&store).args(["--json", "nonsense", "--from"]).arg(&list)).await;
     assert!(ran.code == Some(1) && !ran.out.contains(['\u{7f}', '\u{85}']), "{}", ran.out);

@@ -1,4 +1,4 @@
-//! What goes in comes out, byte for byte, whatever it is and whatever it is called; and only images go in.
+//! Images come back byte for byte, whatever their format, size and name; other files are refused.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub async fn a_big_image_comes_back(host: Host) {
     assert!(burrow.client.content(record["id"].as_str().unwrap()).await == image);
 }
 
-/// Chunks hold 253,952 bytes of the original.
+/// A block has 253,952 bytes of the original.
 pub async fn block_edges_come_back(host: Host) {
     const BLOCK: usize = 253_952;
     let (burrow, origin) = (host.start().await, Origin::start().await);

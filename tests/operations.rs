@@ -1,4 +1,4 @@
-//! The native host under load, watched over, and changed while it runs (docs/operations.md).
+//! Operating the native host: limits, logs, metrics, traces, reload, stop (docs/operations.md).
 
 mod limits;
 mod logs;
@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use crate::support::client::Client;
 use crate::support::process::{Process, serve};
 
-/// A server with these flags and variables, over a store of its own.
+/// A running server and its store.
 struct Served {
     process: Process,
     client: Client,
@@ -46,12 +46,12 @@ impl Served {
         Self { process, client, store }
     }
 
-    /// Its metrics' listener.
+    /// A client of the listener for metrics.
     fn metrics(&self) -> &Client {
         self.process.metrics.as_ref().expect("it has no metrics")
     }
 
-    /// Waits for this in its log.
+    /// Waits until the log contains this text; returns the log.
     async fn logged(&self, text: &str) -> String {
         loop {
             let log = self.process.stderr();
@@ -62,7 +62,7 @@ impl Served {
         }
     }
 
-    /// A connection on which this was sent.
+    /// Opens a connection and sends this on it.
     async fn begun(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.client.address()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -75,15 +75,15 @@ fn upload(bytes: usize) -> String {
     format!("POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: image/bmp\r\nContent-Length: {bytes}\r\n\r\n")
 }
 
-/// Everything up to where the server closes the connection.
+/// Everything that the server sends until it closes the connection.
 async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
-    // It may close so fast that what it did not read resets the connection.
+    // Bytes that the server has not read when it closes may reset the connection.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The lines of a log in JSON that are of this target.
+/// The events of this target in a JSON log.
 fn events(log: &str, target: &str) -> Vec<Value> {
     let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
     lines.filter(|event: &Value| event["target"] == target).collect()

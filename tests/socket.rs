@@ -1,4 +1,4 @@
-//! Verbs while another process has the store open: they use it through that process.
+//! Verbs while another process has the store open: they connect to that process.
 
 use std::process::{Output, Stdio};
 
@@ -43,7 +43,7 @@ pub async fn verbs_work_while_a_server_runs() {
     assert_eq!(server.client.get("/images/by-name/c.png").await.status, 404);
     assert!(did(&["verify"]).await.contains("all is well"));
     assert!(did(&["stats", "--json"]).await.contains("\"images\""));
-    // Whoever repairs must be alone, whatever they say; and one server is enough.
+    // `verify --repair` refuses to run while a server runs, even with `--alone`. A second server refuses to start.
     let (code, _, err) = run(burrow(store).args(["verify", "--repair", "--alone"])).await;
     assert!(code == Some(1) && err.contains("stop it first"), "{code:?} {err}");
     let (code, _, err) = run(burrow(store).args(["serve", "--listen", "127.0.0.1:0"])).await;
@@ -61,7 +61,7 @@ pub async fn a_server_that_was_killed_is_in_nobodys_way() {
     assert!(code == Some(0) && out.contains("b.png"), "{code:?} {out} {err}");
 }
 
-/// Who takes up what was left, and who comes in meanwhile for the same, do each job once.
+/// A server that resumes jobs, and an `add` that connects meanwhile and wants the same images, do each job once.
 pub async fn what_was_left_is_done_once() {
     let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let (open, gate) = tokio::sync::watch::channel(false);
@@ -85,7 +85,7 @@ pub async fn what_was_left_is_done_once() {
     assert!(code == Some(0) && out.contains("all is well"), "{out}");
 }
 
-/// Verbs that have the store open for a moment wait for each other.
+/// Verbs that open the store for a moment wait for each other.
 pub async fn short_verbs_wait_for_each_other() {
     let store = tempfile::tempdir().unwrap();
     let (mut server, client) = serving(store.path()).await;
@@ -93,7 +93,7 @@ pub async fn short_verbs_wait_for_each_other() {
     let sent = client.send(hyper::Method::POST, path, &[("content-type", "image/bmp")], bitmap(3_000_000, 1)).await;
     assert_eq!(sent.status, 201);
     server.stop().await;
-    // It waits for whoever reads what it writes.
+    // `get` waits until its output is read, and so holds the store.
     let mut get = burrow(store.path());
     let mut get = get.args(["get", "b.bmp", "-o", "-"]).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut out = get.stdout.take().unwrap();
@@ -110,7 +110,7 @@ pub async fn short_verbs_wait_for_each_other() {
     assert!(listed.0 == Some(0) && listed.1.contains("b.bmp") && left > 2_000_000, "{} {left}", listed.2);
 }
 
-/// The one that has the store open need not be a server.
+/// Verbs can also connect to a long `add`, not only to a server.
 pub async fn a_long_list_leaves_room_for_others() {
     let (store, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let (open, gate) = tokio::sync::watch::channel(false);

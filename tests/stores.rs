@@ -1,4 +1,4 @@
-//! One vault, many stores: what one host wrote, the others read and go on with.
+//! Stores: a vault that one host wrote is read and continued by the others.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -12,7 +12,7 @@ use crate::support::images::{bitmap, fixture, repository, sha256};
 use crate::support::origin::Origin;
 use crate::support::verify::verify;
 
-/// Runs it, expecting it to go well, and returns what it printed.
+/// Runs a command, which must succeed; returns standard output.
 async fn run(command: &mut Command) -> Vec<u8> {
     let Output { status, stdout, stderr } = command.output().await.unwrap();
     assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr));
@@ -27,13 +27,13 @@ async fn get(store: &Path, name: &str) -> Vec<u8> {
     run(burrow(store).args(["get", name, "-o", "-"])).await
 }
 
-/// What one program's vault holds and nobody changes while the other program uses it.
+/// Checks with `burrow verify` that a vault has no faults.
 async fn is_sound(store: &Path) {
     let report = verify(store, false).await;
     assert!(report.sound, "{:?} {}", report.findings, report.summary);
 }
 
-/// The command line over the store that a server has just left, and the server over what the command line left.
+/// The command line uses the store that a server has left, and then the server uses what the command line has left.
 pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
     let (mut server, origin) = (host.start().await, Origin::start().await);
     let store = match host {
@@ -66,7 +66,7 @@ pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
     assert_eq!(server.client.get("/stats").await.json()["images"], 2);
 }
 
-/// A `redis-server` of this test's own, on a port that is free.
+/// A `redis-server` for this test, on a free port.
 struct Redis {
     url: PathBuf,
     _server: Child,
@@ -102,7 +102,7 @@ pub async fn a_vault_may_be_on_redis() {
     add(&redis.url, &origin.image("/photo.png", fixture("photo.png"))).await;
     assert!(get(&redis.url, "big.bmp").await == big);
     is_sound(&redis.url).await;
-    // Two processes at once over one vault.
+    // Two processes use the vault at once.
     let urls: Vec<String> = (0..8).map(|n| origin.image(&format!("/{n}.bmp"), bitmap(5_000, n))).collect();
     let (one, other) = urls.split_at(4);
     let add = |urls: &[String]| {
@@ -115,7 +115,7 @@ pub async fn a_vault_may_be_on_redis() {
     assert_eq!(String::from_utf8(run(burrow(&redis.url).arg("ls")).await).unwrap().lines().count(), 10);
     is_sound(&redis.url).await;
 
-    // Nothing is repaired while others may be at work, unless somebody says that they are not.
+    // `--repair` is refused while other processes may use the store, unless `--alone` says that none does.
     let refused = burrow(&redis.url).args(["verify", "--repair"]).output().await.unwrap();
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && error.contains("--alone"), "{error}");
@@ -123,7 +123,7 @@ pub async fn a_vault_may_be_on_redis() {
     is_sound(&redis.url).await;
 }
 
-/// A file that Spin 4.1 left: tests/fixtures/spin-4.1 says what is in it.
+/// The file is one that Spin 4.1 wrote. tests/fixtures/spin-4.1/README.md lists its images.
 pub async fn what_spin_left_is_read_and_gone_on_with() {
     let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let file = directory.path().join("sqlite_key_value.db");
@@ -142,7 +142,7 @@ pub async fn what_spin_left_is_read_and_gone_on_with() {
     is_sound(&store).await;
 }
 
-/// A store of every version that was released must be read by all later ones: tests/fixtures/store-1 says what is in it.
+/// Later versions must read a store of every released version. tests/fixtures/store-1/README.md describes this one.
 pub async fn a_store_of_version_1_is_read_and_gone_on_with() {
     let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
     let packed = std::fs::File::open(repository().join("tests/fixtures/store-1/vault.redb.gz")).unwrap();

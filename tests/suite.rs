@@ -1,7 +1,7 @@
-//! The black-box suite: Burrow as its users meet it. One file a promise; every promise is listed here.
+//! The black-box suite: tests the built program as its users run it. This file lists the tests.
 //!
-//! `cargo xtask test` builds what it needs. With `BURROW_SPIN=/path/to/spin` everything that is about HTTP runs against
-//! real Spin too.
+//! Each module tests one promise. `cargo xtask test` builds what the suite needs. With `BURROW_SPIN=/path/to/spin` the
+//! tests in `on_every_host` run on Spin, too.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, missing_docs, unreachable_pub, reason = "tests")]
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use support::host::Host;
 
-/// Lists tests that take a host.
+/// Lists tests that run on every host.
 macro_rules! on_every_host {
     ($($module:ident: $($test:ident),+;)+) => {
         vec![$($((
@@ -45,7 +45,7 @@ macro_rules! on_every_host {
     };
 }
 
-/// Lists tests that are about the native host alone.
+/// Lists tests that run only on the native host.
 macro_rules! natively {
     ($($module:ident: $($test:ident),+;)+) => {
         vec![$($(Trial::test(concat!(stringify!($module), "::", stringify!($test)), || {
@@ -147,13 +147,13 @@ fn main() -> ExitCode {
         }
     }
     let mut arguments = Arguments::from_args();
-    // Each test starts servers of its own; more at once than cores only makes each slower.
+    // Each test starts its own servers: more tests at once than cores would only make each slower.
     arguments.test_threads = arguments.test_threads.or(std::thread::available_parallelism().ok().map(Into::into));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn run(test: impl Future<Output = ()>) {
-    // A test that hangs must end; nothing is measured by this.
+    // Ends a test that hangs. It is no limit of performance.
     const TOO_LONG: std::time::Duration = std::time::Duration::from_mins(5);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let limit = TOO_LONG + torture::time_given();

@@ -1,4 +1,4 @@
-//! Small pictures: made when they are asked for, kept, and safe whatever the image is.
+//! Thumbnails: drawn at the first request, then stored, and safe whatever the image is.
 
 use hyper::Method;
 use serde_json::json;
@@ -46,14 +46,14 @@ pub async fn small_pictures_are_made_and_kept(host: Host) {
         let head = burrow.client.send(Method::HEAD, &path, &[], "").await;
         assert_eq!((head.header("content-length"), head.body.len()), (reply.body.len().to_string().as_str(), 0));
     }
-    // It travels in lists, and whoever has the same content has it, too.
+    // The placeholder is in lists, and an image with the same content has the same one.
     let twin = stored(&burrow, "image/bmp", image).await;
     let listed = burrow.client.get("/images").await.json();
     let placeholder = listed["images"][1]["placeholder"].as_str().unwrap();
     assert!((8..40).contains(&placeholder.len()), "{placeholder}");
     assert_eq!(listed["images"][0]["placeholder"], placeholder);
     assert_eq!(listed["images"][0]["id"], twin);
-    // The record stays as it is, and so does its entity tag.
+    // A record does not get the placeholder, so its entity tag does not change.
     assert_eq!(burrow.client.get(&format!("/images/{id}")).await.json()["placeholder"], json!(null));
     for (query, status) in [("?w=100", 422), ("?w=x", 422), ("?w=", 422), ("?w=160&w=160", 422), ("?h=1", 422)] {
         assert_eq!(thumbnail(&burrow, &id, query).await.status, status, "{query}");
@@ -76,9 +76,9 @@ pub async fn every_kind_has_something_to_show(host: Host) {
                 assert!(shown == "image/svg+xml" && reply.body == fixture(name));
                 assert!(reply.header("content-security-policy").starts_with("sandbox"));
             }
-            // An original that is small is its own small picture.
+            // A small original is its own thumbnail.
             "photo.jpg" => assert!(shown == "image/jpeg" && reply.body == fixture(name)),
-            // It holds what its decoder does not take; browsers show it.
+            // The decoder cannot read this icon, but browsers display it.
             "photo.ico" => assert!(shown == media_type && reply.body == fixture(name)),
             "photo.avif" => {
                 assert!(shown == "image/svg+xml" && reply.text().contains(">AVIF<"), "{}", reply.text());
@@ -97,7 +97,7 @@ pub async fn every_kind_has_something_to_show(host: Host) {
     }
 }
 
-/// A drawing with a script is shown as an image, in which browsers run nothing, and cannot be more than that.
+/// A drawing (SVG) with a script is sent with a policy under which browsers run nothing.
 pub async fn drawings_run_nothing(host: Host) {
     let burrow = host.start().await;
     let svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(document.domain)</script></svg>".to_vec();
@@ -109,7 +109,7 @@ pub async fn drawings_run_nothing(host: Host) {
         policy.contains("sandbox") && !policy.contains("allow-scripts") && policy.contains("default-src 'none'"),
         "{policy}"
     );
-    // One that is large is not sent where something small is wanted, nor one that would keep the browser busy.
+    // A drawing that is large, or would keep the browser busy, is not its own thumbnail.
     let each = |n: u32| format!("<g id='a{n}'>{}</g>", format!("<use href='#a{}'/>", n - 1).repeat(10));
     let bomb: String = (1..10).map(each).collect();
     let bomb = format!("<svg xmlns='http://www.w3.org/2000/svg'><circle id='a0' r='9'/>{bomb}</svg>");
@@ -122,10 +122,10 @@ pub async fn drawings_run_nothing(host: Host) {
 
 pub async fn what_cannot_be_decoded_is_told(host: Host) {
     let burrow = host.start().await;
-    // The first bytes of a PNG say what it is, and how large; the rest is rubbish.
+    // The first bytes of a PNG, with its format and size; the rest is missing.
     let mut broken = fixture("photo.png");
     broken.truncate(60);
-    // A header that promises far too much.
+    // A header that announces far too many pixels.
     let mut bomb = bitmap(5_000, 1);
     bomb[18..22].copy_from_slice(&30_000_i32.to_le_bytes());
     bomb[22..26].copy_from_slice(&30_000_i32.to_le_bytes());
@@ -141,7 +141,7 @@ pub async fn what_cannot_be_decoded_is_told(host: Host) {
     assert_eq!(burrow.client.get("/healthz").await.status, 200);
 }
 
-/// The server answers others while it decodes what takes long.
+/// The server answers other requests while it draws a thumbnail that takes long.
 pub async fn nobody_waits_for_a_picture_to_be_drawn(host: Host) {
     let burrow = host.start().await;
     let id = stored(&burrow, "image/png", large_png()).await;
@@ -163,7 +163,7 @@ pub async fn nobody_waits_for_a_picture_to_be_drawn(host: Host) {
     assert_eq!((reply.status.as_u16(), size(&reply.body)), (200, (1280, 960)));
 }
 
-/// 48 million pixels in rows of one colour each: small to send, long to decode.
+/// A PNG of 48 million pixels, each row of one colour: small to send, slow to decode.
 fn large_png() -> Vec<u8> {
     use std::io::Write as _;
     const SIZE: (u32, u32) = (8000, 6000);

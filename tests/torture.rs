@@ -1,6 +1,7 @@
-//! The kill loop: clients of every kind, a server that is killed at random moments, and a book of what it promised.
+//! The kill loop: kills a loaded server at random times, and compares its answers with a ledger.
 //!
-//! `cargo xtask torture --minutes N [--seed S]` runs it for longer than the suite does.
+//! The ledger holds what the server has acknowledged. `cargo xtask torture -- --minutes N --seed S` runs the loop for
+//! longer than the suite does.
 
 mod check;
 mod ledger;
@@ -27,17 +28,19 @@ use crate::support::random::Random;
 /// How long the kill loop runs in the suite.
 const SHORT: Duration = Duration::from_secs(20);
 
-/// A store gets this many bytes, or this many kills; then everything is checked, and another begins.
+/// After this many bytes of images a store is checked completely, and another begins.
 const STORE_BYTES: usize = 400_000_000;
+
+/// After this many kills a store is checked completely, and another begins.
 const STORE_KILLS: usize = 60;
 
 /// The longest time to the next kill.
 const KILL_WITHIN: Duration = Duration::from_millis(2500);
 
-/// Time in which a server that is asked to stop must have stopped: 10 seconds for what is under way, and some more.
+/// Time within which a server that is asked to stop must end: 10 seconds for requests under way, and some more.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
-/// One store, and all that happens to it.
+/// The life of one store.
 struct Run {
     ledger: Mutex<Ledger>,
     origin: Origin,
@@ -60,7 +63,7 @@ impl Run {
     }
 }
 
-/// How long the kill loop runs: what `BURROW_TORTURE_MINUTES` says, or a short time.
+/// How long the kill loop runs: `BURROW_TORTURE_MINUTES`, or `SHORT`.
 pub fn time_given() -> Duration {
     match std::env::var("BURROW_TORTURE_MINUTES") {
         Ok(minutes) => Duration::from_secs_f64(60.0 * minutes.parse::<f64>().unwrap()),
@@ -93,7 +96,8 @@ pub async fn what_was_acknowledged_survives_every_kill() {
     say(&format!("{tally}\n"));
 }
 
-/// Kills servers of one store until that has had enough, the time is over, or something is wrong; then checks all.
+/// Kills servers over one store until the store has reached its limits, the time is over, or a check fails. Then checks
+/// everything.
 async fn torture(run: &Run, mut random: Random, end: Instant) {
     for round in 0..STORE_KILLS {
         if Instant::now() >= end || !run.tally.is_clean() || run.ledger().bytes > STORE_BYTES {
@@ -103,12 +107,12 @@ async fn torture(run: &Run, mut random: Random, end: Instant) {
         let life = KILL_WITHIN * random.within(2..1000) as u32 / 1000;
         let mut process = Process::spawn(&mut serve(run.store()));
         if random.percent(70) {
-            // It has all the time to come back, and dies under load.
+            // The server has time to start and is checked; it dies under load.
             let client = ready(run, &mut process).await;
             check::all(run, &client, random.branch(1), check::SAMPLE).await;
             live(run, &mut process, client, &mut random, life, round).await;
         } else {
-            // It dies while it starts, resumes, or soon after.
+            // The server dies while it starts or resumes, or soon after.
             let life = if random.percent(50) { life / 10 } else { life };
             let until = Instant::now() + life;
             if let Ok(client) = tokio::time::timeout(life, ready(run, &mut process)).await {
@@ -139,7 +143,7 @@ async fn ready(run: &Run, process: &mut Process) -> Client {
     }
 }
 
-/// Has clients come for this time, then ends the server.
+/// Puts the server under load for this time, then kills it or asks it to stop.
 async fn live(run: &Run, process: &mut Process, client: Client, random: &mut Random, life: Duration, round: usize) {
     let ending = AtomicBool::new(false);
     let kind = random.within(0..100);
@@ -164,7 +168,7 @@ async fn live(run: &Run, process: &mut Process, client: Client, random: &mut Ran
     tokio::join!(join_all(visitors), end);
 }
 
-/// What a healthy server never writes to its log.
+/// Reports panics and errors in a server's log: a healthy server never writes them.
 fn heed(run: &Run, log: &str) {
     for line in log.lines().filter(|line| line.contains("panicked") || line.contains("ERROR")) {
         run.tally.wrong(format!("in its log: {line}"));

@@ -1,4 +1,4 @@
-//! Adding over HTTP: bytes, forms, digests, sending again, waiting.
+//! Adding images over HTTP: bytes, forms, limits, digests, idempotency keys, waiting.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +35,7 @@ async fn stats(client: &Client) -> Value {
     client.get("/stats").await.json()
 }
 
-/// What was stored for good: of bytes that were given up only trash is left.
+/// The number of images in the list. Bytes of refused uploads may still be in the trash, but are not listed.
 async fn listed(client: &Client) -> usize {
     client.get("/images?limit=1000").await.json()["images"].as_array().unwrap().len()
 }
@@ -44,7 +44,7 @@ pub async fn bytes_are_stored_as_they_are(host: Host) {
     let burrow = host.start().await;
     for (file, media_type) in KINDS {
         let bytes = fixture(file);
-        // What is stated is not believed.
+        // Burrow ignores the stated type.
         let headers = [("content-type", if file == "photo.png" { "image/jpeg" } else { "application/octet-stream" })];
         let path = format!("/images?name={file}&tag=a&tag=b%20c&tag=a");
         let reply = post(&burrow.client, &path, &headers, bytes.clone()).await;
@@ -219,7 +219,7 @@ pub async fn digests_are_verified(host: Host) {
         post(client, "/images", &unknown, png.clone()).await.header("want-content-digest"),
         "sha-256=10, sha-512=5"
     );
-    // It is the digest of the whole body, whatever that is.
+    // The digest is that of the whole body, whatever its type.
     let files = form(&[part("f", Some("a"), &png)]);
     for (body, status) in [(files.as_slice(), 201), (b"x", 400)] {
         let digest = sha256(body);
@@ -240,7 +240,7 @@ pub async fn a_request_sent_again_adds_nothing(host: Host) {
     let url = origin.image("/photo.png", fixture("photo.png"));
     let job = json!({ "url": url, "tags": ["a"] }).to_string();
     let key = |key| [JSON, ("idempotency-key", key)];
-    // All at once and again later: one image.
+    // The same request eight times at once and again later adds one image.
     let all =
         futures::future::join_all((0..8).map(async |_| post(client, "/images", &key("\"first\""), job.clone()).await))
             .await;
@@ -272,7 +272,7 @@ pub async fn a_request_sent_again_adds_nothing(host: Host) {
     let first = post(client, "/images", &files, body.clone()).await.json();
     assert_eq!(post(client, "/images", &files, body).await.json(), first);
     assert_eq!(listed(client).await, 5);
-    // What was given up again is not missed: all is readable.
+    // All images are readable: discarding the bytes of repeated uploads harmed none.
     for image in client.get("/images").await.json()["images"].as_array().unwrap() {
         client.settled(image["id"].as_str().unwrap()).await;
         client.content(image["id"].as_str().unwrap()).await;

@@ -1,4 +1,4 @@
-//! The built component imports and exports exactly what `wit/world.wit` says.
+//! The built component has exactly the imports and exports of `wit/world.wit`.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use wit_parser::{Resolve, WorldId};
 
 use crate::support::images::repository;
 
-/// The interfaces of WASI 0.2 that Rust's standard library asks for, of whatever 0.2 release it was built with; the
-/// world's documentation names their packages.
+/// The packages of WASI 0.2 that Rust's standard library imports, in whatever 0.2 release it was built with. The
+/// world's documentation names them, too.
 const STANDARD_LIBRARY: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 
 pub async fn the_component_is_what_the_world_says() {

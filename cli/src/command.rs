@@ -1,4 +1,4 @@
-//! What can be typed, and which verb does it.
+//! The command line: its verbs and flags, and the dispatch to the verb that was typed.
 
 use std::process::ExitCode;
 
@@ -23,16 +23,16 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Serve images over HTTP, and finish what an earlier run left.
+    /// Serve images over HTTP, and finish jobs that an earlier run left.
     #[command(after_help = help::SERVE)]
     Serve(serve::Serve),
-    /// Download images and keep them.
+    /// Download images, or read files and directories, and store them.
     #[command(after_help = help::ADD)]
     Add(add::Add),
     /// List images, newest first.
     #[command(after_help = help::LS)]
     Ls(ls::Ls),
-    /// Tell all that is known of images.
+    /// Print everything that is known of images.
     #[command(after_help = help::SHOW)]
     Show(show::Show),
     /// Write images' original bytes to files.
@@ -44,7 +44,7 @@ pub(crate) enum Verb {
     /// Give an image another name.
     #[command(after_help = help::RENAME)]
     Rename(rename::Rename),
-    /// Remove images. Others with the same content stay whole.
+    /// Remove images. Other images with the same content keep it.
     #[command(after_help = help::RM)]
     Rm(rm::Rm),
     /// Try failed images again.
@@ -53,7 +53,7 @@ pub(crate) enum Verb {
     /// Count images and bytes.
     #[command(after_help = help::STATS)]
     Stats(stats::Stats),
-    /// Check all that is stored, and repair it.
+    /// Check everything that is stored; --repair mends indexes and counters.
     #[command(after_help = help::VERIFY)]
     Verify(verify::Verify),
     /// Write all images to an archive.
@@ -62,20 +62,20 @@ pub(crate) enum Verb {
     /// Read images from archives.
     #[command(after_help = help::IMPORT)]
     Import(import::Import),
-    /// What Burrow is told by flags, environment and file.
+    /// Show the configuration.
     #[command(after_help = help::CONFIG)]
     Config(config::Config),
-    /// Print what a shell needs to complete `burrow`.
+    /// Print the completion script for a shell.
     #[command(after_help = help::COMPLETIONS)]
     Completions(completions::Completions),
     /// Print a manual page, or write all of them.
     #[command(after_help = help::MAN)]
     Man(man::Man),
-    /// Print the versions of what is at work.
+    /// Print the versions of program, component, wasmtime and compiler.
     Version(version::Version),
 }
 
-/// Does what was typed; [`help::EXIT_CODES`] says what comes back.
+/// Runs the verb that was typed. Returns one of [`help::EXIT_CODES`].
 pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
     let Cli { global, verb } = cli;
     match verb {

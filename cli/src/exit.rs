@@ -1,6 +1,6 @@
-//! Exit codes; [`crate::help::EXIT_CODES`] tells people of them.
+//! Exit codes. [`crate::help::EXIT_CODES`] is their table in the help.
 
-/// Exit code: it could not be understood.
+/// Exit code: invalid arguments or configuration.
 pub(crate) const USAGE: u8 = 2;
-/// Exit code: it was interrupted, as shells say it.
+/// Exit code: interrupted. Shells report 128 plus the number of the signal, here SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;

@@ -1,7 +1,7 @@
-//! The configuration file: values of flags, for those who do not want to type them.
+//! The configuration file: reads it, checks it, and makes its values defaults of flags.
 //!
-//! A key is a flag's name with `_` for `-`; a flag of one verb stands in the table of that name. What can be set in the
-//! environment can be set here: these are the flags that it makes sense to set once.
+//! A key is a flag's name with `_` for `-`. The flags of a verb are in a table named after the verb. The file can set
+//! every flag that has an environment variable, except `--config`.
 
 use std::any::TypeId;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -16,46 +16,47 @@ use toml::de::{DeTable, DeValue};
 /// A configuration file, read and checked.
 #[derive(Debug, Default)]
 pub(crate) struct File {
-    /// Where it is; none if there is none.
+    /// The file's path, or `None` if there is no file.
     pub(crate) path: Option<PathBuf>,
     values: Vec<Value>,
 }
 
-/// A value of a flag.
+/// A flag's value in the file.
 #[derive(Debug)]
 pub(crate) struct Value {
-    /// Whose flag it is; none if it is every verb's.
+    /// The verb that the flag belongs to, or `None` for a global flag.
     verb: Option<String>,
     id: String,
     pub(crate) line: usize,
-    /// More than one only where a flag may be repeated.
+    /// The values as text. Only a flag that may be repeated has more than one.
     pub(crate) texts: Vec<String>,
 }
 
-/// Where the file is looked for unless one is named.
+/// The file that is read if no file is named.
 fn usual_path() -> Option<PathBuf> {
     let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let config = directory("XDG_CONFIG_HOME").or_else(|| Some(directory("HOME")?.join(".config")))?;
     Some(config.join("burrow/config.toml"))
 }
 
-/// Whether a flag can be set in a file.
+/// Whether the configuration file can set a flag.
 pub(crate) fn is_settable(arg: &Arg) -> bool {
-    // A file does not name another.
+    // A configuration file cannot name another one.
     arg.get_env().is_some() && arg.get_id() != "config"
 }
 
-/// The flags of a verb, or of all of them, that can be set in a file.
+/// The flags of `command` that the configuration file can set.
 pub(crate) fn settable(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|arg| is_settable(arg))
 }
 
 impl File {
-    /// Reads the file that was named, which must be there, or the usual one, which need not.
+    /// Reads the named file, which must exist, or the usual one, which may be missing.
     ///
     /// # Errors
     ///
-    /// One line that says where what is wrong, never with a value: it may be a secret.
+    /// One line that names the file, the line, the key and what is wrong. It never repeats a value, which may be a
+    /// secret.
     pub(crate) fn read(named: Option<&Path>, command: &Command) -> Result<Self, String> {
         let Some(path) = named.map(PathBuf::from).or_else(usual_path) else { return Ok(Self::default()) };
         let text = match std::fs::read_to_string(&path) {
@@ -70,12 +71,12 @@ impl File {
         Ok(Self { path: Some(path), values })
     }
 
-    /// What it says of a flag.
+    /// The file's value of a flag, if it sets one.
     pub(crate) fn get(&self, verb: Option<&str>, id: &str) -> Option<&Value> {
         self.values.iter().find(|value| value.verb.as_deref() == verb && value.id == id)
     }
 
-    /// The command line with the file's values as defaults, so that flags and the environment come first.
+    /// The command with the file's values as defaults, so that flags and the environment override them.
     pub(crate) fn apply(&self, command: Command) -> Command {
         self.values.iter().fold(command, |command, value| {
             let set = |command: Command| command.mut_arg(&value.id, |arg| arg.default_values(value.texts.clone()));
@@ -137,12 +138,16 @@ fn entry(
     Ok(Value { verb: verb.map(Into::into), id: arg.get_id().to_string(), line: line(key.span()), texts })
 }
 
-/// A flag's name in a file.
+/// A flag's key in the configuration file.
 pub(crate) fn key_of(arg: &Arg) -> Option<String> {
     arg.get_long().map(|long| long.replace('-', "_"))
 }
 
-/// A value as it would be typed, if the flag takes it.
+/// The value as a user would type it.
+///
+/// # Errors
+///
+/// Which type or value the flag needs, without the value.
 fn text(arg: &Arg, value: &DeValue<'_>) -> Result<String, String> {
     let parser = arg.get_value_parser().type_id();
     let numbers = [
@@ -170,11 +175,11 @@ fn text(arg: &Arg, value: &DeValue<'_>) -> Result<String, String> {
     Ok(text)
 }
 
-/// Whether a flag takes this value.
+/// Checks that a flag accepts a value.
 ///
 /// # Errors
 ///
-/// Why not, without the value: it may be a secret.
+/// The reason why it does not, without the value, which may be a secret.
 pub(crate) fn check(arg: &Arg, value: &str) -> Result<(), String> {
     let words: Vec<_> = arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
     let long = arg.get_long().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Images by what people call them.
+//! Finds images by id or name, and applies a verb to several of them.
 
 use std::process::ExitCode;
 
@@ -6,12 +6,12 @@ use burrow_host::{Burrow, Error, Filter, Image, Status, VaultError};
 
 use crate::output;
 
-/// Images asked for at once.
+/// Images on one page of the list.
 pub(crate) const PAGE: u32 = 500;
 
-/// Finds an image by its id; else the newest ready one of that name; else the newest of that name.
+/// Finds the image with this id, else the newest ready one of that name, else the newest of that name.
 pub(crate) async fn find(burrow: &Burrow, image: &str) -> Result<Image, Error> {
-    // A name may even look like an id.
+    // A name may look like an id, so a text that is no image's id may still be a name.
     if let Some(found) = found(burrow.get(image).await)? {
         return Ok(found);
     }
@@ -21,19 +21,19 @@ pub(crate) async fn find(burrow: &Burrow, image: &str) -> Result<Image, Error> {
     }
 }
 
-/// The same; of images that share a name, one that failed.
+/// Finds the image with this id, else the newest failed one of that name, else as [`find`].
 pub(crate) async fn find_failed(burrow: &Burrow, image: &str) -> Result<Image, Error> {
     if let Some(found) = found(burrow.get(image).await)? {
         return Ok(found);
     }
     match found(newest(burrow, image, Some(Status::Failed)).await)? {
         Some(found) => Ok(found),
-        // That it has not failed says more than that there is none.
+        // The vault then answers that this image has not failed, which says more than "not found".
         None => find(burrow, image).await,
     }
 }
 
-/// None if there is no such image, or the text could be none's.
+/// Turns "not found" and "invalid id or name" into `None`.
 pub(crate) fn found(image: Result<Image, Error>) -> Result<Option<Image>, Error> {
     match image {
         Ok(image) => Ok(Some(image)),
@@ -42,7 +42,7 @@ pub(crate) fn found(image: Result<Image, Error>) -> Result<Option<Image>, Error>
     }
 }
 
-/// The newest image of a name, looked for in the list: only ready images have an entry for their name.
+/// The newest image of a name. Scans the list, because only ready images are in the index of names.
 async fn newest(burrow: &Burrow, name: &str, status: Option<Status>) -> Result<Image, Error> {
     let filter = Filter { name: Some(name.to_owned()), status, ..Filter::default() };
     let mut cursor = None;
@@ -55,7 +55,7 @@ async fn newest(burrow: &Burrow, name: &str, status: Option<Status>) -> Result<I
     }
 }
 
-/// Does something to each; what fails is told, and the rest goes on.
+/// Runs `act` for each image. If it fails for one, prints the error and goes on with the rest.
 pub(crate) async fn for_each(
     images: &[String],
     mut act: impl AsyncFnMut(&str) -> anyhow::Result<()>,
@@ -64,7 +64,7 @@ pub(crate) async fn for_each(
     for image in images {
         match act(image).await {
             Ok(()) => {}
-            // Whoever reads it has had enough.
+            // Nobody reads the output any more.
             Err(error) if output::is_broken_pipe(&error) => return Err(error),
             Err(error) => {
                 output::complain(&format!("{image}: {error:#}"));

@@ -1,10 +1,10 @@
-//! Examples, and what exit codes mean, for `--help`.
+//! Texts at the end of `--help`: examples of each verb, and the exit codes.
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
     0  all went well
     1  something did not, and standard error says what
-    2  what was typed or configured could not be understood
+    2  invalid arguments or configuration
   130  it was interrupted
 
 `burrow VERB --help` has examples of each verb.";
@@ -82,8 +82,8 @@ pub(crate) const CONFIG: &str = "\
 Example:
   burrow config show
 
-The file, burrow/config.toml in $XDG_CONFIG_HOME or ~/.config, has the flags' names with _ for -, and a table for the flags
-of a verb:
+The file is burrow/config.toml in $XDG_CONFIG_HOME or ~/.config. Its keys are the flags' names with _ for -; the flags
+of a verb are in a table named after the verb:
 
   store = \"/srv/images\"
   max_image_bytes = 50000000
@@ -91,7 +91,7 @@ of a verb:
   [serve]
   listen = \"0.0.0.0:8080\"
 
-Flags come before the environment, and the environment before the file.";
+Flags override the environment, and the environment overrides the file.";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! JSON as the HTTP interface has it.
+//! Output of `--json`, with the fields of the HTTP interface.
 
 use burrow_host::{Packing, Statistics};
 use burrow_model::json::{Content, Image, Stats, content_path};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::output;
 
-/// An image's record.
+/// An image as the HTTP interface describes it.
 pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
     let content = image.content.as_ref().map(|content| Content {
         path: content_path(&image.id),
@@ -40,7 +40,7 @@ pub(crate) fn stats(statistics: Statistics) -> Stats {
     Stats { images, pending, failed, original_bytes, stored_bytes, last_uploaded: last_uploaded.map(timestamp) }
 }
 
-/// How the bytes are stored, in one word.
+/// The name of the codec that stores the bytes.
 pub(crate) fn codec(packing: Packing) -> &'static str {
     match packing {
         Packing::Raw => "raw",
@@ -48,7 +48,7 @@ pub(crate) fn codec(packing: Packing) -> &'static str {
     }
 }
 
-/// Prints one object on a line of its own, without control characters: what others wrote must not move the cursor.
+/// Prints an object on one line. Escapes control characters: text from outside must not move the terminal's cursor.
 pub(crate) fn line(object: &impl Serialize) -> std::io::Result<()> {
     let escape = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.into() };
     output::line(&serde_json::to_string(object)?.chars().map(escape).collect::<String>())

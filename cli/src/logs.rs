@@ -1,4 +1,4 @@
-//! What is told of what happens: the log on standard error, and traces to a collector.
+//! The log on standard error, and traces to an OpenTelemetry collector.
 
 use std::time::Duration;
 
@@ -21,20 +21,22 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-/// What is logged unless asked otherwise.
+/// The filter of the log if neither `--log` nor `RUST_LOG` sets one.
 const DEFAULT: &str = "warn,burrow=info,burrow_host=info,wasmtime_wasi_http=error";
 
-/// What others' code would log of single calls, with their arguments: signatures of links are among them. Nobody sees it.
+/// Libraries that are never logged below INFO: there they log arguments of single calls, such as signatures of links.
 const NEVER_BELOW_INFO: [&str; 4] = ["wasmtime", "hyper", "rustls", "opentelemetry"];
 
-/// Time for the collector to take what is left at the end, and for one answer of it.
+/// Time to send the remaining traces when the program ends.
 const LAST_TIME: Duration = Duration::from_secs(3);
+
+/// Time for the collector to answer a request.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// The largest answer read from a collector.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// How the log is written.
+/// Flags of the log.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct Logs {
@@ -42,7 +44,7 @@ pub(crate) struct Logs {
     #[arg(help = "What is logged, as LEVEL or TARGET=LEVEL, separated by commas; RUST_LOG does the same")]
     log: Option<String>,
 
-    /// How: text for people, or json, an object a line.
+    /// Format of the log: text for people, or json, one object a line.
     #[arg(long, global = true, env = "BURROW_LOG_FORMAT", default_value = "text", hide_short_help = true)]
     log_format: Format,
 }
@@ -53,7 +55,7 @@ enum Format {
     Json,
 }
 
-/// What is told of requests.
+/// Flags of `serve` for the access log and traces.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RequestLogs {
     /// Log every request.
@@ -81,26 +83,30 @@ fn endpoint(text: &str) -> Result<Uri, String> {
     }
 }
 
-/// Sends what is left when it is dropped.
+/// The running log and traces. Dropping it sends the remaining traces.
 pub(crate) struct Started(Option<SdkTracerProvider>);
 
 impl Drop for Started {
     fn drop(&mut self) {
         if let Some(provider) = &self.0 {
-            // It has logged what went wrong.
+            // The provider has logged the error.
             let _ = provider.shutdown_with_timeout(LAST_TIME);
         }
     }
 }
 
 impl Logs {
-    /// Begins to log. Traces are sent by this thread's async runtime.
+    /// Begins to log. The async runtime of the calling thread sends the traces.
+    ///
+    /// # Errors
+    ///
+    /// The filter is invalid, or the exporter of traces cannot be made.
     pub(crate) fn start(&self, requests: Option<&RequestLogs>) -> anyhow::Result<Started> {
         let filter = match &self.log {
             Some(filter) => filter.parse().context("--log")?,
             None => EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT.into()),
         };
-        // Who asks for the access log gets it, whatever else is logged.
+        // --access-log holds whatever --log says.
         let filter = if requests.is_some_and(|requests| requests.access_log) {
             filter.add_directive("burrow::access=info".parse()?)
         } else {
@@ -142,7 +148,7 @@ fn traces(endpoint: &Uri) -> anyhow::Result<SdkTracerProvider> {
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
-/// Sends to the collector. Who calls it is a thread of its own, outside of the async runtime.
+/// Sends requests to the collector. The exporter calls it on its own thread, outside the async runtime.
 #[derive(Debug)]
 struct Collector {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,

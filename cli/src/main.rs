@@ -28,7 +28,7 @@ use exit::INTERRUPTED;
 use output::is_broken_pipe;
 use parse::Refused;
 
-/// How long work may take to come to an end when it is interrupted.
+/// Time for interrupted work to end, before the program exits without it.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         let in_runtime = runtime.enter();
         let logs = cli.global.logs.start(requests)?;
         drop(in_runtime);
-        // These end in their own way when they are interrupted.
+        // These verbs handle interrupts themselves.
         let ends_itself = matches!(cli.verb, Verb::Serve(_) | Verb::Add(_));
         let done = runtime.block_on(async {
             tokio::select! {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
                 () = interrupted(), if !ends_itself => Ok(ExitCode::from(INTERRUPTED)),
             }
         });
-        // What is left to be told is sent by the runtime.
+        // The runtime sends the remaining traces, so it must still run here.
         drop(logs);
         runtime.shutdown_timeout(GRACE);
         done
@@ -73,14 +73,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Resolves when the program is interrupted. What does not end soon after that is ended.
+/// Resolves when the program is interrupted. Exits the process if it still runs after [`GRACE`].
 async fn interrupted() {
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    // A task of its own: reading a pipe may hold up the one that waits for this.
+    // In its own task: the task that waits here may be blocked while it reads a pipe.
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             output::complain("interrupted");
-            // Whoever waited may have ended.
+            // The receiver may be gone.
             let _ = sender.send(());
             tokio::time::sleep(GRACE).await;
             std::process::exit(INTERRUPTED.into());

@@ -1,4 +1,4 @@
-//! Opening the store and joining it with the component: what every verb begins with.
+//! Global flags, and opening the store and the component for a verb.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -15,8 +15,10 @@ use crate::logs::Logs;
 use crate::output;
 use crate::settings::SettingFlags;
 
-/// How long a store is waited for that another verb has open, and how often it is looked at.
+/// How long to wait for a store that another verb has open.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pause between two attempts to open it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Flags of every verb.
@@ -55,7 +57,7 @@ pub(crate) struct Global {
     settings: SettingFlags,
 }
 
-/// Understands a number from 1 to `max`.
+/// Parser of a number from 1 to `max`.
 fn up_to(max: NonZeroUsize) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone {
     move |text| {
         let number = text.parse().ok().filter(|number| *number <= max);
@@ -66,31 +68,31 @@ fn up_to(max: NonZeroUsize) -> impl Fn(&str) -> Result<NonZeroUsize, String> + C
 /// How a verb uses the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Opens the store itself and holds it for the whole run; other processes use it through this one's socket.
+    /// Holds the store for the whole run and must be the process that opens it. Others connect through its socket.
     Alone,
-    /// As `Alone`; but if another process has the store open, uses it through that process's socket.
+    /// Holds the store for the whole run. Connects to the process that has it open, if there is one.
     Long,
-    /// Holds an existing store for a moment; or uses it through the socket of the process that has it open.
+    /// Holds the store for a moment; it must exist. Connects to the process that has it open, if there is one.
     Short,
 }
 
 /// An open store.
 pub(crate) struct Opened {
     pub(crate) burrow: Burrow,
-    /// When it was opened.
+    /// When the process that has the store open opened it.
     pub(crate) since: SystemTime,
-    /// Whether nobody else can have it open.
+    /// Whether this process has the store open and no other process can open it.
     is_exclusive: bool,
-    /// Whether another process has it open, and this one uses it through the socket.
+    /// Whether another process has the store open, and this one uses it through that process's socket.
     pub(crate) uses_socket: bool,
-    /// The file of the component, if it is not the one inside this program.
+    /// The component's file, or `None` if the component is built in.
     pub(crate) component: Option<PathBuf>,
-    /// Lets other processes use the store.
+    /// Lets other processes use the store, until it is dropped.
     _server: Option<SocketServer>,
 }
 
 impl Opened {
-    /// Since when nobody else uses the store, if that is known.
+    /// The time since which no other process can have had the store open, if that is certain.
     pub(crate) fn alone_since(&self) -> Option<SystemTime> {
         self.is_exclusive.then_some(self.since)
     }
@@ -120,8 +122,9 @@ impl Global {
         })
     }
 
-    /// The store, since when it is open, and whether another process has it open. One that is open for a moment is waited
-    /// for.
+    /// Opens the store or connects to the process that has it open. Returns the store, when it was opened, and whether
+    /// this process is connected to another. Waits up to [`PATIENCE`] for a process that has it open and lets nobody
+    /// connect.
     async fn kv(&self, access: Access) -> anyhow::Result<(Arc<dyn KeyValue>, SystemTime, bool)> {
         let begun = Instant::now();
         loop {
@@ -141,7 +144,7 @@ impl Global {
         }
     }
 
-    /// Lets other processes use the store through a socket; complains if the socket cannot be made.
+    /// Lets other processes use the store through a socket. If that fails, prints the error and goes on without.
     fn listen(&self, kv: &Arc<dyn KeyValue>, since: SystemTime) -> Option<SocketServer> {
         self.store.listen(kv.clone(), since).unwrap_or_else(|error| {
             output::complain(&error.to_string());
@@ -159,7 +162,7 @@ pub(crate) struct Component {
 }
 
 impl Component {
-    /// Whether it is the one inside this program.
+    /// Whether the component is the one inside this program.
     pub(crate) fn is_built_in(&self) -> bool {
         self.path.is_none()
     }
@@ -179,7 +182,7 @@ impl Component {
 }
 
 impl std::fmt::Display for Component {
-    /// Where it is.
+    /// The file's path, or "built in".
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.path {
             Some(path) => path.display().fmt(f),

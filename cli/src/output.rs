@@ -1,4 +1,4 @@
-//! Printing: results to standard output, complaints, notes and progress to standard error.
+//! Printing: results to standard output; errors, notes and progress to standard error.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
@@ -11,12 +11,12 @@ use burrow_host::Status;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints a line of the result.
+/// Prints a line of the result. Escapes control characters.
 pub(crate) fn line(text: &str) -> std::io::Result<()> {
     drawn(&plain(text))
 }
 
-/// Prints a line of the result that has styles; they are left out where nobody wants them.
+/// Prints a line of the result as it is. Leaves out its styles unless `--color` or the terminal wants them.
 pub(crate) fn drawn(text: &str) -> std::io::Result<()> {
     let mut out = anstream::stdout().lock();
     writeln!(out, "{text}")?;
@@ -30,19 +30,19 @@ pub(crate) fn raw(bytes: &[u8]) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Prints what went wrong.
+/// Prints an error.
 pub(crate) fn complain(text: &str) {
-    // If even this cannot be written, there is nobody left to tell.
+    // If standard error cannot be written, the error cannot be reported anywhere.
     let _ = writeln!(anstream::stderr(), "{ERROR}burrow:{ERROR:#} {}", plain(text));
 }
 
-/// Prints what is good to know.
+/// Prints a note.
 pub(crate) fn note(text: &str) {
-    // As with complaints.
+    // As in `complain`.
     let _ = writeln!(anstream::stderr(), "{}", plain(text));
 }
 
-/// Text without control characters: what others wrote must not move the cursor.
+/// Escapes control characters: text from outside must not move the terminal's cursor.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return text.into();
@@ -51,7 +51,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     text.chars().map(escape).collect::<String>().into()
 }
 
-/// A number of bytes for people.
+/// A number of bytes in a unit for people, such as `1.2 MB`.
 pub(crate) fn bytes(count: u64) -> String {
     bytesize::ByteSize(count).display().si().to_string()
 }
@@ -61,7 +61,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// How a status looks.
+/// The colour of a status.
 pub(crate) fn status_style(status: Status) -> Style {
     match status {
         Status::Ready => AnsiColor::Green.on_default(),
@@ -70,7 +70,7 @@ pub(crate) fn status_style(status: Status) -> Style {
     }
 }
 
-/// How wide the terminal is that standard output goes to; none if it goes elsewhere.
+/// The terminal's width in characters, or `None` if standard output is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let out = std::io::stdout();
     if !out.is_terminal() {
@@ -80,21 +80,22 @@ pub(crate) fn width() -> Option<usize> {
     Some(if columns == 0 { 80 } else { columns.into() })
 }
 
-/// A file that is written beside its place: it comes there whole, or not at all. A pipe or a device is written as it is.
+/// An output file. It is written under a temporary name in the same directory and renamed when it is complete, so that
+/// its place never holds half a file. A pipe or a device is written directly.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// None if it is written in its place.
+    /// The temporary file, or `None` if the output is written directly.
     beside: Option<PathBuf>,
     place: PathBuf,
 }
 
-/// Files written beside their places so far.
+/// Number of temporary files so far; part of their names.
 static PARTS: AtomicU64 = AtomicU64::new(0);
 
 impl Part {
     pub(crate) fn new(place: &Path) -> Self {
         let is_special = std::fs::metadata(place).is_ok_and(|metadata| !metadata.is_file());
-        // Whatever the place's name, this one is short.
+        // The name does not contain the place's name, which may have the greatest length already.
         let name = || format!(".burrow-{}-{}.part", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed));
         Self { beside: (!is_special).then(|| place.with_file_name(name())), place: place.into() }
     }
@@ -104,34 +105,34 @@ impl Part {
         self.beside.as_ref().unwrap_or(&self.place)
     }
 
-    /// Whether it is a pipe, a device or the like.
+    /// Whether the output is no regular file: a pipe, a device or a directory.
     pub(crate) fn is_special(&self) -> bool {
         self.beside.is_none()
     }
 
-    /// Puts it in its place.
+    /// Renames the temporary file to its place.
     pub(crate) fn keep(mut self) -> std::io::Result<()> {
         self.beside.take().map_or(Ok(()), |beside| std::fs::rename(beside, &self.place))
     }
 }
 
 impl Drop for Part {
-    /// Also when what wrote it was interrupted.
+    /// Removes the temporary file, if it was not kept.
     fn drop(&mut self) {
         if let Some(beside) = &self.beside {
-            // It may never have come to be.
+            // The file may never have been created.
             let _ = std::fs::remove_file(beside);
         }
     }
 }
 
-/// A line on the terminal that says how far it is; nothing where there is no terminal.
+/// A line of progress on standard error, if that is a terminal.
 pub(crate) struct Progress {
     shown: Option<Instant>,
     is_terminal: bool,
 }
 
-/// How often the line changes.
+/// Shortest time between two changes of the line.
 const PACE: Duration = Duration::from_millis(100);
 
 impl Progress {
@@ -139,25 +140,25 @@ impl Progress {
         Self { shown: None, is_terminal: std::io::stderr().is_terminal() }
     }
 
-    /// Shows the line, if the last one has stood long enough.
+    /// Replaces the line, unless it has changed within [`PACE`].
     pub(crate) fn show(&mut self, text: impl Fn() -> String) {
         if self.is_terminal && self.shown.is_none_or(|shown| shown.elapsed() >= PACE) {
-            // As with complaints.
+            // As in `complain`.
             let _ = write!(std::io::stderr(), "\r\x1b[K{}", text());
             self.shown = Some(Instant::now());
         }
     }
 
-    /// Takes the line away.
+    /// Erases the line.
     pub(crate) fn clear(&mut self) {
         if self.shown.take().is_some() {
-            // As with complaints.
+            // As in `complain`.
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }
 
-/// Whether whoever read our output has had enough.
+/// Whether the error is that nobody reads our output any more (`burrow ls | head`).
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)

@@ -1,4 +1,4 @@
-//! From what was typed, the environment and the configuration file to what is to be done.
+//! Parses arguments, environment and configuration file into a command.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use crate::exit::USAGE;
 use crate::file::File;
 use crate::output;
 
-/// What is to be done, and how that is known.
+/// The parsed arguments and configuration file.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) matches: ArgMatches,
     pub(crate) file: File,
-    /// All that can be typed, without what the file says.
+    /// The command line's definition, without the file's values as defaults.
     pub(crate) command: Command,
 }
 
-/// Why nothing can be done.
+/// Why the program does not run a verb.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// It was not understood; or help was asked for.
+    /// The arguments are invalid, or ask for help or the version.
     Usage(Box<clap::Error>),
-    /// What was typed or configured cannot be used.
+    /// The arguments or the configuration cannot be used, for this reason.
     Unusable(String),
 }
 
@@ -47,13 +47,17 @@ impl From<clap::Error> for Refused {
     }
 }
 
-/// Understands what was typed.
+/// Parses the arguments, with the environment and the configuration file.
+///
+/// # Errors
+///
+/// The arguments or the configuration are invalid, or the arguments ask for help or the version.
 pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
     args: impl Iterator<Item = OsString>,
 ) -> Result<(C, Parsed), Refused> {
     let args: Vec<OsString> = args.collect();
     let command = C::command();
-    // Once without the file, for it may be named there.
+    // The first pass finds the file, which the arguments may name. The second has its values as defaults.
     let matches = command.clone().try_get_matches_from(&args)?;
     let named = matches.get_one::<PathBuf>("config");
     let file = File::read(named.map(PathBuf::as_path), &command).map_err(Refused::Unusable)?;
@@ -74,7 +78,7 @@ impl Parsed {
 }
 
 impl Refused {
-    /// Says why, or gives the help that was asked for.
+    /// Prints the error, or the help or version that was asked for. Returns the exit code.
     pub(crate) fn tell(&self) -> ExitCode {
         if let Self::Usage(error) = self
             && matches!(
@@ -84,7 +88,7 @@ impl Refused {
                     | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
             )
         {
-            // Whoever reads it may have had enough.
+            // Nobody may read the output any more.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
@@ -93,12 +97,12 @@ impl Refused {
     }
 }
 
-/// What clap says in several lines, with colours and with how everything is used.
+/// Clap's error in one line, without colours and usage.
 fn one_line(error: &clap::Error) -> String {
     let argument = error.get(ContextKind::InvalidArg);
     let source = std::error::Error::source(error);
     if let (Some(ContextValue::String(argument)), Some(source)) = (argument, source) {
-        // The value may be a secret, so only what is wrong with it is told.
+        // The value may be a secret, so the error does not repeat it.
         return format!("{argument}: {source}");
     }
     let text = error.render().to_string();

@@ -1,4 +1,4 @@
-//! Small pictures on terminals that can show them.
+//! Shows thumbnails on terminals that can display pictures.
 
 mod protocol;
 
@@ -12,11 +12,13 @@ use tokio::io::AsyncReadExt as _;
 use crate::output;
 use protocol::Protocol;
 
-/// A picture's place, in characters.
+/// The width of a picture in characters.
 const COLUMNS: u32 = 6;
+
+/// The height of a picture in lines.
 const ROWS: u32 = 3;
 
-/// How far text stands from the left where pictures are beside it.
+/// The column in which text to the right of a picture begins.
 pub(crate) const INDENT: usize = 8;
 
 /// The width of the thumbnails that are shown, in pixels.
@@ -25,7 +27,7 @@ const WIDTH: u32 = 160;
 /// Pictures made at once.
 const AT_ONCE: usize = 2;
 
-/// Whether pictures are wanted.
+/// The flag `--pictures`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
     #[arg(long, env = "BURROW_PICTURES", value_name = "WHEN", default_value = "auto")]
@@ -35,9 +37,9 @@ pub(crate) struct Choice {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum When {
-    /// On a terminal that is known to show them, and for 20 images at most.
+    /// On a terminal that is known to show pictures; `ls` only for 20 images at most.
     Auto,
-    /// In the terminal's protocol, or sixels where it is not known.
+    /// In the terminal's protocol, or as sixels if the terminal is not known.
     Always,
     Never,
     /// In kitty's protocol.
@@ -49,7 +51,7 @@ enum When {
 }
 
 impl Choice {
-    /// How to show pictures, if they are wanted.
+    /// How to show pictures, or `None` to show none.
     pub(crate) fn pictures(&self, are_few: bool) -> Option<Pictures> {
         let known = || Protocol::of_terminal(|name| std::env::var(name).ok());
         let protocol = match self.pictures {
@@ -72,18 +74,17 @@ fn cell() -> (u32, u32) {
     known.unwrap_or((10, 20))
 }
 
-/// Draws pictures.
+/// How to draw pictures: the protocol, and the largest size in pixels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pictures {
     protocol: Protocol,
-    /// The most pixels.
     width: u32,
     height: u32,
 }
 
 impl Pictures {
-    /// Pictures of these images, as what the terminal must be sent. There is none where an image is damaged, too large, or
-    /// not of a kind that can be decoded here.
+    /// Draws these images; returns the bytes to send to the terminal. An image has no picture if it is damaged or too
+    /// large, or if this program cannot decode its format.
     pub(crate) async fn draw(self, burrow: &Burrow, images: &[Image]) -> Vec<Option<Vec<u8>>> {
         futures::stream::iter(images).map(|image| self.draw_one(burrow, image)).buffered(AT_ONCE).collect().await
     }
@@ -92,7 +93,7 @@ impl Pictures {
         image.content.as_ref()?;
         let bytes = match burrow.thumbnail(&image.id, WIDTH).await.ok()? {
             Shown::Picture(picture) => picture.bytes,
-            // A small JPEG, or a drawing, which is not drawn here.
+            // A small JPEG; or an SVG, which cannot be decoded here.
             Shown::Original => {
                 let mut bytes = Vec::new();
                 burrow.open(&image.id, None).await.ok()?.into_reader().read_to_end(&mut bytes).await.ok()?;
@@ -107,7 +108,7 @@ impl Pictures {
     }
 }
 
-/// Prints a picture with a line of text beside its middle.
+/// Prints a picture, and a line of text to the right of its middle.
 pub(crate) fn beside(picture: &[u8], text: &str) -> std::io::Result<()> {
     output::raw(&[&room(), &kept(picture), format!("\x1b[{}B\x1b[{INDENT}C", ROWS / 2).as_bytes()].concat())?;
     output::drawn(text)?;
@@ -125,12 +126,12 @@ pub(crate) fn side_by_side(pictures: &[Vec<u8>]) -> std::io::Result<()> {
     output::raw(&row)
 }
 
-/// Makes room below, so that a picture does not scroll what was printed, and goes back up.
+/// Scrolls until there is room for a picture below the cursor, so that drawing it does not scroll.
 fn room() -> Vec<u8> {
     format!("{}\x1b[{ROWS}A", "\n".repeat(ROWS as usize)).into_bytes()
 }
 
-/// A picture, and the cursor back to where it was: each protocol leaves it elsewhere.
+/// A picture after which the cursor is where it was before: each protocol leaves it elsewhere.
 fn kept(picture: &[u8]) -> Vec<u8> {
     [b"\x1b7", picture, b"\x1b8"].concat()
 }

@@ -1,4 +1,4 @@
-//! The component's settings as flags: the same names as the variables on Spin.
+//! The component's settings as flags, named as the variables on Spin.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +23,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Text that is not blank: a variable that was meant to be set and is empty must not leave a door open.
+/// Text that is not blank. A blank text is an error, because the component takes it as "not set": a token that is blank
+/// by mistake would leave the service open.
 #[derive(Clone, Debug)]
 struct Text(String);
 
@@ -35,7 +36,7 @@ impl FromStr for Text {
     }
 }
 
-/// Makes text of a setting, for the component.
+/// Turns a setting into the text that the component reads.
 trait Reveal {
     fn reveal(&self) -> String;
 }
@@ -64,15 +65,15 @@ impl Reveal for bool {
     }
 }
 
-/// Declares each setting once: its type, its name, its default, what it means. The component has the defaults; here they
-/// are for people.
+/// Declares each setting once: help, name, type, default, environment variable and placeholder. The component applies
+/// the defaults; here they are only for the help and `burrow config show`.
 macro_rules! settings {
     ($(#[doc = $about:literal] $name:ident: $type:ty $(= $default:literal)?, $env:literal, $value:literal;)+) => {
         /// Settings of the component.
         #[derive(Debug, clap::Args)]
         #[command(next_help_heading = "Settings")]
         pub(crate) struct SettingFlags {
-            /// Fetch also from private addresses and names, and from any port.
+            /// Download also from private addresses and names, and from any port.
             #[arg(long, global = true, env = "BURROW_ALLOW_PRIVATE_NETWORK", value_name = "BOOL")]
             #[arg(action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true)]
             #[arg(default_value_t = false, default_missing_value = "true", hide_possible_values = true)]
@@ -83,7 +84,7 @@ macro_rules! settings {
         }
 
         impl SettingFlags {
-            /// As the component asks for them.
+            /// The settings as variables of the component.
             pub(crate) fn variables(&self) -> Variables {
                 let mut variables = Variables::default();
                 variables.set("allow_private_network", &self.allow_private_network);
@@ -94,7 +95,7 @@ macro_rules! settings {
             }
         }
 
-        /// What the component takes where a setting is not set.
+        /// The default that the component applies.
         pub(crate) fn default_of(name: &str) -> Option<&'static str> {
             match name {
                 $($(stringify!($name) => Some($default),)?)+
@@ -105,9 +106,9 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Ask only these hosts: names, or *.example.com for those below it, separated by commas.
+    /// Download only from these hosts: names, or *.example.com for the names below it, separated by spaces or commas.
     allowed_hosts: Text, "BURROW_ALLOWED_HOSTS", "HOSTS";
-    /// The largest image taken.
+    /// The largest image accepted.
     max_image_bytes: u64 = "268435456", "BURROW_MAX_IMAGE_BYTES", "BYTES";
     /// Time to connect to an origin.
     connect_timeout_seconds: u64 = "5", "BURROW_CONNECT_TIMEOUT_SECONDS", "SECONDS";
@@ -117,24 +118,24 @@ settings! {
     between_bytes_timeout_seconds: u64 = "10", "BURROW_BETWEEN_BYTES_TIMEOUT_SECONDS", "SECONDS";
     /// Time for a whole download.
     download_timeout_seconds: u64 = "300", "BURROW_DOWNLOAD_TIMEOUT_SECONDS", "SECONDS";
-    /// The largest JSON or form taken.
+    /// The largest JSON or form accepted.
     max_request_bytes: u64 = "65536", "BURROW_MAX_REQUEST_BYTES", "BYTES";
     /// The most files in one request.
     max_files: u64 = "100", "BURROW_MAX_FILES", "COUNT";
-    /// Images on a page of the list unless asked otherwise.
+    /// Images on a page of the list, unless the request sets a limit.
     page_size: u64 = "50", "BURROW_PAGE_SIZE", "COUNT";
     /// The longest time that a request may ask to wait for a job.
     max_wait_seconds: u64 = "30", "BURROW_MAX_WAIT_SECONDS", "SECONDS";
-    /// Whether jobs are done here; if not, another Burrow over the same store must.
+    /// Whether this Burrow does jobs; if not, another Burrow over the same store must.
     run_jobs: bool = "true", "BURROW_RUN_JOBS", "BOOL";
-    /// Bearer tokens, one of which changes over HTTP need; set it in the environment, where others do not see it.
+    /// Bearer tokens, separated by spaces or commas; changes over HTTP need one. Others see flags: use the variable.
     write_token: Secret, "BURROW_WRITE_TOKEN", "TOKENS";
-    /// Bearer tokens, one of which reading over HTTP needs.
+    /// Bearer tokens, separated by spaces or commas; reading over HTTP needs one of them or of the write tokens.
     read_token: Secret, "BURROW_READ_TOKEN", "TOKENS";
-    /// Keys for signed links, ID:SECRET each; the first signs.
+    /// Keys for signed links, ID:SECRET each, separated by spaces or commas; the first signs.
     link_keys: Secret, "BURROW_LINK_KEYS", "KEYS";
-    /// The longest time for which a signed link is good.
+    /// The longest time for which a signed link is valid.
     max_link_seconds: u64 = "604800", "BURROW_MAX_LINK_SECONDS", "SECONDS";
-    /// Other sites whose pages may use the service: *, or origins separated by commas.
+    /// Other sites whose pages may use the service: *, or origins separated by spaces or commas.
     cors_origins: Text, "BURROW_CORS_ORIGINS", "ORIGINS";
 }

@@ -1,4 +1,4 @@
-//! Aligned tables that fit the terminal.
+//! Prints aligned tables that fit the terminal.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::output;
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// Text in a table, and how it looks.
+/// Text in a table, and its style.
 pub(crate) struct Cell {
     text: String,
     style: Style,
@@ -26,24 +26,24 @@ impl Cell {
     }
 }
 
-/// What a column is like.
+/// A column's title and how it may shrink.
 pub(crate) struct Column {
     pub(crate) title: &'static str,
     pub(crate) is_number: bool,
-    /// How narrow it may be made; none: not narrower than what is in it.
+    /// The least width to which the column may be cut, or `None` if it must not be cut.
     pub(crate) least: Option<usize>,
-    /// Columns with more of this are left out first where there is no room; those with 0 never.
+    /// If there is no room, the column with the highest number is left out first. A column with 0 is never left out.
     pub(crate) spare: u8,
 }
 
 /// A table, printed row by row.
 pub(crate) struct Table<const N: usize> {
     columns: [Column; N],
-    /// The terminal's width; none: as wide as it likes, without titles, and no column is left out.
+    /// The terminal's width. `None` means no limit: nothing is cut or left out, and there are no titles.
     room: Option<usize>,
-    /// What is in the columns is so wide at most.
+    /// The width of the widest cell of each column so far.
     needed: [usize; N],
-    /// How wide the columns are; none: left out.
+    /// The width of each column, or `None` if it is left out.
     widths: [Option<usize>; N],
 }
 
@@ -52,7 +52,7 @@ impl<const N: usize> Table<N> {
         Self { columns, room, needed: [0; N], widths: [None; N] }
     }
 
-    /// Makes the columns wide enough for these rows, too, as far as there is room.
+    /// Widens the columns for these rows, as far as there is room.
     pub(crate) fn fit(&mut self, rows: &[[Cell; N]]) {
         for row in rows {
             for (needed, cell) in self.needed.iter_mut().zip(row) {
@@ -63,7 +63,7 @@ impl<const N: usize> Table<N> {
             self.widths = self.needed.map(Some);
             return;
         };
-        // A column that nothing is in says nothing.
+        // An empty column is left out.
         let mut widths: Vec<Option<usize>> = self
             .needed
             .iter()
@@ -98,7 +98,7 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// The titles, where people look at it.
+    /// The row of titles, if the table goes to a terminal.
     pub(crate) fn titles(&self) -> Option<String> {
         let style = Style::new().bold();
         self.room?;
@@ -126,7 +126,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Text that is so wide at most.
+/// Cuts text to at most this width.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

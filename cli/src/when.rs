@@ -1,10 +1,10 @@
-//! Times for people.
+//! Formats times for people, such as `5 min ago`.
 
 use std::time::{Duration, SystemTime};
 
 use burrow_model::time::timestamp;
 
-/// Milliseconds since 1970 as people say it: how long ago, or the day if it is long ago.
+/// How long ago a time was, or its date if that is 30 days or more. `millis` counts milliseconds since 1970.
 pub(crate) fn ago(millis: u64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since(Duration::from_millis(millis), now)
@@ -14,7 +14,7 @@ fn since(time: Duration, now: Duration) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
-    // Clocks differ; what is a little ahead of ours is now.
+    // Clocks differ: a time in the future counts as now.
     match now.saturating_sub(time).as_secs() {
         0..MINUTE => "just now".into(),
         seconds @ MINUTE..HOUR => format!("{} min ago", seconds / MINUTE),

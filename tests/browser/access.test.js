@@ -1,4 +1,4 @@
-// Who may do what: pages ask for the token where one is needed, and keep it in a cookie that scripts cannot read.
+// Tokens: pages ask for the token when it is needed, and keep it in a cookie that scripts cannot read.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -76,7 +76,7 @@ describe("where looking needs a token", () => {
     const page = await here.open(t, `/images/${image.id}`);
     assert.ok(!(await page.content()).includes("secret"));
     await signIn(page, "let-me-read");
-    // Back to where one wanted to go.
+    // Signing in leads back to the page that was asked for.
     await page.getByRole("heading", { name: "secret" }).waitFor();
     await pictures(page);
     assert.equal(await page.getByRole("button", { name: "Delete…" }).count(), 0);

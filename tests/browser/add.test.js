@@ -1,4 +1,4 @@
-// Adding: by addresses, by files that are picked, dropped or pasted; and what is seen of it.
+// Adding images by address, and by files that are picked, dropped or pasted; progress and errors on the page.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -21,7 +21,7 @@ test("addresses, one a line: what cannot be taken stays to be mended, what can i
   await page.getByText("only http and https are fetched, not ftp").waitFor();
   assert.equal(await page.getByLabel("Addresses of images").inputValue(), "ftp://files.example/x.png");
   await isSeen(card(page, "fast.bmp").locator("img"));
-  // The other is not there yet, and the page says so.
+  // The slow image is still pending, and its card says so.
   await card(page, "slow.bmp").getByText(/Waiting|Being fetched/).waitFor();
   slow.open();
   await isSeen(card(page, "slow.bmp").locator("img"));

@@ -1,4 +1,4 @@
-// A browser that looks at a Burrow, and at what no page may do.
+// Chromium for the tests of the pages, with checks that hold for every page.
 
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
@@ -21,7 +21,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** A Burrow, an origin and a browser, there for all tests of a file; `prepare` fills the vault. */
+/** A Burrow, an origin and a browser for all tests of a file; `prepare` fills the vault. */
 export function world(settings, prepare = async () => {}) {
   const here = {};
   before(async () => {
@@ -35,7 +35,7 @@ export function world(settings, prepare = async () => {}) {
     await here.origin?.end();
     await here.burrow?.end();
   });
-  /** A new window, with cookies of its own; closed after the test. */
+  /** A new window with its own cookies. After the test it is closed, and the test fails if `watch` noted anything. */
   here.context = async (test, options = {}) => {
     const context = await here.browser.newContext({ baseURL: here.burrow.url, ...options });
     context.setDefaultTimeout(15_000);
@@ -56,7 +56,7 @@ export function world(settings, prepare = async () => {}) {
   return here;
 }
 
-/** Notes errors of scripts, what the policy refused, and whatever is asked of anybody but Burrow. */
+/** Notes errors of scripts, dialogs, violations of the content security policy, and requests to other origins. */
 function watch(page, url, wrong) {
   page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
   page.on("dialog", (dialog) => {
@@ -72,23 +72,25 @@ function watch(page, url, wrong) {
   });
 }
 
-/** The card of an image in the grid, and its box. */
+/** The card of an image in the grid. */
 export const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
+
+/** The checkbox that selects an image. */
 export const box = (page, name) => page.getByRole("checkbox", { name: `Select ${name}`, exact: true });
 
 /** The names of all cards, in their order. */
 export const names = (page) => page.locator("#grid .name").allTextContents();
 
-/** Pages ask again when somebody comes to look at them. */
+/** Makes a page ask again, as it does when it becomes visible. */
 export const lookAt = (page) => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
 
-/** Keeps a picture of what is seen, for people to look at. */
+/** Saves a screenshot for people to look at. */
 export async function screenshot(page, name, options = {}) {
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: `${SCREENSHOTS}${name}.png`, ...options });
 }
 
-/** Waits until something holds. */
+/** Waits until `holds` returns true, for at most 20 s; `what` names the condition in the failure. */
 export async function until(holds, what) {
   for (const end = Date.now() + 20_000; Date.now() < end; ) {
     if (await holds()) return;
@@ -97,7 +99,7 @@ export async function until(holds, what) {
   assert.fail(`it does not come to this: ${what}`);
 }
 
-/** Waits until all pictures that are in view are there. */
+/** Waits until all pictures above the lower edge of the window are loaded. */
 export function pictures(page) {
   const all = () =>
     page.evaluate(() => {

@@ -1,4 +1,4 @@
-// A running Burrow over an empty store: the native host that BURROW names, or Spin where BURROW_SPIN names one.
+// Starts Burrow over an empty store: the native host that BURROW names, or Spin if BURROW_SPIN names it.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 const MANIFEST = fileURLToPath(new URL("../../spin.toml", import.meta.url));
 
 export class Burrow {
-  /** Starts it; private addresses are allowed, for the origin of a test has one. */
+  /** Starts Burrow. Private addresses are allowed, because the origin of a test has one. */
   static async start(settings = {}) {
     const burrow = new Burrow();
     burrow.settings = { allow_private_network: "true", ...settings };
@@ -22,7 +22,7 @@ export class Burrow {
     return burrow;
   }
 
-  /** Starts it over the same store and at the same address, after it stopped. */
+  /** Starts Burrow over the same store and at the same address, after it has stopped. */
   async startAgain() {
     const listen = `127.0.0.1:${this.port}`;
     const settings = Object.entries(this.settings);
@@ -51,25 +51,28 @@ export class Burrow {
     await serves;
   }
 
-  /** Ends it as a power cut would. Spin runs the application in a child of its own, which ends only with a Spin that is asked. */
+  /**
+   * Kills the native host, so that it cannot finish anything. Spin is asked to stop instead: it runs the application in
+   * a child process, which would survive a killed Spin.
+   */
   async kill() {
     this.process.kill(process.env.BURROW_SPIN ? "SIGINT" : "SIGKILL");
     await this.ended;
   }
 
-  /** Stops it. */
+  /** Asks Burrow to stop, and waits until it has. */
   async stop() {
     this.process.kill("SIGINT");
     await this.ended;
   }
 
-  /** Stops it, and throws its store away. */
+  /** Stops Burrow and deletes its store. */
   async end() {
     await this.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Asks its API; fails unless it answers well. */
+  /** Sends a request, with the write token if there is one; throws if the status is not 2xx. */
   async ask(path, { headers, ...options } = {}) {
     const token = this.settings.write_token;
     const authorization = token ? { authorization: `Bearer ${token}` } : {};
@@ -85,19 +88,19 @@ export class Burrow {
     return (await this.ask(`/images?${query}`, { method: "POST", headers, body: bytes })).json();
   }
 
-  /** Gives it a job. */
+  /** Adds an image by its URL; returns the pending image. */
   async add(url, name, tags = []) {
     const body = JSON.stringify({ url, name, tags });
     return (await this.ask("/images", { method: "POST", headers: { "content-type": "application/json" }, body })).json();
   }
 
-  /** The image, or nothing if it is not there. */
+  /** The image with this id, or undefined if it is not listed. */
   async image(id) {
     const list = await this.images();
     return list.find((image) => image.id === id);
   }
 
-  /** The newest images. */
+  /** The newest 1,000 images. */
   async images() {
     return (await (await this.ask("/images?limit=1000")).json()).images;
   }

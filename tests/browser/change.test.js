@@ -1,4 +1,4 @@
-// Changing: names, tags, removal with a question and a way back, one image and several.
+// Changing one image and several: names, tags, and removal, which asks first and can be undone.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -11,7 +11,7 @@ const here = world();
 
 const isGone = (id) => until(async () => !(await here.burrow.image(id)), "the image is gone");
 
-/** Stores so many images. */
+/** Stores `count` images that differ; `from` is where the numbers of their bitmaps begin. */
 async function some(name, count, from) {
   const images = [];
   for (let n = 1; n <= count; n += 1) images.push(await here.burrow.store(bitmap(from + n), `${name} ${n}`));
@@ -49,7 +49,7 @@ test("before an image is deleted one is asked, and afterwards it can be undone f
   assert.ok(await here.burrow.image(kept.id));
   await page.goto(`/images/${gone.id}`);
   await remove("Delete");
-  // Meanwhile nothing else is done to it.
+  // While the deletion can be undone, the image cannot be changed.
   await until(() => page.locator("#image").evaluate((article) => article.inert), "it cannot be changed any more");
   await page.getByText("This image is deleted.").waitFor({ timeout: 20_000 });
   await isGone(gone.id);
@@ -133,7 +133,7 @@ test("what failed is selected too, to be tried again or deleted", async (t) => {
   const page = await here.open(t);
   await card(page, "late 1").getByText("404").waitFor();
   await card(page, "late 2").getByText("404").waitFor();
-  // It is left out of an archive, which says so.
+  // An archive leaves a failed image out, and says so.
   const archive = await here.burrow.ask(`/archive?id=${jobs[0].id}&id=${(await some("there", 1, 70))[0].id}`);
   assert.match(Buffer.from(await archive.arrayBuffer()).toString("latin1"), /late 1: the image is failed/);
   here.origin.serve("/late-1.bmp", bitmap(61));

@@ -1,4 +1,4 @@
-// Whatever names, tags, addresses and files hold is shown as text, and never runs.
+// Markup and scripts in names, tags, addresses and files are shown as text, and never run.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -33,7 +33,7 @@ const here = world({ link_keys: "browser:browser-test-secret" }, async ({ burrow
   }
 });
 
-// A script that ran would show a dialog, which every page of these tests notes and fails by.
+// A script that ran would show a dialog, and a dialog fails the test: see `watch` in browser.js.
 
 test("names and tags are shown as they are, wherever they are shown", async (t) => {
   const page = await here.open(t);
@@ -64,7 +64,7 @@ test("questions and failures quote what was given as text", async (t) => {
   await page.getByRole("button", { name: "Delete…" }).click();
   assert.deepEqual((await page.locator("li").allTextContents()).toSorted(), MARKUP.toSorted());
   await page.getByRole("link", { name: "Keep" }).click();
-  // Each line is a rubbish address, quoted in what is said of it.
+  // Each line is an invalid address, which its error quotes.
   const lines = MARKUP.map((name) => name.replaceAll(" ", ""));
   await page.getByLabel("Addresses of images").fill(lines.join("\n"));
   await page.getByRole("button", { name: "Add" }).click();
@@ -109,7 +109,7 @@ test("a drawing with scripts runs none of them: not in the grid, not by itself",
   const page = await here.open(t);
   await until(() => page.locator("#grid img").first().evaluate((one) => one.naturalWidth > 0), "it is shown");
   for (const path of ["content", "thumbnail?w=320", "content?download=no"]) {
-    // The browser says that the policy refused scripts; a dialog would fail the test.
+    // Not `here.context`: there the console's message that the policy refused a script would fail the test.
     const lone = await here.browser.newPage();
     let ran = false;
     lone.on("dialog", (dialog) => {
@@ -137,7 +137,7 @@ test("names of 500 characters and of nothing are refused with a sentence", async
   assert.equal((await here.burrow.image(images[0].id)).name, MARKUP[0]);
 });
 
-/** Nothing is wider than the window. */
+/** Checks that the page is not wider than the window. */
 async function fits(page) {
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wider <= 0, `the page is ${wider} pixels wider than the window`);

@@ -1,4 +1,4 @@
-// A vault of 10,000 images: what the page weighs, what it asks for, and that one can go on and on.
+// The gallery over 10,000 images: its size, its requests, scrolling and search.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

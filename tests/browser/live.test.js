@@ -1,4 +1,4 @@
-// The page stays true: in two tabs, while Burrow cannot be reached, and after.
+// Pages update themselves: in two tabs, while Burrow cannot be reached, and afterwards.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -52,7 +52,7 @@ test("a browser that goes offline says so, and comes back by itself", async (t) 
   await page.getByLabel("Addresses of images").fill("https://pictures.example/x.png");
   await page.getByRole("button", { name: "Add" }).click();
   await page.getByText("That could not be added").waitFor();
-  // What was typed is not lost.
+  // The field keeps what was typed.
   assert.equal(await page.getByLabel("Addresses of images").inputValue(), "https://pictures.example/x.png");
   await here.burrow.store(bitmap(3), "while offline");
   await context.setOffline(false);
@@ -82,7 +82,7 @@ test("what does not belong into a list any more leaves it", async (t) => {
   const page = await here.open(t, "/?tag=list");
   const shown = (count) => until(async () => (await page.locator("#grid > li").count()) === count, `${count} are left`);
   await shown(3);
-  // The focus stays where it was, though the card is another.
+  // The focus stays on the checkbox, though the rename replaces the card.
   await page.getByRole("checkbox", { name: "Select listed 2" }).focus();
   const headers = { "content-type": "application/merge-patch+json" };
   await here.burrow.ask(`/images/${images[1].id}`, { method: "PATCH", headers, body: '{"name":"listed two"}' });

@@ -1,4 +1,4 @@
-// Looking: search, tags, order, pages without end, one image, numbers, and all of it with the keyboard.
+// Viewing: search, tags, order, endless scrolling, the page of an image, statistics, and the keyboard.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { box, card, names, until, world } from "./browser.js";
 import { bitmap, fixture } from "./origin.js";
 
-/** Two pages and some. */
+/** More than two pages of 50 images. */
 const COUNT = 120;
 
 const here = world({ link_keys: "browser:browser-test-secret" }, async ({ burrow }) => {
@@ -23,7 +23,7 @@ test("search goes on as one types, and can be gone back from", async (t) => {
   const field = page.getByLabel("Search names");
   await field.pressSequentially("picture 11");
   await shows(page, [119, 118, 117, 116, 115, 114, 113, 112, 111, 110, 11].map((n) => `picture ${n}`));
-  // Who typed goes on typing.
+  // The field keeps the focus while the list changes.
   await page.keyboard.type("0");
   await shows(page, ["picture 110"]);
   await page.waitForURL("**/?q=picture+110");
@@ -100,7 +100,7 @@ test("an image has a page with all that is known, and links to give away", async
   await until(async () => (await copied()).includes("signature="), "the signed link is copied");
   const answer = await fetch(await copied());
   assert.ok(answer.ok && Buffer.from(await answer.arrayBuffer()).equals(bitmap(60)));
-  // The neighbours, by keys.
+  // The arrow keys lead to the older and the newer image.
   await page.goto(`/images/${image.id}`);
   await page.keyboard.press("ArrowRight");
   await page.getByRole("heading", { name: "picture 59" }).waitFor();
@@ -142,13 +142,13 @@ test("everything is reached with the keyboard", async (t) => {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.querySelector("main").contains(document.activeElement)), true);
-  // A slash in a field is a slash; elsewhere it leads to the search.
+  // A slash in a field is text; elsewhere it moves the focus to the search.
   await page.keyboard.press("/");
   assert.equal(await page.getByLabel("Addresses of images").inputValue(), "/");
   await page.locator("main").focus();
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement.type), "search");
-  // Into the grid: a box to select, and a link to open.
+  // In the grid each image has a checkbox that selects it, then a link that opens it.
   const first = box(page, "picture 119");
   await first.focus();
   await page.keyboard.press("Space");

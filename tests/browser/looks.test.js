@@ -1,5 +1,5 @@
-// How it looks and whom it serves: every page in light and dark, on a phone and a wide screen; kept as pictures in
-// target/browser/screenshots, and checked by axe.
+// Appearance and accessibility: every page, light and dark, on a phone and on a wide screen. Each is kept as a picture
+// in target/browser/screenshots and checked by axe.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ for (const colorScheme of ["light", "dark"]) {
   LOOKS.push([`${colorScheme}-wide`, { colorScheme, viewport: { width: 1600, height: 1000 } }]);
 }
 
-/** Tests of pages in each look; `visit` leads there. */
+/** Tests a page in each look; `visit` opens it. */
 function looks(here, name, visit, options) {
   for (const [look, settings] of LOOKS) {
     test(`${name}, ${look}`, async (t) => {

@@ -1,4 +1,4 @@
-// All of it without JavaScript, by forms and links.
+// The pages without JavaScript: forms and links do everything.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Where images come from: a server that does what a test says, and pictures for it.
+// An origin that answers as a test says, and images for it.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 /** An image of tests/fixtures/images. */
 export const fixture = (name) => readFile(new URL(`../fixtures/images/${name}`, import.meta.url));
 
-/** A bitmap: no two with different numbers have the same bytes, and neighbours look different. */
+/** A bitmap. Bitmaps of different numbers have different bytes; those of neighbouring numbers also look different. */
 export function bitmap(number, width = 8, height = 8) {
   const row = Math.ceil((width * 3) / 4) * 4;
   const file = Buffer.alloc(54 + row * height);
@@ -30,7 +30,7 @@ export function bitmap(number, width = 8, height = 8) {
   return file;
 }
 
-/** A server of images, one for each path that was told. */
+/** A server of images; `serve` and `gated` set the answer of a path. */
 export class Origin {
   static async start() {
     const origin = new Origin();
@@ -53,7 +53,7 @@ export class Origin {
     return this.url + path;
   }
 
-  /** Serves an image that is not sent before `open` is called. */
+  /** Serves an image, but does not answer before `open` is called. */
   gated(path, body) {
     let open;
     const opened = new Promise((resolve) => (open = resolve));

@@ -1,4 +1,4 @@
-//! Flags, environment and file: what comes first, and what is told of each.
+//! Configuration by flags, environment and file: precedence, errors, secrets, defaults.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 use super::run;
 use crate::support::host::burrow;
 
-/// The program without a store, with a configuration file that says this.
+/// The program without `--store`, with a configuration file of this text.
 fn configured(directory: &Path, text: &str) -> Command {
     let file = file(directory);
     std::fs::write(&file, text).unwrap();
@@ -20,7 +20,7 @@ fn file(directory: &Path) -> PathBuf {
     directory.join("my config.toml")
 }
 
-/// The value of a key and where it comes from.
+/// The value of a key and its origin, as `burrow config show` prints them.
 fn told(out: &str, key: &str) -> (String, String) {
     let line = out.lines().find(|line| line.split_whitespace().next() == Some(key));
     let line = line.unwrap_or_else(|| panic!("{key} is not told: {out}"));
@@ -53,7 +53,7 @@ pub async fn flags_come_before_the_environment_and_that_before_the_file() {
     for (key, value, origin) in expected {
         assert_eq!(told(&out, key), (value.into(), origin.into()), "{out}");
     }
-    // What is said is what is done.
+    // Verbs use the values that `config show` prints.
     let (code, _, err) = run(configured(here.path(), text).arg("ls")).await;
     assert!(code == Some(1) && err.contains("there is no store at from-file"), "{err}");
     let (_, _, err) = run(configured(here.path(), text).arg("ls").env("BURROW_STORE", "from-env")).await;
@@ -94,7 +94,7 @@ pub async fn the_file_is_where_it_is_looked_for() {
         (told(&out, "store").0, told(&out, "config").1),
         ("at-home".into(), "environment variable BURROW_CONFIG".into())
     );
-    // One that was named must be there.
+    // A file that is named must exist.
     let (code, _, err) = show(&[("BURROW_CONFIG", home.path().join("nowhere.toml"))]).await;
     assert!(code == Some(2) && err.contains("nowhere.toml") && err.lines().count() == 1, "{err}");
 }
@@ -143,7 +143,7 @@ pub async fn secrets_are_not_shown() {
     }
     assert_eq!(told(&out, "max_link_seconds").0, "604800");
     assert_eq!(told(&out, "store").0, "redis://ann@cache.example.com:6379/0");
-    // Nor in errors, wherever the value is.
+    // Errors do not show secrets either, whether they come from a flag or the environment.
     let store = tempfile::tempdir().unwrap();
     for args in [["--store", "redis://u:hush@host:99999"], ["--write-token", " "]] {
         let (code, _, err) =
@@ -152,7 +152,7 @@ pub async fn secrets_are_not_shown() {
     }
 }
 
-/// The documentation has the defaults that are shown, and the component the same.
+/// `config show` prints the defaults of docs/http-api.md.
 pub async fn defaults_are_those_of_the_documentation() {
     let here = tempfile::tempdir().unwrap();
     let (_, out, _) = run(configured(here.path(), "").args(["config", "show"])).await;

@@ -1,4 +1,4 @@
-//! Manual pages, and docs/cli.md.
+//! Manual pages, `--help`, and docs/cli.md, which must agree with them.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub async fn every_verb_is_documented() {
         let (code, meaning) = line.trim().split_once("  ").unwrap();
         assert!(text.contains(&format!("| {code} | {meaning} |")), "exit code {code} is not in docs/cli.md");
     }
-    // What can be set is listed with its variable, and nothing else.
+    // Every key that can be set is documented.
     let (_, shown, _) = run(burrow("nowhere".as_ref()).args(["config", "show"])).await;
     for key in shown.lines().filter_map(|line| line.split_whitespace().next()) {
         let flag = key.split('.').next_back().unwrap();
@@ -42,7 +42,7 @@ pub async fn every_verb_is_documented() {
     }
 }
 
-/// Settings have their table in docs/http-api.md.
+/// Whether docs/http-api.md, which has the table of settings, names this key.
 fn is_setting(key: &str) -> bool {
     std::fs::read_to_string(repository().join("docs/http-api.md")).unwrap().contains(&format!("`{key}`"))
 }
@@ -63,7 +63,7 @@ pub async fn every_verb_has_a_manual_page_that_renders() {
     }
 }
 
-/// A page as people read it; what groff warns of is a failure.
+/// Renders a page as people read it. A warning of groff is a failure.
 async fn render(page: &Path) -> String {
     let mut man = Command::new("man");
     man.args(["--warnings=w", "--local-file"]).arg(page).env("MANWIDTH", "100").env("LC_ALL", "C.UTF-8");

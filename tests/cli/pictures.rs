@@ -1,4 +1,4 @@
-//! Small pictures: where they are shown, and where they are not.
+//! Thumbnails on terminals: where they are shown, and where they are not.
 
 use super::{run, run_on_terminal, store_of};
 use crate::support::host::burrow;
@@ -7,7 +7,7 @@ const KITTY: &str = "\u{1b}_Ga=T,f=100,";
 const ITERM2: &str = "\u{1b}]1337;File=inline=1;";
 const SIXEL: &str = "\u{1b}P";
 
-/// Every kind that has a picture, and three that have none: this icon holds what its decoder does not take.
+/// Six formats that have a picture, and three images that have none. The decoder cannot read this icon.
 const IMAGES: [&str; 9] = [
     "photo.png",
     "photo.jpg",
@@ -27,7 +27,7 @@ pub async fn pictures_are_shown_in_each_protocol() {
             let mut command = burrow(store.path());
             let (code, out, err) = run(command.args([verb, "--pictures", word])).await;
             assert_eq!((code, err.as_str()), (Some(0), ""), "{verb} {word}");
-            // What cannot be decoded has none, and is no failure. Statistics show 8 images.
+            // An image that cannot be decoded has no picture, and is no failure. `stats` shows 8 images.
             let count = if verb == "ls" { IMAGES.len() - 3 } else { 8 - 3 };
             assert_eq!(out.matches(begin).count(), count, "{verb} {word}");
             assert!(verb == "stats" || IMAGES.iter().all(|image| out.contains(image)), "{out}");
@@ -59,11 +59,11 @@ pub async fn pictures_are_shown_only_where_they_can_be_seen() {
         assert!(nowhere(&out), "{verb}: {out:?}");
         let (_, out) = run_on_terminal(&with(&["--json"]), &[kitty]).await;
         assert!(nowhere(&out), "{verb}: {out:?}");
-        // In a pipe, whatever the terminal.
+        // A pipe gets no picture, whatever the terminal is.
         let (_, out, _) = run(with(&[]).env("TERM", "xterm-kitty")).await;
         assert!(!out.contains('\u{1b}'), "{verb}: {out:?}");
     }
-    // Many images are a plain table.
+    // More than 20 images are a table without pictures.
     let many = store_of(&["photo.png"; 21]).await;
     let (_, out) = run_on_terminal(burrow(many.path()).arg("ls"), &[kitty]).await;
     assert!(!out.contains(KITTY) && out.matches("photo.png").count() == 21, "{out:?}");

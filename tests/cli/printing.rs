@@ -1,4 +1,4 @@
-//! How it prints: colours, one line an error, pipes that end early.
+//! Output: colours, control characters, one line for each error, pipes that end early.
 
 use std::process::Stdio;
 
@@ -30,13 +30,13 @@ pub async fn colours_are_for_those_who_want_them() {
     assert!(err.contains("\u{1b}[31mburrow:"), "{err:?}");
 }
 
-/// What others named their images does nothing to the terminal.
+/// Names of images cannot break the layout of the terminal.
 pub async fn names_do_not_move_the_cursor() {
     let store = store_of(&["photo.png"]).await;
     let long = "l".repeat(250);
     let (code, _, err) = run(burrow(store.path()).args(["rename", "photo.png", &long])).await;
     assert_eq!(code, Some(0), "{err}");
-    // On a terminal lines are cut, elsewhere they are whole.
+    // On a terminal lines are cut; elsewhere they are complete.
     let (_, out) = run_on_terminal(burrow(store.path()).args(["--color", "never", "ls"]), &[]).await;
     let widest = out.lines().map(|line| line.trim_end_matches('\r').chars().count()).max();
     assert!(widest == Some(200) && out.contains('…') && out.contains("NAME"), "{out}");
@@ -66,14 +66,14 @@ pub async fn what_cannot_be_understood_is_told_in_one_line() {
         assert!(err.starts_with("burrow: ") && err.contains(what), "{args:?}: {err}");
     }
     assert!(!std::path::Path::new("nowhere").exists(), "a store was made");
-    // Nothing at all asks for help; `--help` is no mistake.
+    // Without a verb the program prints its help and exits with 2. With `--help` it exits with 0.
     assert_eq!(run(&mut burrow("nowhere".as_ref())).await.0, Some(2));
     let (code, help, _) = run(burrow("nowhere".as_ref()).arg("--help")).await;
     assert!(code == Some(0) && help.contains("Exit codes:\n    0  all went well"), "{help}");
     assert!(help.contains("  130  it was interrupted"), "{help}");
 }
 
-/// As `burrow ls | head -1` does, only surely.
+/// As with `burrow ls | head -1`, but here the reader is gone before the verb begins.
 pub async fn a_pipe_that_ends_is_no_failure() {
     let store = store_of(&["photo.bmp"]).await;
     let verbs: [&[&str]; 8] = [

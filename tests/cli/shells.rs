@@ -1,4 +1,4 @@
-//! Completions, in the shells that they are for.
+//! Completions, tried in bash, zsh and fish.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 use super::run;
 use crate::support::host::burrow;
 
-/// Writes a shell's script where the shell looks for it.
+/// Writes a shell's completion script into a directory.
 async fn install(directory: &Path, shell: &str, name: &str) -> PathBuf {
     let (code, script, err) = run(burrow("nowhere".as_ref()).args(["completions", shell])).await;
     assert_eq!((code, err.as_str()), (Some(0), ""));
@@ -16,7 +16,7 @@ async fn install(directory: &Path, shell: &str, name: &str) -> PathBuf {
     path
 }
 
-/// A shell that reads nothing of whoever runs the tests.
+/// A shell without the environment and configuration of the user who runs the tests.
 fn shell(name: &str, home: &Path) -> Command {
     let mut shell = Command::new(name);
     let program = Path::new(env!("CARGO_BIN_EXE_burrow")).parent().unwrap();
@@ -58,7 +58,7 @@ pub async fn fish_completes() {
     }
 }
 
-/// Typed into a zsh on a terminal of its own, for its completion works nowhere else.
+/// The test types into a zsh on a pseudo-terminal, because zsh completes only on a terminal.
 pub async fn zsh_completes() {
     let home = tempfile::tempdir().unwrap();
     let script = install(home.path(), "zsh", "_burrow").await;

@@ -1,4 +1,4 @@
-//! What each verb does to images.
+//! The verbs that list, show, write and change images.
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -8,7 +8,7 @@ use crate::support::host::{Host, burrow};
 use crate::support::images::fixture;
 use crate::support::origin::{Behaviour, Origin};
 
-/// The lines of what was printed, each as JSON.
+/// The lines of an output, each parsed as JSON.
 fn objects(out: &str) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
@@ -74,7 +74,7 @@ pub async fn ls_lists_what_is_asked_for() {
     assert_eq!(names(&["--status", "failed", "--tag", "camera"]).await, Vec::<String>::new());
     let (code, _, err) = run(burrow(store.path()).args(["ls", "--status", "lost"])).await;
     assert!(code == Some(2) && err.contains("pending, storing, ready, failed"), "{err}");
-    // Columns stand below each other.
+    // Columns are aligned.
     let (_, out, _) = run(burrow(store.path()).arg("ls")).await;
     let at: Vec<_> = out.lines().map(|line| line.find("ready").or_else(|| line.find("failed")).unwrap()).collect();
     assert!(at.iter().all(|column| *column == at[0]), "{out}");
@@ -92,16 +92,16 @@ pub async fn get_writes_several_into_a_directory() {
         assert!(std::fs::read(here.path().join("new/deep").join(name)).unwrap() == fixture(name), "{name}");
     }
     assert_eq!(std::fs::read_dir(here.path().join("new/deep")).unwrap().count(), 2);
-    // One image goes into a directory that is there; several with `-` follow each other.
+    // One image is written into an existing directory. With `-`, several are written one after the other.
     assert_eq!(run(burrow(store.path()).args(["get", "photo.png", "-o"]).arg(here.path())).await.0, Some(0));
     assert!(here.path().join("photo.png").is_file());
     let output = burrow(store.path()).args(["get", "photo.png", "drawing.svg", "-o", "-"]).output().await.unwrap();
     assert!(output.stdout == [fixture("photo.png"), fixture("drawing.svg")].concat());
-    // Of two that would be one file the second is told, not written over the first.
+    // If two images have the same file name, the second is an error and does not overwrite the first.
     let mut get = burrow(store.path());
     let (code, _, err) = run(get.args(["get", "photo.png", "photo.png"]).current_dir(here.path())).await;
     assert!(code == Some(1) && err.contains("another of these images") && err.lines().count() == 1, "{err}");
-    // A pipe is written, not replaced; a name may be as long as names of files are.
+    // A pipe is written, not replaced. A name may be as long as a file name may be.
     let pipe = here.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().await.unwrap().success());
     let reading = Command::new("cat").arg(&pipe).kill_on_drop(true).output();
@@ -124,7 +124,7 @@ pub async fn tags_and_names_are_changed() {
         run(tag.args(["tag", "photo.png", "nobody", "--add", "c", "--add", "b", "--remove", "a"])).await;
     assert_eq!((code, out.as_str(), err.as_str()), (Some(1), "", "burrow: nobody: no such image\n"));
     assert_eq!(record(store.path(), "photo.png").await["tags"], serde_json::json!(["b", "c"]));
-    // What would change nothing is a mistake.
+    // `tag` without `--add` and `--remove` is an error.
     assert_eq!(run(burrow(store.path()).args(["tag", "photo.png"])).await.0, Some(2));
     assert_eq!(run(burrow(store.path()).args(["rename", "photo.png", "other name.png"])).await.0, Some(0));
     assert_eq!(record(store.path(), "other name.png").await["tags"], serde_json::json!(["b", "c"]));
@@ -154,7 +154,7 @@ pub async fn failed_images_are_found_and_tried_again() {
     let mut command = burrow(store.path());
     let (code, _, err) = run(command.args(["--allow-private-network", "add", &lost, &later])).await;
     assert_eq!((code, err.matches("burrow: ").count()), (Some(1), 2), "{err}");
-    // By name, too, though a name leads to ready images.
+    // A failed image is also found by name, although names lead to ready images first.
     assert_eq!(record(store.path(), "lost.png").await["status"], "failed");
     let (code, _, err) = run(burrow(store.path()).args(["get", "lost.png", "-o", "-"])).await;
     assert!(code == Some(1) && err.starts_with("burrow: lost.png: the image is failed"), "{err}");
@@ -173,7 +173,7 @@ pub async fn failed_images_are_found_and_tried_again() {
     assert_eq!(retry(&["--all"]).await, (Some(0), String::new(), String::new()));
     assert_eq!(retry(&[]).await.0, Some(2));
     assert_eq!(retry(&["--all", "lost.png"]).await.0, Some(2));
-    // Of two images of a name, the one that failed.
+    // Of images that share a name, `retry` takes the one that failed.
     let (code, _, _) = run(burrow(store.path()).args(["--allow-private-network", "add", &format!("{lost}?")])).await;
     assert_eq!(code, Some(0));
     origin.serve("/lost.png", Behaviour::Status(410));
@@ -199,6 +199,6 @@ pub async fn version_says_what_is_at_work() {
     assert!(lines[2].starts_with("wasmtime   48.") && lines[3].starts_with("rustc      1."), "{out}");
     let file = tempfile::NamedTempFile::new().unwrap();
     let (_, out, _) = run(burrow("nowhere".as_ref()).arg("--component").arg(file.path()).arg("version")).await;
-    // The digest of no bytes.
+    // The SHA-256 of an empty file.
     assert!(out.contains("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"), "{out}");
 }

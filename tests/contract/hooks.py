@@ -1,5 +1,7 @@
-"""What openapi.json cannot say, for the run of `cargo xtask contract`: images that are there, URLs that are safe to ask,
-digests that fit, lengths in bytes. What is fed follows from what was drawn, so that a run can be repeated."""
+"""Hooks of schemathesis for `cargo xtask contract`, for what openapi.json cannot express.
+
+They supply images that exist, URLs that are safe to ask, digests that match, and lengths in bytes. Their choices depend
+only on the request that was drawn, so that a run can be repeated."""
 
 import base64
 import hashlib
@@ -18,21 +20,21 @@ from schemathesis.openapi.checks import RejectedPositiveData
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures" / "images"
 TOKEN = {"Authorization": "Bearer contract-write-token"}
 
-# Other bytes are no image; what follows one is not looked at.
+# Images of the fixtures, with random bytes after them: Burrow accepts bytes after an image, but not bytes without one.
 IMAGES = st.sampled_from([file.read_bytes() for file in sorted(FIXTURES.iterdir())])
 schemathesis.openapi.format("binary", st.builds(bytes.__add__, IMAGES, st.binary(max_size=64)))
 
-# Why a request that is valid by the schema may be refused: what no schema can say.
+# Problems with which a request may be refused although it is valid by the schema, and the reasons.
 EXCUSED = {
-    "/problems/digest": "it is that of another body",
-    "/problems/forbidden": "the link was not signed here",
-    "/problems/key-reused": "it was drawn before, with another request",
-    "/problems/not-acceptable": "identity was refused",
-    "/problems/precondition": "the tag or time is another",
-    "/problems/range": "the image is shorter",
+    "/problems/digest": "the digest is that of another body",
+    "/problems/forbidden": "the link was not signed by this server",
+    "/problems/key-reused": "the key was drawn before, with another request",
+    "/problems/not-acceptable": "the request refuses identity",
+    "/problems/precondition": "the condition's tag or time does not match",
+    "/problems/range": "the range is outside the image",
 }
 
-# The images that the run works on, by what may be done to them, and signed links to two of them.
+# The images that the run works on, by their use, and signed links to two of them.
 there: dict[str, dict] = {}
 links: list[str] = []
 base = ""
@@ -52,11 +54,11 @@ def store(file):
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """Makes the document as strict as this run can be."""
-    # Room for later fields is for clients.
+    """Makes the document as strict as this run allows."""
+    # The document lets clients expect further fields; this server must not send any.
     for name in ["FirstStats", "FirstUploaded", "Gallery", "Health", "Image", "ImageList", "Link", "Problem", "Resumed"]:
         raw_schema["components"]["schemas"][name]["additionalProperties"] = False
-    # This server has tokens, so nobody is let in without.
+    # This server has tokens, so it answers nobody without one.
     for methods in raw_schema["paths"].values():
         for operation in methods.values():
             if isinstance(operation, dict) and {} in operation.get("security", []):
@@ -65,14 +67,14 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.hook
 def after_load_schema(context, schema):
-    """Stores the images to work on, and makes URLs that ask nobody but this server and names that never resolve."""
+    """Stores the images to work on. Restricts random URLs to this server and names that never resolve."""
     global base
     base = schema.config.base_url.rstrip("/")
-    # The first is stored raw, the second as deflate.
+    # The PNG is stored raw, the BMP as deflate.
     there.update(raw=store("photo.png"), deflate=store("photo.bmp"), changed=store("photo.gif"))
     there["failed"] = post("/images", {"Prefer": "wait=1"}, json={"url": f"{base}/nothing"})
     links.extend(post(f"/images/{there[image]['id']}/links")["path"] for image in ["raw", "deflate"])
-    # Images, what is none, what is not there, what needs a token.
+    # URLs of images, of a text, of nothing, and of a page that needs a token.
     here = st.sampled_from([base + path for path in [*links, "/assets/style.css", "/nothing", "/stats"]])
     word = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
     nowhere = st.builds(
@@ -88,9 +90,9 @@ def after_load_schema(context, schema):
 
 
 def cut(text, most):
-    """What `maxLength`, which counts characters, lets through and the limit in bytes does not, cut down to that."""
+    """Cuts text to a limit in bytes. Text may be within `maxLength`, which counts characters, and exceed that limit."""
     if not isinstance(text, str) or len(text) > most or any("\x7f" <= char < "\xa0" or char < " " for char in text):
-        return text  # Nothing that is wrong anyway is mended.
+        return text  # It is invalid by the schema, and must stay so.
     return text.strip().encode(errors="surrogatepass")[:most].decode(errors="ignore") or text
 
 
@@ -106,7 +108,7 @@ def map_query(context, query):
 
 @schemathesis.hook
 def map_body(context, body):
-    """Cuts names and tags in bodies, and writes whole numbers as such: to JSON Schema 5.0 is one, to Burrow not."""
+    """Cuts names and tags in bodies, and turns 5.0 into 5: JSON Schema takes 5.0 for an integer, Burrow does not."""
     if isinstance(body, dict):
         for field, value in body.items():
             if field == "name":
@@ -121,30 +123,30 @@ def map_body(context, body):
 
 
 def files_last(case):
-    """A name and tags hold for the files that follow, so before any file there must be all of them."""
+    """Moves files to the end of the form: a name and tags hold for the files after them."""
     if isinstance(case.body, dict) and "file" in case.body:
         case.body["file"] = case.body.pop("file")
 
 
 def one_of(case, parts):
-    """True for one of so many requests."""
+    """True for one in `parts` requests; the request decides which."""
     drawn = repr((case.path_parameters, case.query, sorted(case.headers.items()), case.body))
     return zlib.crc32(drawn.encode(errors="surrogatepass")) % parts == 0
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Leads requests to images that are there, and makes headers fit bodies, wherever nothing wrong was meant."""
+    """Directs requests to images that exist and makes headers match bodies. Leaves parts that are invalid on purpose."""
     if case.meta is None:
         return
     wrong = {location.value for location, part in case.meta.components.items() if part.mode.is_negative}
     operation = case.operation.definition.raw["operationId"]
-    # In stateful tests the ids come from answers.
+    # In stateful tests the ids come from answers, and stay.
     if "path" not in wrong and case.meta.phase.name.value != "stateful":
         lead(case, operation, always=bool(wrong))
     if "query" not in wrong and operation == "getContent":
         sign(case, always=bool(wrong))
-    # Name and tags in the query are those of bytes, and refused beside other bodies.
+    # Only uploads of bytes take a name and tags in the query; Burrow refuses them with other bodies.
     if "query" not in wrong and operation == "addImages" and not holds_bytes(case):
         case.query.clear()
     suit(case, operation)
@@ -156,8 +158,10 @@ def holds_bytes(case):
 
 
 def lead(case, operation, always):
-    """To an image with which the operation can be done. Now and then, unless a wrong request would hide behind that, what
-    was drawn is left: it is not there, or came from an answer. But the images to work on stay as they are."""
+    """Directs the request to an image that allows the operation.
+
+    One request in eight keeps the id that was drawn, which does not exist or came from an answer. A request that is
+    invalid on purpose never does: a 404 would hide the check. Changes never get the other images of the run."""
     as_drawn = not always and one_of(case, 8)
     either = there["deflate" if one_of(case, 2) else "raw"]
     if "name" in case.path_parameters and not as_drawn:
@@ -171,7 +175,10 @@ def lead(case, operation, always):
 
 
 def sign(case, always):
-    """A link that was signed here in place of one that was not, which hides all else; now and then it is left."""
+    """Replaces a random link by one that this server signed.
+
+    Burrow refuses a wrong signature before it checks anything else. One request in eight keeps the random link, but no
+    request that is invalid on purpose."""
     drawn = {"expires", "key", "signature"} & set(case.query)
     if drawn and (always or not one_of(case, 8)):
         for parameter in drawn:
@@ -181,7 +188,7 @@ def sign(case, always):
 
 
 def suit(case, operation):
-    """The headers to the body, and to what may be answered; but not a header that is meant to be wrong."""
+    """Makes headers match the body and the operation, except a header that is invalid on purpose."""
     phase = case.meta.phase.data
     meant = {phase.parameter, *(mutation.parameter for mutation in getattr(phase, "mutations", ()))}
     body = getattr(case.body, "data", case.body)
@@ -192,33 +199,33 @@ def suit(case, operation):
             digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
             case.headers[header] = f"sha-256=:{digest}:"
         elif not one_of(case, 8):
-            # How other bodies are written is not known yet, and a wrong digest would hide what else is wrong.
+            # Other bodies are not serialized yet, so their digest is not known. A wrong one would hide other faults.
             del case.headers[header]
     if "Idempotency-Key" in case.headers and "Idempotency-Key" not in meant and not one_of(case, 8):
         case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:200]}{next(serial)}"
     if "Prefer" in case.headers and "Prefer" not in meant and not one_of(case, 8):
-        # Waiting takes a second where a name does not resolve.
+        # A name that does not resolve would make the request wait for a second.
         case.headers["Prefer"] = "respond-async"
-    # OpenAPI has no way to say `Accept`.
+    # OpenAPI cannot describe the header `Accept`.
     if operation in ["addImages", "getHome", "getNamedImage"]:
         case.headers["Accept"] = "text/html" if one_of(case, 3) else "application/json" if one_of(case, 2) else "*/*"
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Passes over what is no failure, for reasons that no schema can say."""
+    """Drops failures that are none, for reasons that no schema can express."""
     operation = case.operation.definition.raw["operationId"]
     if isinstance(failure, RejectedPositiveData):
-        # Of what is made up nothing is a token.
+        # A random text is never a valid token, so signing in answers 401.
         return kind(response) not in EXCUSED and (operation, response.status_code) != ("signIn", 401)
     if isinstance(failure, AcceptedNegativeData):
         wrong = {location.value for location, part in case.meta.components.items() if part.mode.is_negative}
         mutations = getattr(case.meta.phase.data, "mutations", ())
-        # A form sends what is not filled in too.
+        # A browser's form also sends fields that are empty, so Burrow accepts empty parameters there.
         given = [item for value in case.query.values() for item in (value if isinstance(value, list) else [value])]
         if wrong == {"query"} and operation == "getHome" and "" in given:
             return False
-        # Everything in a form is text, a number too.
+        # In a form every value is text, so a value of another type is valid.
         only_types = mutations and all(mutation.operator == "change_type" for mutation in mutations)
         if wrong == {"body"} and case.media_type == "multipart/form-data" and only_types:
             return False
@@ -226,7 +233,7 @@ def filter_failure(context, failure, case, response):
 
 
 def kind(response):
-    """The kind of a failure, from the problem or from the page about it; None if it is neither."""
+    """The type of the problem that an answer holds, as JSON or as a page; None if it holds no problem."""
     if response.headers.get("content-type") == ["application/problem+json"]:
         return response.json()["type"]
     named = re.search(r'href="(/problems/[a-z-]+)"', response.text)

@@ -1,4 +1,4 @@
-//! One byte of the store's file is flipped, anywhere.
+//! Flips one byte anywhere in the store's file: no image changes, and nothing hangs or panics.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::support::host::burrow;
 use crate::support::process::{Process, serve};
 use crate::support::random::Random;
 
-/// Flips in the suite; `BURROW_DAMAGE_FLIPS` says another number.
+/// Number of flips, unless `BURROW_DAMAGE_FLIPS` sets another.
 const FLIPS: usize = 60;
 
-/// What takes longer hangs.
+/// A command or a series of reads that takes longer counts as hanging.
 const TOO_LONG: Duration = Duration::from_secs(30);
 
 pub async fn a_flipped_byte_in_the_file_never_changes_an_image() {
@@ -35,7 +35,7 @@ pub async fn a_flipped_byte_in_the_file_never_changes_an_image() {
     super::nothing_of(&wrong);
 }
 
-/// Half of all flips hit bytes that are in use for certain, most of which say where others are.
+/// The offset to flip. Half of the flips hit bytes that are certainly in use, most of them pointers to other pages.
 fn offset(whole: &[u8], random: &mut Random) -> usize {
     if random.percent(50) {
         return random.within(0..whole.len());
@@ -44,7 +44,7 @@ fn offset(whole: &[u8], random: &mut Random) -> usize {
         let start = random.within(0..whole.len()) & !4095;
         let page = &whole[start..whole.len().min(start + 4096)];
         let used = page.iter().rposition(|byte| *byte != 0);
-        // Chunks fill their pages; nodes of the tree do not.
+        // Chunks fill their pages; nodes of the tree do not, and page 0 is the file's header.
         if let Some(used) = used.filter(|used| *used < 4000 || start == 0) {
             return start + random.within(0..used + 1);
         }
@@ -70,11 +70,11 @@ async fn served(sample: &Sample, store: &Path) -> Vec<String> {
     wrong
 }
 
-/// Reads everything: what is damaged may be refused or cut short, but something must answer. [`misread`] compares.
+/// Reads everything. Damaged images may be refused or cut short, but the server must go on answering.
 async fn unanswered(sample: &Sample, client: &Client) -> Vec<String> {
     let mut wrong = Vec::new();
     for image in sample.all() {
-        // Whatever it is that cannot be read; that it is never wrong is checked there.
+        // Any image may be unreadable. `misread` panics if the server sends wrong bytes.
         let _ = misread(client, image).await;
     }
     for path in ["/images", "/healthz"] {

@@ -1,4 +1,4 @@
-//! A disk that is full: what was acknowledged stays readable, nothing new is promised, and with room all goes on.
+//! A full disk: acknowledged images stay readable, and uploads are refused until there is room.
 
 use std::path::{Path, PathBuf};
 
@@ -11,15 +11,15 @@ use crate::support::client::Client;
 use crate::support::images::noise;
 use crate::support::process::{Process, SERVE, serve, serving};
 
-/// Room for a few images beyond what an empty store takes.
+/// Room for an empty store and a few images, in bytes.
 const ROOM: u64 = 12 * 1024 * 1024;
 
 pub async fn a_disk_that_is_full_loses_nothing() {
     let mut wrong = Vec::new();
     let store = tempfile::tempdir().unwrap();
-    // The file may not grow beyond this.
+    // First, the store's file may not grow beyond a limit.
     wrong.extend(fill(store.path(), &mut limited(store.path(), ROOM)).await);
-    // It starts when there is no room, or says why not.
+    // Without room the server starts, or says why not.
     let size = std::fs::metadata(store.path().join(FILE)).unwrap().len();
     let mut process = Process::spawn(&mut limited(store.path(), size));
     if let Err(ended) = process.ready().await {
@@ -35,7 +35,7 @@ pub async fn a_disk_that_is_full_loses_nothing() {
     super::nothing_of(&wrong);
 }
 
-/// `burrow serve` that may not make a file longer than this.
+/// A `burrow serve` that cannot make a file longer than `bytes`.
 fn limited(store: &Path, bytes: u64) -> Command {
     let mut command = Command::new("sh");
     let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
@@ -43,7 +43,7 @@ fn limited(store: &Path, bytes: u64) -> Command {
     command
 }
 
-/// Uploads until there is no more room; then makes room, and looks what is there.
+/// Uploads until there is no room; then makes room and checks the images. Returns the faults.
 async fn fill(store: &Path, command: &mut Command) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut process = Process::spawn(command);
@@ -89,7 +89,7 @@ async fn all(client: &Client, kept: &[Kept]) -> Vec<String> {
     wrong
 }
 
-/// A small file system of its own. Unmounted when dropped.
+/// A small file system in memory. Dropping it unmounts it.
 struct Mounted(PathBuf, #[expect(dead_code, reason = "deletes the directory last")] tempfile::TempDir);
 
 impl Mounted {
@@ -115,7 +115,7 @@ fn run(command: &mut std::process::Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Gives a file system of ours more room; others have it.
+/// Enlarges the file system, if the store is in one that [`Mounted`] made. Other stores have room without the limit.
 async fn make_room(store: &Path) {
     let on = store.parent().unwrap();
     if store.ends_with("store") {

@@ -1,4 +1,4 @@
-//! Stores that cannot be used.
+//! Stores that cannot be used: the server says so in one line and does not start.
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -40,7 +40,7 @@ pub async fn a_store_that_cannot_be_used_is_told_in_one_line() {
         let file = store.path().join(FILE);
         std::fs::write(&file, content).unwrap();
         match started(&mut serve(store.path())).await {
-            // What is still there must be right.
+            // The images that are still readable must be right.
             Ok((_process, client)) if what == "a byte short" => {
                 for image in sample.all() {
                     wrong.extend(misread(&client, image).await.map(|fault| format!("{what}: {fault}")));
@@ -69,7 +69,7 @@ pub async fn a_store_that_cannot_be_used_is_told_in_one_line() {
             wrong.extend((!ended.stderr.contains("format 2")).then(|| format!("a newer format: {}", ended.stderr)));
         }
     }
-    // A file that a crash left before anything was written is a new store.
+    // An empty file, which a crash before the first write leaves, is a new store.
     let empty = tempfile::tempdir().unwrap();
     std::fs::write(empty.path().join(FILE), b"").unwrap();
     wrong.extend(started(&mut serve(empty.path())).await.err().map(|ended| format!("an empty file: {ended:?}")));
@@ -83,7 +83,7 @@ pub async fn a_store_that_may_not_be_written_is_told_in_one_line() {
     }
     let sample = Sample::new().await;
     let mut wrong = Vec::new();
-    // Where that user may read the program.
+    // A copy of the program in a place that this user can read.
     let home = tempfile::tempdir().unwrap();
     let program = home.path().join("burrow");
     std::fs::copy(env!("CARGO_BIN_EXE_burrow"), &program).unwrap();

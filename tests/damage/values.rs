@@ -1,4 +1,4 @@
-//! One byte of one stored value is flipped.
+//! Flips one byte of one stored value: only the image that it belongs to is harmed.
 
 use std::path::Path;
 
@@ -15,16 +15,16 @@ use crate::support::verify::verify;
 
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 
-/// The byte of a record that has its version.
+/// The position of a value's version.
 const VERSION: usize = 1;
 
-/// What is damaged, and what must not work then. Everything else must.
+/// A damaged value, and what must fail because of it. Everything else must work.
 struct Damage {
     what: &'static str,
     key: String,
-    /// Paths of the damaged image that answer with a problem, while the log names the key.
+    /// Paths of the damaged image that answer with a problem. The log then names the key.
     refused: Vec<String>,
-    /// Its content is not sent, or not to its end.
+    /// Whether the image's content is not sent, or not completely.
     unreadable: bool,
     unlisted: bool,
 }
@@ -44,7 +44,7 @@ pub async fn a_flipped_byte_in_a_value_harms_only_what_it_belongs_to() {
     super::nothing_of(&wrong);
 }
 
-/// Every kind of stored value (docs/storage-format.md).
+/// A damage for every kind of stored value (docs/storage-format.md).
 fn damages(sample: &Sample) -> Vec<Damage> {
     let id = &sample.victim.id;
     let record = format!("b1:i:{id}");
@@ -66,7 +66,7 @@ fn damages(sample: &Sample) -> Vec<Damage> {
             unreadable: true,
             ..harmless("manifest", format!("b1:m:{blob}"))
         },
-        // No byte was sent before the first chunk was read.
+        // The server reads the first chunk before it sends anything, so it can still answer with a problem.
         Damage { refused: vec![content], unreadable: true, ..harmless("first chunk", format!("b1:c:{blob}:0")) },
         Damage { unreadable: true, ..harmless("last chunk", format!("b1:c:{blob}:2")) },
         harmless("digest", format!("b1:d:{}", sha256(&sample.victim.bytes))),
@@ -81,7 +81,8 @@ fn damages(sample: &Sample) -> Vec<Damage> {
     ]
 }
 
-/// `verify` finds the damage and names the image, if it is one; what it repairs is sound, and nothing else is harmed.
+/// Checks that `verify` finds the damage and names the damaged image, that `--repair` leaves no other fault, and that
+/// other images are not harmed.
 async fn verified(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     let mut wrong = Vec::new();
     let harmed = if damage.unreadable { json!([sample.victim.id]) } else { json!([]) };
@@ -101,7 +102,7 @@ async fn verified(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String>
     wrong
 }
 
-/// Everything that is not as it must be.
+/// All differences from the expected behaviour of a server over the damaged store.
 async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut process = Process::spawn(&mut serve(store));
@@ -130,7 +131,7 @@ async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     wrong.extend(others(sample, &client).await);
     wrong.extend(goes_on(&client).await);
     key_again(sample, &client, damage, &mut wrong).await;
-    // The same content and the same name, and one of the two alone.
+    // Uploads of the same content under the same name and another, and of another content under the same name.
     let mut again = Vec::new();
     for (name, bytes) in
         [(NAME, &sample.victim.bytes), ("else.bmp", &sample.victim.bytes), (NAME, &sample.others[0].bytes)]
@@ -173,7 +174,7 @@ fn is_corrupt(reply: &Reply) -> bool {
     reply.status == 500 && reply.json()["type"] == "/problems/corrupt"
 }
 
-/// A request with the damaged key says so; the same with an undamaged one is answered as before.
+/// Checks that a request with a damaged idempotency key is a problem, and with an undamaged one is answered as before.
 async fn key_again(sample: &Sample, client: &Client, damage: &Damage, wrong: &mut Vec<String>) {
     let keyed = &sample.others[2];
     match upload(client, "keyed.svg", keyed.bytes.clone(), &[("idempotency-key", KEY)]).await {
@@ -213,14 +214,14 @@ fn value(store: &Path, key: &str) -> Option<Vec<u8>> {
     table.get(key).unwrap().map(|value| value.value().to_vec())
 }
 
-/// Flips bits of one byte; returns which. Where nothing is stored yet, nonsense is.
+/// Flips bits of one byte of a value; returns its position. If the key has no value, stores nonsense.
 fn flip(store: &Path, key: &str, random: &mut Random) -> usize {
     let database = Database::open(store.join(FILE)).unwrap();
     let transaction = database.begin_write().unwrap();
     let position = {
         let mut table = transaction.open_table(VALUES).unwrap();
         let mut value = table.get(key).unwrap().map_or_else(|| vec![7; 40], |value| value.value().to_vec());
-        // All but the version: a record that says that a newer Burrow wrote it is not damaged, and is left alone.
+        // Any byte but the version: a value with a higher version is not damaged, but a newer Burrow's.
         let position = match random.within(1..value.len()) {
             VERSION => 0,
             position => position,

@@ -1,4 +1,4 @@
-//! JSON that is none, or holds what is not taken.
+//! Bodies that are invalid JSON, or JSON with invalid types, members or sizes.
 
 use super::Stored;
 use super::case::{Case, INVALID, LIMIT, MALFORMED, ask, padded, post};
@@ -7,10 +7,10 @@ use crate::support::images::fixture;
 const JSON: &str = "application/json";
 const MERGE: &str = "application/merge-patch+json";
 
-/// A member that is right. Were the rest taken, an image would be added.
+/// A valid member. If the rest of the body were accepted, an image would be added.
 const URL: &str = r#""url":"http://127.0.0.1:1/x.png""#;
 
-/// What is no JSON, with `URL` for the member that is right. The last ones hold halves of characters.
+/// Texts that are not JSON; `URL` stands for the valid member. The last ones hold lone surrogates.
 const NO_JSON: &str = r#"{ } {{ {}} x {url {"url {"url" {"url": {"url":} {:} {,} {"url":"x" {URL,} {URL}x {URL}{URL}
     {URL}, {URL}] [{URL} {URL;} {URL"name":"x"} {URL,,"name":"x"} {URL,"name"} {URL,"name":'x'} {URL,"name":x}
     {URL,"name":"x} {URL,name:"x"} {'url':'http://127.0.0.1:1/'} {URL,"name":"\x41"} {URL,"name":"\u00"}
@@ -21,12 +21,13 @@ const NO_JSON: &str = r#"{ } {{ {}} x {url {"url {"url" {"url": {"url":} {:} {,}
     {URL,"name":"\ud800x"} {URL,"name":"\ud800\u0041"} {URL,"name":"\udc00\ud800"} {URL,"tags":["\udbff"]}
     {"\ud800":1,URL} {"url":"http://127.0.0.1:1/\ud800"}"#;
 
-/// The same, with white space and control characters.
+/// Further texts that are not JSON, with white space and control characters.
 const NO_JSON_EITHER: &str = "| |\n|{URL} {URL}|{URL}\0|\0{URL}|{URL,\"name\":\"a\nb\"}|{URL,\"name\":\"a\tb\"}\
     |{URL,\"name\":\"a\0b\"}|#\n{URL}|{URL,\"tags\":[\"a\" \"b\"]}|\u{feff}{URL}|{URL}\u{feff}|\u{a0}{URL}|\u{b}{URL}\
     |--- \nurl: x";
 
-/// What is no UTF-8: lone bytes, cut and overlong characters, a surrogate, beyond the last.
+/// Bytes that are not UTF-8: lone bytes, truncated and overlong characters, a surrogate, and code points beyond the
+/// last.
 const NO_TEXT: [&[u8]; 9] = [
     b"\xff",
     b"\x80",
@@ -39,11 +40,11 @@ const NO_TEXT: [&[u8]; 9] = [
     b"\xf8\x88\x80\x80\x80",
 ];
 
-/// JSON that is no object.
+/// JSON that is not an object.
 const NO_OBJECTS: &str =
     r#"null true 7 -0.0 "x" [] [[]] [{}] [{URL}] ["http://127.0.0.1:1/x.png"] ["http://127.0.0.1:1/x.png","x",[]]"#;
 
-/// Values of the wrong type, by what `field` must say.
+/// Objects with values of the wrong type, and the `field` that the problem must name.
 const WRONG_TYPES: [(&str, &str); 6] = [
     (
         "url",
@@ -56,7 +57,7 @@ const WRONG_TYPES: [(&str, &str); 6] = [
     ("tags[2]", r#"{URL,"tags":["a","b",{}]}"#),
 ];
 
-/// Members that are there twice, and members that are not known.
+/// Objects with a member twice, or with an unknown member.
 const WRONG_MEMBERS: &str = r#"{URL,URL} {URL,"url":"http://127.0.0.1:2/y.png"} {URL,"url":null} {"url":null,URL}
     {URL,"\u0075rl":"http://127.0.0.1:1/"} {URL,"name":"a","name":"b"} {URL,"name":null,"name":null}
     {URL,"tags":[],"tags":["b"]} {URL,"tags":["a"],"name":"x","tags":["a"]} {URL,"x":1} {"x":1,URL} {URL,"URL":"x"}
@@ -87,7 +88,7 @@ pub(super) fn syntax(stored: &Stored) -> Vec<Case> {
         cases.push(post("/upload", JSON, body.clone()).is(400, MALFORMED));
         cases.push(post("/process_image", JSON, body.clone()).is(400, MALFORMED));
         cases.push(ask("PATCH", format!("/images/{}", stored.failed)).body(JSON, body.clone()).any(&[400, 409]));
-        // Without a type it is JSON.
+        // A body without a content type is taken for JSON.
         cases.push(post("/images", "", body).is(400, MALFORMED));
     }
     cases
@@ -124,7 +125,7 @@ pub(super) fn members(_: &Stored) -> Vec<Case> {
     bodies.map(|body| post("/images", JSON, body).is(400, MALFORMED)).collect()
 }
 
-/// JSON that is deep, or says too much.
+/// JSON that is nested too deeply, or too large.
 pub(super) fn sizes(stored: &Stored) -> Vec<Case> {
     let add = |rest: &str| format!("{{{URL},{rest}}}");
     let url = |length: usize| format!("{{\"url\":\"{}\"}}", padded("http://127.0.0.1:1/", length));

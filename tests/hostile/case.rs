@@ -1,4 +1,4 @@
-//! One hostile request and the answer that it must get.
+//! A hostile request and the answer that it must get.
 
 use hyper::header::HeaderValue;
 use hyper::{Method, Uri};
@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::support::client::{Client, Reply};
 use crate::support::raw::exchange;
 
-/// Stands for a connection closed without an answer.
+/// Stands for a connection that is closed without an answer.
 pub(super) const CLOSED: u16 = 0;
 
-/// How a server refuses what it cannot read as HTTP.
+/// How a server refuses bytes that are not valid HTTP.
 pub(super) const UNREADABLE: &[u16] = &[400, CLOSED];
 
 pub(super) const MALFORMED: &str = "/problems/malformed";
@@ -28,7 +28,7 @@ pub(super) const RANGE: &str = "/problems/range";
 pub(super) const INVALID: &str = "/problems/invalid";
 pub(super) const NOT_AN_IMAGE: &str = "/problems/not-an-image";
 
-/// The problems that a client can be the cause of, with their status.
+/// The documented problems that a client can cause, with their statuses.
 const DOCUMENTED: [(&str, &[u16]); 16] = [
     (MALFORMED, &[400]),
     (DIGEST, &[400]),
@@ -48,17 +48,17 @@ const DOCUMENTED: [(&str, &[u16]); 16] = [
     ("/problems/key-reused", &[422]),
 ];
 
-/// What no answer may show of the program's inside.
+/// Traces of the program's internals, which no answer may show.
 const INSIDES: [&str; 5] = ["panicked", "src/", ".rs:", "RUST_BACKTRACE", "wasm"];
 
-/// Bodies above this are sent by the raw client: the answer may come before they are sent.
+/// Larger bodies, in bytes, are sent by the raw client, because the answer may come before they are sent.
 const BIG: usize = 32 * 1024;
 
 /// No answer to a hostile request is longer than this, in bytes.
 const LONGEST_ANSWER: usize = 32 * 1024;
 
-/// How often a request is sent that must be answered. An answer may be lost on the way when the server hangs up before
-/// it has read everything (RFC 9112 section 9.6).
+/// How often a request that must be answered is sent at most. An answer may be lost if the server closes the connection
+/// before it has read everything (RFC 9112 section 9.6).
 const ATTEMPTS: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +76,7 @@ pub(super) struct Case {
     field: &'static str,
 }
 
-/// An ordinary request, without a body yet.
+/// An ordinary request without a body.
 pub(super) fn ask(method: &str, path: impl Into<String>) -> Case {
     let (method, path) = (method.to_owned(), path.into());
     let what = format!("{method} {}", shortened(&path));
@@ -92,14 +92,14 @@ pub(super) fn post(path: impl Into<String>, media_type: &str, body: impl Into<Ve
     ask("POST", path).body(media_type, body)
 }
 
-/// Bytes as they are.
+/// A request of these bytes.
 pub(super) fn raw(bytes: impl Into<Vec<u8>>) -> Case {
     let bytes = bytes.into();
     let what = shortened(&bytes.escape_ascii().to_string());
     Case { what, request: Request::Raw { bytes, half_close: false }, expect: Vec::new(), problem: "", field: "" }
 }
 
-/// Bytes as they are, after which the client hangs up.
+/// A request of these bytes, after which the client closes its sending side.
 pub(super) fn cut(bytes: impl Into<Vec<u8>>) -> Case {
     let mut case = raw(bytes);
     if let Request::Raw { half_close, .. } = &mut case.request {
@@ -133,12 +133,12 @@ impl Case {
         self
     }
 
-    /// Must be answered with this status and problem; none where the host answers, or the request is only useless.
+    /// The answer must have this status and problem.
     pub(super) fn is(self, status: u16, problem: &'static str) -> Self {
         Self { expect: vec![status], problem, ..self }
     }
 
-    /// Must be answered with one of these.
+    /// The answer must have one of these statuses, and may have any documented problem.
     pub(super) fn any(self, statuses: &[u16]) -> Self {
         Self { expect: statuses.to_vec(), ..self }
     }
@@ -148,7 +148,11 @@ impl Case {
         Self { field, ..self }
     }
 
-    /// Sends it and says what is wrong with the answer.
+    /// Sends the request and checks the answer.
+    ///
+    /// # Errors
+    ///
+    /// The request, what is wrong with the answer, and the answer that was expected.
     pub(super) async fn verdict(&self, client: &Client) -> Result<(), String> {
         let sending = {
             let (client, request, must_answer) = (client.clone(), self.request.clone(), !self.expect.contains(&CLOSED));
@@ -162,7 +166,7 @@ impl Case {
                 send(&client, &request).await
             }
         };
-        // A client panics where there is no answer to be had. The other requests are still to be sent.
+        // The client panics if it gets no answer. In its own task, so that the other requests are still sent.
         let wrong = match tokio::spawn(sending).await {
             Ok(replies) => self.wrong(&replies).map(|wrong| {
                 let shown: Vec<_> =
@@ -245,7 +249,7 @@ impl Case {
     }
 }
 
-/// A failure that is shown in a browser: a page with its sentence, in which nothing runs that was sent.
+/// Checks a failure that is shown in a browser: a page that says what is wrong, and runs nothing that was sent.
 fn wrong_page(reply: &Reply) -> Option<String> {
     let (media_type, page) = (reply.header("content-type"), reply.text());
     if media_type != "text/html; charset=utf-8" {
@@ -283,13 +287,13 @@ async fn send(client: &Client, request: &Request) -> Vec<Reply> {
     }
 }
 
-/// The first 200 characters.
+/// The first 200 characters, and the length if there are more.
 fn shortened(text: &str) -> String {
     let start: String = text.chars().take(200).collect();
     if start.len() < text.len() { format!("{start}... ({} bytes)", text.len()) } else { start }
 }
 
-/// This start, made `length` bytes long.
+/// `start`, padded to `length` bytes.
 pub(super) fn padded(start: &str, length: usize) -> String {
     format!("{start}{}", "a".repeat(length - start.len()))
 }

@@ -1,24 +1,24 @@
-//! Ranges, conditions and encodings of content that make no sense.
+//! Requests for content with invalid or impossible ranges, conditions and encodings.
 
 use super::Stored;
 use super::case::{Case, NOT_ACCEPTABLE, PRECONDITION, RANGE, get};
 
-/// Ranges that cannot be read. `bytes=` stands before each.
+/// Invalid ranges. `bytes=` precedes each.
 const UNREADABLE: &str = "- -- a a- -a a-b 1-a a-1 --1 1--2 -1- -1-2 0-1-2 5-2 1.5-3 1-3.5 +1-2 1-+2 0x1-2 1e1-20
     0-1;2-3 0-1:2-3 0_1-2 =0-1 bytes=0-1 0-1,a-b 0-1,5-2 0-1,- a,0-1 , ,, * *-* *-5 0-* 0/1 0-1/555 (0-1) [0-1]
     \"0-1\" 0%2d1 \u{664}-\u{665} \u{2212}5 0\u{2013}5 0";
 
-/// Ranges of which nothing lies inside. `N` is the size.
+/// Ranges that are completely outside the image. `N` stands for its size.
 const OUTSIDE: &str = "-0 N- N-N N-999 999999- 999999-1000000 -0,-0 N-,-0 18446744073709551615- 18446744073709551616-
     18446744073709551616-18446744073709551617 99999999999999999999999999999999999999999-
     99999999999999999999999999999999999999999-99999999999999999999999999999999999999999999";
 
-/// Ranges that are larger than any number, or than the image. They lie inside in part.
+/// Ranges that are larger than the image or than any integer, but partly inside the image.
 const TOO_LARGE: &str = "0-18446744073709551615 0-18446744073709551616 0-99999999999999999999999999999999999999999
     -18446744073709551615 -18446744073709551616 -99999999999999999999999999999999999999999
     00000000000000000000000000000000-1 0-0,999999- 1-999999,-0";
 
-/// Not ranges of bytes, so the whole is sent.
+/// Ranges in other units than bytes. The server ignores them and sends the whole image.
 const OTHER_UNITS: &str = "items=0-1 none=0-1 byte=0-1 bytess=0-1 x=a-b x= =0-1 seconds=1-2";
 
 const TAGS: &str = r#"rubbish "rubbish" "" " W/"rubbish" W/ 'x' *x , ,,, "a","b" "a"b" 0 null"#;
@@ -42,7 +42,7 @@ pub(super) fn ranges(stored: &Stored) -> Vec<Case> {
     for large in TOO_LARGE.split_ascii_whitespace() {
         cases.push(range(large).any(&[206]));
     }
-    // At most 16 parts. What is joined is still asked for in parts.
+    // At most 16 parts are allowed, counted before adjacent ones are joined.
     for parts in [17, 100, 1000] {
         let apart: Vec<_> = (0..parts).map(|n| format!("{n}-{n}")).collect();
         let gaps: Vec<_> = (0..parts).map(|n| format!("{}-{}", 3 * n, 3 * n)).collect();
@@ -59,7 +59,7 @@ pub(super) fn ranges(stored: &Stored) -> Vec<Case> {
     for odd in ["", "bytes", "bytes:0-1", "0-1", "bytes 0-1", "\u{fc}"] {
         cases.push(get(&*path).header("range", odd).any(&[200, 416]));
     }
-    // Whose range it is cannot be told, so the whole is sent.
+    // An `If-Range` that does not match: the whole image is sent.
     for tag in TAGS.split_ascii_whitespace().chain(DATES.split('|')) {
         cases.push(range("0-0").header("if-range", tag).any(&[200]));
     }
@@ -69,7 +69,7 @@ pub(super) fn ranges(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Conditions that cannot be read. One on `If-Match` does not hold; the others are passed over.
+/// Invalid conditions. An invalid `If-Match` does not hold; the others are ignored.
 pub(super) fn conditions(stored: &Stored) -> Vec<Case> {
     let record = format!("/images/{}", stored.id);
     let content = format!("{record}/content");
@@ -94,7 +94,7 @@ pub(super) fn conditions(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Encodings that there are not. The stored image is not compressed.
+/// Encodings that the server cannot send. The stored image is not compressed.
 fn encodings(stored: &Stored) -> Vec<Case> {
     let path = format!("/images/{}/content", stored.id);
     let mut cases = Vec::new();

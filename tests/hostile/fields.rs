@@ -1,4 +1,4 @@
-//! URLs, forms and media types that are not taken.
+//! URLs, forms, media types, charsets and encodings that are refused.
 
 use super::Stored;
 use super::case::{Case, INVALID, LIMIT, NOT_AN_IMAGE, UNSUPPORTED, ask, post};
@@ -8,11 +8,11 @@ use crate::support::images::fixture;
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What would be right.
+/// A valid body.
 const ADD: &str = r#"{"url":"http://127.0.0.1:1/x.png"}"#;
 
-/// URLs that are not asked, though private addresses are: other schemes, none, user names, no host, no such port or
-/// address.
+/// URLs that are refused, although private addresses are allowed: with another scheme or none, with a user name,
+/// without a host, with an invalid port or address.
 const URLS: &str = r#"x / //burrow/x.png /x.png ? # x.png burrow/x.png burrow:80/x.png 127.0.0.1/x.png www.example.com
     file:///etc/passwd file://localhost/etc/passwd FILE:///etc/passwd ftp://127.0.0.1/x.png sftp://127.0.0.1/x
     gopher://127.0.0.1:1/_x javascript:alert(1) data:image/png;base64,iVBORw0KGgo= about:blank
@@ -30,7 +30,7 @@ const URLS: &str = r#"x / //burrow/x.png /x.png ? # x.png burrow/x.png burrow:80
     http://1.2.3.4.5/ http://0x100000000/ http://4294967296/ http://127.0.0.1.256/ http://1.2.3.08/
     http://0x7f.1.1.1.1/ http://xn--/ http://a.xn--zzzzzzz99999999999999/"#;
 
-/// More of them.
+/// Further URLs that are refused.
 const URLS_TOO: [&str; 10] = [
     "",
     " ",
@@ -69,13 +69,13 @@ pub(super) fn urls(_: &Stored) -> Vec<Case> {
         cases.push(post("/process_image", JSON, body).is(422, INVALID).field("url"));
         let form = format!("url={}&name=x", encode(url));
         cases.push(post("/images", FORM, form.clone()).is(422, INVALID).field("url"));
-        // Also where a browser would be sent on.
+        // Also from a browser, which would be redirected if the form were valid.
         cases.push(ask("POST", "/images").header("accept", "text/html").body(FORM, form).any(&[422]));
     }
     cases
 }
 
-/// Forms that lack something, or say too much.
+/// Forms that lack a field, hold an invalid one, or are too large.
 pub(super) fn forms(_: &Stored) -> Vec<Case> {
     let url = format!("url={}", encode("http://127.0.0.1:1/x.png"));
     let tags: Vec<_> = (0..33).map(|n| n.to_string()).collect();
@@ -103,7 +103,7 @@ pub(super) fn forms(_: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Bodies of a type, a charset or an encoding that is not taken. Each would be right with another.
+/// Bodies with a media type, charset or encoding that is refused. Each would be valid with another one.
 pub(super) fn media_types(stored: &Stored) -> Vec<Case> {
     let (gif, path) = (fixture("photo.gif"), format!("/images/{}", stored.id));
     let mut cases = Vec::new();
@@ -114,7 +114,7 @@ pub(super) fn media_types(stored: &Stored) -> Vec<Case> {
     for charset in CHARSETS.split_ascii_whitespace() {
         cases.push(post("/images", &format!("{JSON}; charset={charset}"), ADD).is(415, UNSUPPORTED));
     }
-    // This charset is taken, so it is the URL that is refused.
+    // This charset is accepted, so the URL is what is refused.
     for charset in ["utf-8", "UTF-8", "\"utf-8\""] {
         let wrong = r#"{"url":"file:///etc/passwd"}"#;
         cases.push(post("/images", &format!("{JSON}; charset={charset}"), wrong).is(422, INVALID));

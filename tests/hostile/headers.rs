@@ -1,4 +1,4 @@
-//! Headers of changes that cannot be read, or do not hold.
+//! Changes whose headers are invalid, or whose conditions do not hold.
 
 use super::case::{Case, DIGEST, INVALID, PRECONDITION, ask};
 use super::{NOBODY, Stored};
@@ -7,7 +7,7 @@ use crate::support::images::fixture;
 /// The SHA-256 of photo.gif.
 const RIGHT: &str = "SebUg6P9w4SY/cGkb7ETP0yXYwdbWnoWiG6F4IHcULU=";
 
-/// Digests that cannot be read, of other algorithms, or of other bytes. `RIGHT` stands for the right SHA-256.
+/// Digests that are invalid, or of other algorithms or other bytes. `RIGHT` stands for the right SHA-256.
 const DIGESTS: &str = r#"sha-256 sha-256= sha-256=abc sha-256="RIGHT" sha-256=RIGHT sha-256=:RIGHT sha-256=RIGHT:
     sha-256=:!!!!: sha-256=:AAAA: sha-256=:: sha-256=?1 sha-256=1 sha-256=(:RIGHT:) SHA-256=:RIGHT: =:RIGHT: :RIGHT:
     RIGHT sha-256=:RIGHT:x sha-256=:RIGHT:, ,sha-256=:RIGHT: sha-256=:RIGHT:; sha-256=:RIGHT::RIGHT: sha-256:RIGHT
@@ -22,7 +22,7 @@ const PREFERENCES: &str = "wait|wait=|wait=-1|wait=x|wait=1.5|wait=9999999999999
     |wait==1|=|;;;|,,,|\"|wait;wait;wait|wait=0, wait=x|WAIT=-5|respond-async=no|return=rubbish|\u{fc}\
     |handling=lenient; foo=\"|()|@|wait = 1";
 
-/// No entity tags, and tags of something else.
+/// Invalid entity tags, and tags of something else.
 const TAGS: &str =
     r#"rubbish "rubbish" "" " W/"rubbish" W/ w/"x" 'x' *x "*" ** , ,,, "a","b" "a"b" xyz,abc 0 -1 null "#;
 
@@ -79,14 +79,14 @@ pub(super) fn idempotency_keys(_: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Preferences that cannot be read are passed over (RFC 7240), so it is the URL that is refused.
+/// Invalid preferences. They are ignored (RFC 7240), so the URL is what is refused.
 pub(super) fn preferences(_: &Stored) -> Vec<Case> {
     let values = PREFERENCES.split('|').map(|value| ask("POST", "/images").header("prefer", value));
     let body = "{\"url\":\"file:///etc/passwd\"}";
     values.map(|case| case.body("application/json", body).is(422, INVALID).field("url")).collect()
 }
 
-/// Conditions that do not hold: the tag is of nothing, or is weak, or the image is the one that must not be there.
+/// Conditions that do not hold: no image has the tag, the tag is weak, or it is the one that must not match.
 pub(super) fn conditions(stored: &Stored) -> Vec<Case> {
     let path = format!("/images/{}", stored.id);
     let change = |method: &str, name, value: &str| {

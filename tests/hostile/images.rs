@@ -1,10 +1,10 @@
-//! Bytes that are no image, and images with labels that are not taken.
+//! Uploads that are no image, and images with invalid labels.
 
 use super::Stored;
 use super::case::{Case, INVALID, LIMIT, NOT_AN_IMAGE, ask, padded, post};
 use crate::support::images::fixture;
 
-/// Other kinds of files, and beginnings of images.
+/// Files of other formats, and beginnings of images.
 const FILES: [&[u8]; 23] = [
     b"",
     b"G",
@@ -40,7 +40,7 @@ pub(super) fn images(_: &Stored) -> Vec<Case> {
     }
     cases.push(post("/images", "image/png", vec![b' '; 1_000_000]).is(422, NOT_AN_IMAGE));
     cases.push(post("/images", "image/png", vec![0; 1_000_000]).is(422, NOT_AN_IMAGE));
-    // A browser's form is told so too.
+    // A browser gets the refusal, too.
     cases.push(ask("POST", "/images").header("accept", "text/html").body("image/png", "x").any(&[422]));
     let many: Vec<_> = (0..33).map(|n| format!("tag={n}")).collect();
     for (field, query) in [

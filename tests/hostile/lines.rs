@@ -1,4 +1,4 @@
-//! Request lines and header lines that are none.
+//! Invalid request lines and header lines, and heads that are too large.
 
 use super::Stored;
 use super::case::{CLOSED, Case, FORBIDDEN, UNREADABLE, cut, raw};
@@ -20,7 +20,7 @@ const REQUESTS: &str = "GET|GET /stats|GET /stats |GET /stats HTTP|GET /stats HT
     |GET\0 /stats HTTP/1.1|GET: /stats HTTP/1.1|\"GET\" /stats HTTP/1.1|GET /stats HTTP/1.1\rX: y|HTTP/1.1 200 OK\
     |EHLO burrow|SSH-2.0-OpenSSH_9.9|\u{feff}GET /stats HTTP/1.1";
 
-/// Beginnings of other protocols (TLS, HTTP/2, SOCKS), of nothing, and of requests that never come.
+/// Beginnings of other protocols (TLS, HTTP/2, SOCKS), nothing, and beginnings of requests.
 const BEGINNINGS: [&[u8]; 11] = [
     b"",
     b"\0",
@@ -41,7 +41,7 @@ pub(super) fn header_lines(stored: &Stored) -> Vec<Case> {
         cases.push(raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{line}\r\n\r\n")).any(UNREADABLE));
         cases.push(raw(format!("GET /stats HTTP/1.1\r\n{line}\r\nHost: burrow\r\n\r\n")).any(UNREADABLE));
     }
-    // A server may take a line feed for the end of a line (RFC 9112 section 2.2), and bytes above 127 for text.
+    // A server may accept a line feed as the end of a line (RFC 9112 section 2.2), and bytes above 127 as text.
     for lines in [
         "\nHost: burrow\n\n",
         "\r\nHost: burrow\n\r\n",
@@ -57,8 +57,8 @@ pub(super) fn header_lines(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Requests of no host, or of two. Servers should refuse them (RFC 9112 section 3.2). No page of another site may use
-/// them.
+/// Requests without a host, or with two. Servers should refuse them (RFC 9112 section 3.2). Pages of other sites must
+/// not be able to change anything with them.
 pub(super) fn hosts(_: &Stored) -> Vec<Case> {
     const REST: &str = "Origin: http://evil.example\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n";
     let mut cases = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn request_lines(_: &Stored) -> Vec<Case> {
     lines.chain(BEGINNINGS.map(cut)).map(|case| case.any(UNREADABLE)).collect()
 }
 
-/// Heads that are larger than any server takes.
+/// Heads that are larger than any server accepts.
 pub(super) fn big_heads(_: &Stored) -> Vec<Case> {
     let with = |lines: String| raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{lines}\r\n"));
     let ask = |method: String| raw(format!("{method} /stats HTTP/1.1\r\nHost: burrow\r\n\r\n"));
@@ -95,7 +95,7 @@ pub(super) fn big_heads(_: &Stored) -> Vec<Case> {
     ] {
         cases.push(with(lines).any(&[431, CLOSED]));
     }
-    // These are near hyper's limit of about 400 KiB, which depends on how the bytes arrive.
+    // Near hyper's limit of about 400 KiB, which depends on how the bytes arrive.
     for length in [200_000, 500_000] {
         cases.push(with(format!("X: {}\r\n", "y".repeat(length))).any(&[200, 431, CLOSED]));
     }

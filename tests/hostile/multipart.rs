@@ -1,4 +1,6 @@
-//! `multipart/form-data` that is none, or holds files that are not kept. Each holds an image that could be.
+//! Invalid `multipart/form-data`, and forms with files that are refused.
+//!
+//! Most forms also hold a valid image, which must not be stored.
 
 use super::Stored;
 use super::case::{Case, DIGEST, INVALID, LIMIT, MALFORMED, NOT_AN_IMAGE, UNREADABLE, ask, cut, post};
@@ -6,13 +8,13 @@ use crate::support::images::fixture;
 
 const FORM: &str = "multipart/form-data; boundary=b";
 
-/// A boundary that cannot be told from these. The body's is `b`.
+/// Media types without the body's boundary, which is `b`.
 const BOUNDARIES: &str = "multipart/form-data|multipart/form-data;|multipart/form-data; boundary\
     |multipart/form-data; boundary=|multipart/form-data; boundary=\"\"|multipart/form-data; boundary=\"b\
     |multipart/form-data; Boundry=b|multipart/form-data; boundary=c|multipart/form-data; boundary=--b\
     |multipart/form-data; boundary=\"b \"|multipart/form-data; x=boundary=b";
 
-/// Heads of a part that are none, each in place of `Content-Disposition: form-data; name=f; filename=f.gif`.
+/// Invalid heads of a part, each in place of `Content-Disposition: form-data; name=f; filename=f.gif`.
 const HEADS: &str = "|Content-Type: image/gif|Content-Disposition\
     |Content-Disposition form-data; name=f; filename=f.gif|: form-data; name=f; filename=f.gif|Content-Disposition:\
     |Content-Disposition: form-data|Content Disposition: form-data; name=f; filename=f.gif\
@@ -49,7 +51,7 @@ pub(super) fn syntax(_: &Stored) -> Vec<Case> {
         cases.push(post("/images", FORM, whole(&[part(head, &gif)])));
         cases.push(post("/images", FORM, whole(&[file(&gif), part(head, &gif)])));
     }
-    // Cut in the boundary, in the head, in the content, in the last boundary.
+    // Cut in the boundary, in the head, in the content and in the last boundary.
     let start = good.len() - gif.len() - "\r\n--b--\r\n".len();
     for end in [0, 1, 3, 5, 20, start - 3, start - 1, start, start + 10, good.len() - 9, good.len() - 6, good.len() - 4]
     {
@@ -93,7 +95,7 @@ pub(super) fn syntax(_: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Several files are stored all or none.
+/// Forms of which one part is invalid: no file of them is stored.
 pub(super) fn files(_: &Stored) -> Vec<Case> {
     let (gif, webp) = (fixture("photo.gif"), fixture("photo.webp"));
     let (good, bad) = (file(&gif), file(b"<!doctype html>"));

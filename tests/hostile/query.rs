@@ -1,4 +1,4 @@
-//! What lists cannot be asked.
+//! Lists with invalid query parameters.
 
 use super::Stored;
 use super::case::{Case, INVALID, get};

@@ -1,11 +1,11 @@
-//! Methods that a resource does not have, ids that are none, and images that are not in the state a method needs.
+//! Unsupported methods, invalid ids, images in the wrong state, and invalid changes.
 
 use super::case::{Case, INVALID, MALFORMED, METHOD, NOT_FOUND, NOT_READY, ask, get, raw};
 use super::{NOBODY, Stored};
 
 const MERGE: &str = "application/merge-patch+json";
 
-/// What each resource has, besides `HEAD` and `OPTIONS`.
+/// The methods of each resource, except `HEAD` and `OPTIONS`.
 const HAVE: [(&str, &str); 21] = [
     ("/", "GET"),
     ("/images", "GET POST"),
@@ -30,7 +30,7 @@ const HAVE: [(&str, &str); 21] = [
     ("/image/photo.png", "GET"),
 ];
 
-/// Methods that a resource does not have.
+/// Requests with a method that the resource does not have.
 pub(super) fn methods(stored: &Stored) -> Vec<Case> {
     let id = &stored.id;
     let mut cases = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn methods(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Ids that are none: another version, another notation, another text.
+/// Invalid ids: UUIDs of another version or notation, and other texts.
 pub(super) fn ids(stored: &Stored) -> Vec<Case> {
     let id = &stored.id;
     let mut cases = Vec::new();
@@ -91,7 +91,7 @@ pub(super) fn ids(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Images that are not there, not ready, or not failed; links where no key is set.
+/// Images that do not exist, are not ready, or have not failed; links without a key.
 pub(super) fn states(stored: &Stored) -> Vec<Case> {
     let Stored { id, failed, .. } = stored;
     let json = "application/json";
@@ -115,7 +115,7 @@ pub(super) fn states(stored: &Stored) -> Vec<Case> {
         ask("POST", format!("/images/{id}/links")).body(json, "{\"seconds\":60}").is(404, NOT_FOUND),
         ask("POST", format!("/images/{NOBODY}/links")).body(json, "{\"seconds\":60}").is(404, NOT_FOUND),
     ];
-    // Without a key there is no link to be had, whatever is asked for.
+    // Without `link_keys` the server makes no link, whatever the body is.
     for seconds in
         ["0", "-1", "1.5", "\"x\"", "null", "604801", "18446744073709551616", "1e3", "[]", "60,\"x\":1", "60"]
     {
@@ -123,7 +123,7 @@ pub(super) fn states(stored: &Stored) -> Vec<Case> {
         let case = ask("POST", format!("/images/{id}/links")).header("accept", "*/*").body(json, body);
         cases.push(case.any(&[400, 404, 422]));
     }
-    // A signature that no key made.
+    // Signatures that no key made.
     for query in [
         "expires=99999999999&key=a&signature=x",
         "expires=99999999999&key=a&signature=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -140,13 +140,13 @@ pub(super) fn states(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Changes that are none.
+/// Invalid changes.
 const NO_CHANGES: &str = r#"{ } null true 7 "x" [] [{}] ["x",["b"]] {"name":"x" {"name":"x"}{} {"name":"x",}
     {'name':'x'} {"name":"x","name":"y"} {"tags":[],"tags":["b"]} {"name":"x","url":"http://x/"} {"id":"x"}
     {"name":"x","status":"failed"} {"Name":"x"} {"":1} {"name":"x","__proto__":{}} {"name":"\ud800"}
     [{"op":"replace","path":"/name","value":"x"}]"#;
 
-/// Changes of the wrong types.
+/// Changes with values of the wrong type, and the `field` that the problem must name.
 const WRONG_TYPES: [(&str, &str); 4] = [
     ("name", r#"{"name":7} {"name":true} {"name":["x"]} {"name":{}}"#),
     ("tags", r#"{"tags":"x"} {"tags":7} {"tags":{}} {"name":"x","tags":false}"#),
@@ -154,7 +154,7 @@ const WRONG_TYPES: [(&str, &str); 4] = [
     ("tags[1]", r#"{"tags":["x",null]} {"tags":["x",{}]}"#),
 ];
 
-/// Changes that are refused, of an image that could be changed.
+/// Changes that are refused, although the image could be changed.
 pub(super) fn changes(stored: &Stored) -> Vec<Case> {
     let id = &stored.id;
     let patch = |media_type: &str, body: &str| ask("PATCH", format!("/images/{id}")).body(media_type, body);
@@ -184,7 +184,7 @@ pub(super) fn changes(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Ways to say another method, or another target, than the request line does.
+/// Headers and queries that name another method or target than the request line, and headers that are to be ignored.
 pub(super) fn overrides(stored: &Stored) -> Vec<Case> {
     let id = &stored.id;
     let mut cases = Vec::new();

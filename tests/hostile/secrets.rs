@@ -1,10 +1,10 @@
-//! Links and tokens that somebody made up.
+//! Forged links and tokens.
 
 use super::NOBODY;
 use super::case::{Case, FORBIDDEN, INVALID, MALFORMED, NOT_FOUND, UNAUTHORIZED, ask, get};
 use crate::support::images::fixture;
 
-/// What is no token. The tokens are `the-write-token` and `the-read-token`, which does not write.
+/// Invalid tokens. The valid ones are `the-write-token`, and `the-read-token` for reading only.
 const TOKENS: &str = "|Bearer|Bearer:|Bearer x|Bearer the-write|Bearer the-write-toke|Bearer the-write-tokenx\
     |Bearer THE-WRITE-TOKEN|Bearer the-write-token the-write-token|Bearer the-write-token,|Bearer \"the-write-token\"\
     |Bearer=the-write-token|Bearerthe-write-token|the-write-token|Basic the-write-token\
@@ -12,11 +12,11 @@ const TOKENS: &str = "|Bearer|Bearer:|Bearer x|Bearer the-write|Bearer the-write
     |Bearer *|Bearer %|Bearer null|Bearer the-write-token, Bearer x|Digest username=\"x\"|Bearer the%2Dwrite-token\
     |x the-write-token|Bearer the-write-token;";
 
-/// Seconds that are none.
+/// Invalid values of `seconds`.
 const SECONDS: &str = "-1 1.5 1e999 \"x\" \"60\" true [] [60] {} 18446744073709551616 60,\"x\":1 60,\"seconds\":60
     0x10";
 
-/// `link` is the path of a good link to the image `id`.
+/// Requests with forged tokens and links. `link` is the path of a valid link to the image `id`.
 pub(super) fn secrets(id: &str, link: &str) -> Vec<Case> {
     let mut cases = links(id);
     cases.extend(forged(id, link));
@@ -35,7 +35,7 @@ pub(super) fn secrets(id: &str, link: &str) -> Vec<Case> {
             }
         }
     }
-    // Tokens belong into one place.
+    // A token is valid only in `Authorization`.
     for query in ["access_token=the-write-token", "token=the-write-token", "authorization=Bearer%20the-write-token"] {
         cases.push(ask("DELETE", format!("{record}?{query}")).is(401, UNAUTHORIZED));
         cases.push(get(format!("{record}/content?{query}")).is(401, UNAUTHORIZED));
@@ -46,7 +46,7 @@ pub(super) fn secrets(id: &str, link: &str) -> Vec<Case> {
     cases
 }
 
-/// Links that are not made.
+/// Requests for links that are refused.
 fn links(id: &str) -> Vec<Case> {
     let ask = |id: &str, body: &str| {
         let case = ask("POST", format!("/images/{id}/links")).header("authorization", "Bearer the-write-token");
@@ -70,7 +70,7 @@ fn links(id: &str) -> Vec<Case> {
     cases
 }
 
-/// Links that were not made here, or were changed. Whatever is wrong with a signature, it opens nothing.
+/// Links that another server made, or that were changed. None opens anything.
 fn forged(id: &str, link: &str) -> Vec<Case> {
     let (path, query) = link.split_once('?').unwrap();
     let fields: Vec<_> = query.split('&').map(|field| field.split_once('=').unwrap()).collect();
@@ -111,7 +111,7 @@ fn forged(id: &str, link: &str) -> Vec<Case> {
     }
     cases.push(get(format!("{path}?signature={signature}")).is(403, FORBIDDEN));
     cases.push(get(format!("{path}?key={key}&signature={signature}")).is(403, FORBIDDEN));
-    // It is good for the content of one image, and for reading.
+    // A link is valid only for reading the content of one image.
     cases.push(get(link.replace(id, NOBODY)).is(403, FORBIDDEN));
     for path in [format!("/images/{id}"), "/images/by-name/x/content".into(), "/image/x".into(), "/stats".into()] {
         cases.push(get(format!("{path}?{query}")).is(401, UNAUTHORIZED));

@@ -1,10 +1,10 @@
-//! Pages of other sites.
+//! Changes that pages of other sites request.
 
 use super::Stored;
 use super::case::{Case, FORBIDDEN, ask};
 use crate::support::images::fixture;
 
-/// Every way to change something, asked for by a page of another site.
+/// Every kind of change, requested by a page of another site.
 pub(super) fn other_sites(stored: &Stored) -> Vec<Case> {
     let Stored { id, failed, address, .. } = stored;
     let url = "http://127.0.0.1:1/x.png";
@@ -40,7 +40,7 @@ pub(super) fn other_sites(stored: &Stored) -> Vec<Case> {
             let case = ask(method, &*path).header(name, value);
             cases.push(case.body(media_type, body.clone()).is(403, FORBIDDEN));
         }
-        // What the browser says of the site counts for more than an origin that looks right.
+        // `Sec-Fetch-Site` takes precedence over an `Origin` that looks right.
         let both =
             ask(method, &*path).header("sec-fetch-site", "cross-site").header("origin", format!("http://{address}"));
         cases.push(both.body(media_type, body).is(403, FORBIDDEN));

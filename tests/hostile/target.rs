@@ -1,17 +1,17 @@
-//! What a request asks for: targets, paths, percent-encoding.
+//! Invalid request targets: paths, percent-encoding, control characters, long URLs.
 
 use super::case::{CLOSED, Case, INVALID, LIMIT, MALFORMED, NOT_FOUND, UNREADABLE, ask, get, padded, post, raw};
 use super::{NOBODY, Stored};
 use crate::support::images::fixture;
 
-/// Targets that are no path. Each is taken for one, or refused.
+/// Targets that are not paths. The server takes each for a path, or refuses it.
 const ODD: &str = r"stats stats?x * ? # ?limit=1 \stats ./stats ../stats http: http:/stats http:// http:///stats
     http://[::1/stats http://user:password@burrow/stats ://burrow/stats http://evil.example/stats
     https://evil.example/stats ftp://evil.example/stats file:///etc/passwd javascript:alert(1)
     http://burrow:99999/stats http://burrow:x/stats burrow:80 [::1]:80 @ /stats#fragment /stats?# /stats??
     /stats?&&&=&";
 
-/// Paths that look like others, or are looked for everywhere.
+/// Paths that look like existing ones, or that scanners try everywhere.
 const NOWHERE: &str = "// /// //images //stats /stats/ /stats// /stats/. /stats/.. /./stats /../stats /. /..
     /images/../stats /images/./ /images/.. /images/%2e%2e/stats /images/%2E%2E/stats /images/..%2fstats /%2e/stats
     /%2e%2e/stats /images/..;/stats /stats; /stats;x=1 /stats%3b /stats%2f /%2fstats /stats%20 /stats%00 /stats%0a
@@ -23,7 +23,7 @@ const NOWHERE: &str = "// /// //images //stats /stats/ /stats// /stats/. /stats/
     /server-status /images/* /images/null /images/0 /images/-1 /images/by-name/%2e%2e
     /images/by-name/..%2f..%2fetc%2fpasswd /image/..%2f..%2fetc%2fpasswd /image/nothing /image/";
 
-/// The same with the id of an image that is there.
+/// Paths that do not exist, with the id of an image that does.
 const NOT_AN_IMAGES: &str =
     "/images/ID/ /images/ID//content /images/ID/content/ /images/ID/content/x /images/ID%2fcontent
     /images%2fID /images/ID;v=1 /images/ID/content;v=1 /images/ID/Content /images/ID/nothing /images/ID.png
@@ -38,12 +38,13 @@ const PERCENT: &str = "/% /%% /%%1 /%2 /%zz /%2x /%x2 /%-1 /%+1 /%u0041 /stats% 
     /stats?% /stats?x=%zz /healthz?%2 /basic_stats?% /openapi.json?% /assets/style.css?%g0 /images/ID?% /images/ID/content?%
     /images/ID/content?download=% /images/ID%/content /images/ID/%content";
 
-/// What is decoded is no UTF-8: lone bytes, a cut character, overlong ones, surrogates, beyond the last.
+/// Paths that decode to invalid UTF-8: lone bytes, truncated and overlong characters, surrogates, and code points
+/// beyond the last.
 const NO_TEXT: &str = "/images/by-name/%ff /images/by-name/%c3 /images/by-name/%c3%28 /images/by-name/%c0%af
     /images/by-name/%ed%a0%80 /images/by-name/%f4%90%80%80 /images/by-name/%80/content /image/%ff /image/a%c3
     /image/%fe%ff/x /images?q=%ff /images?q=a%c3 /images?tag=%fe /images?q=%ed%bf%bf";
 
-/// A control character each, encoded.
+/// Encoded control characters.
 const CONTROLS: &str = "%00 %01 %0a %0d%0aX:%20y %1b%5b31m %7f %c2%85";
 
 pub(super) fn targets(stored: &Stored) -> Vec<Case> {
@@ -92,7 +93,7 @@ pub(super) fn percent_signs(stored: &Stored) -> Vec<Case> {
     for query in ["name=%", "name=%ff", "tag=%zz", "tag=%c3", "%", "name=a&%2"] {
         cases.push(post(format!("/images?{query}"), "image/gif", fixture("photo.gif")).is(400, MALFORMED));
     }
-    // Where nothing is decoded, nothing needs to be text.
+    // A path that is not decoded need not be text.
     for path in ["/%ff", "/images/%ff", "/stats/%ff", "/stats%ff"] {
         cases.push(get(path).any(&[400, 404]));
     }
@@ -151,7 +152,7 @@ pub(super) fn long_urls(stored: &Stored) -> Vec<Case> {
         cases.push(ask("DELETE", padded(&delete, length)).is(414, LIMIT));
         cases.push(post(padded("/images?name=", length), "image/png", "x").is(414, LIMIT));
     }
-    // These the host itself refuses.
+    // The host itself refuses these.
     for start in starts {
         cases.push(get(padded(start, 100_000)).any(&[414]));
     }

@@ -1,9 +1,9 @@
-//! Bodies whose end cannot be told, or is elsewhere to another server.
+//! Bodies whose end is invalid or ambiguous: request smuggling, lengths, chunks.
 
 use super::Stored;
 use super::case::{CLOSED, Case, UNREADABLE, cut, raw};
 
-/// How a length too large to be believed is refused. A server may also wait for the body, and be hung up on.
+/// How a server refuses an absurd length. It may also wait for the body until the client hangs up.
 const TOO_LONG: &[u16] = &[400, 413, 431, CLOSED];
 
 /// The head of a request that adds an image, without its end.
@@ -12,13 +12,13 @@ const POST: &str = "POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: appli
 /// A body that would add an image.
 const ADD: &str = "{\"url\":\"http://127.0.0.1:1/chunked.png\"}";
 
-/// Ways to write `Transfer-Encoding: chunked` that hyper reads, and others may not.
+/// Spellings of `Transfer-Encoding: chunked` that hyper accepts, and other servers may not.
 const ENCODINGS: &str = "Transfer-Encoding: chunked|transfer-encoding: CHUNKED|Transfer-Encoding: \tchunked\t\
     |Transfer-Encoding:chunked|Transfer-Encoding: identity, chunked|Transfer-Encoding: chunked, chunked\
     |Transfer-Encoding: ,chunked|Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\
     |X: y\nTransfer-Encoding: chunked";
 
-/// Ways to write it that hyper does not read, and others may.
+/// Spellings that hyper does not accept, and other servers may.
 const NO_ENCODINGS: &str = "Transfer-Encoding : chunked|Transfer-Encoding\t: chunked| Transfer-Encoding: chunked\
     |Transfer-Encoding: xchunked|Transfer-Encoding: chunkedx|Transfer-Encoding: \"chunked\"\
     |Transfer-Encoding: chunked;q=1|Transfer-Encoding: chunked, identity|Transfer-Encoding: identity\
@@ -27,23 +27,24 @@ const NO_ENCODINGS: &str = "Transfer-Encoding : chunked|Transfer-Encoding\t: chu
     |X: y\rTransfer-Encoding: chunked|Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\
     |Transfer-Encoding: chunked\r\nTransfer-Encoding: x";
 
-/// Lengths that are none, or two: `#` is where the body ends, `@` where the hidden request after it ends.
+/// Lengths that are invalid, or two: `#` stands for the length of the body, `@` for its length with the hidden request.
 const LENGTHS: &str = "#\r\nContent-Length: @|@\r\nContent-Length: #|#\r\nX: y\r\ncontent-length: @\
     |#\r\nContent-Length: x|#\r\nContent-Length:|#, @|#,#|# @|# x|#;|#.0|#e0|+#|-#|- #|0x#|\"#\"|#\0|\0#|#\u{b}\
     |\r\n #|\u{664}\u{660}|-1|chunked||1_0";
 
-/// Sizes of a chunk that are none, where `S` is the right one.
+/// Invalid sizes of a chunk; `S` stands for the right one.
 const SIZES: &str = "-S|+S|0xS| S|\tS|Sh|Sg|S,|S_0|S 0|S\0|\r\nS||;a=b|\"S\"|S\u{b}|S;a\nb|S\n;a";
 
-/// A request that must stay a part of another's body.
+/// A request that must stay a part of another request's body.
 fn hidden(stored: &Stored) -> String {
     format!("DELETE /images/{} HTTP/1.1\r\nHost: burrow\r\nConnection: close\r\n\r\n", stored.id)
 }
 
-/// Requests whose end servers could see in different places. Each hides one that removes an image.
+/// Requests whose end two servers could see in different places. Each hides a request that removes an image.
 pub(super) fn smuggling(stored: &Stored) -> Vec<Case> {
     let hidden = hidden(stored);
-    // To who reads chunks the hidden request follows this body, to who reads the length it is in it; and the reverse.
+    // A server that reads chunks sees the hidden request after the first body and inside the second one. A server that
+    // reads the length sees the reverse.
     let behind_chunks = format!("0\r\n\r\n{hidden}");
     let size = format!("{:x}\r\n", hidden.len());
     let in_chunks = format!("{size}{hidden}\r\n0\r\n\r\n");
@@ -56,7 +57,7 @@ pub(super) fn smuggling(stored: &Stored) -> Vec<Case> {
     };
     for encoding in ENCODINGS.split('|') {
         both(encoding, size.len(), &in_chunks);
-        // The connection must be closed behind the chunks (RFC 9112 section 6.1).
+        // The server must close the connection after the chunks (RFC 9112 section 6.1).
         if stored.natively {
             both(encoding, behind_chunks.len(), &behind_chunks);
         }
@@ -80,7 +81,7 @@ pub(super) fn lengths(stored: &Stored) -> Vec<Case> {
         .split('|')
         .map(|length| length.replace('#', &short.to_string()).replace('@', &long.to_string()))
         .collect();
-    // 2^64 more than it is, and digits without end: what wraps, or stops reading, takes them for lengths.
+    // 2^64 more than the right length, and 1,000 digits: a parser that wraps or stops early would accept them.
     lengths.push((u128::from(u64::MAX) + 1 + short as u128).to_string());
     lengths.push("9".repeat(1000));
     let mut cases: Vec<_> = lengths
@@ -100,7 +101,7 @@ pub(super) fn lengths(stored: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Chunks that are none. The JSON in them would add an image.
+/// Invalid chunks. The JSON in them would add an image.
 pub(super) fn chunks(_: &Stored) -> Vec<Case> {
     let length = ADD.len();
     let head = format!("{POST}Transfer-Encoding: chunked\r\n\r\n");
@@ -145,7 +146,7 @@ pub(super) fn chunks(_: &Stored) -> Vec<Case> {
     cases
 }
 
-/// Bodies that nobody reads, for the answer is known without them. Each is full of requests that remove an image.
+/// Bodies that the server need not read to answer. Each is full of requests that remove an image.
 pub(super) fn unread_bodies(stored: &Stored) -> Vec<Case> {
     let mut cases = Vec::new();
     for (line, status) in [

@@ -1,4 +1,4 @@
-//! More than is served at once, and clients that take their time.
+//! Limits on requests, bytes and connections at once, and slow clients.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::{Served, rest, upload};
 use crate::support::client::Reply;
 use crate::support::images::{bitmap, fixture};
 
-/// Asks until the answer is not that something is over a limit.
+/// Asks until the answer is not 503.
 async fn once_there_is_room(served: &Served, path: &str) -> Reply {
     loop {
         let reply = served.client.get(path).await;
@@ -38,7 +38,7 @@ async fn requests() {
     let image = bitmap(100_000, 1);
     let mut slow = served.begun(&upload(image.len())).await;
     slow.write_all(&image[..1000]).await.unwrap();
-    // It has arrived when there is no room any more.
+    // The upload has arrived once other requests are refused.
     let reply = loop {
         let asked = Instant::now();
         let reply = served.client.get("/stats").await;
@@ -49,7 +49,7 @@ async fn requests() {
     };
     is_refusal(&reply, "max_requests", 1, 2);
     assert_eq!(served.client.get("/healthz").await.status, 200);
-    // What waits gets the room that becomes free.
+    // A waiting request is served when room becomes free.
     let waiting = served.client.get("/stats");
     let ending = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -74,7 +74,7 @@ async fn bytes() {
         }
     };
     is_refusal(&reply, "max_bytes_in_flight", 3 * MIB, 2 * MIB + big.len());
-    // There is room for a small one, and for what has no body.
+    // There is room for a small body, and for requests without one.
     let small = served.client.send(Method::POST, "/images", &type_, fixture("photo.bmp")).await;
     assert_eq!((small.status.as_u16(), served.client.get("/stats").await.status.as_u16()), (201, 200));
     drop(slow);
@@ -90,7 +90,7 @@ async fn bytes() {
 async fn connections() {
     let served = Served::new(&["--max-connections", "2"], &[]).await;
     let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: burrow\r\n\r\n");
-    // They have their places when they have an answer, and keep them.
+    // A connection that was answered has its place, and keeps it.
     let kept = async || {
         let mut stream = served.begun(&ask("/healthz")).await;
         stream.read_exact(&mut [0; 12]).await.unwrap();
@@ -108,7 +108,7 @@ async fn connections() {
     assert_eq!(once_there_is_room(&served, "/stats").await.status, 200);
 }
 
-/// Who sends nothing, or nothing more, is hung up on after 10 seconds.
+/// The server hangs up after 10 seconds on a client that sends nothing, nothing more, or a head that does not end.
 pub async fn slow_clients_are_bounded() {
     let served = Served::new(&[], &[]).await;
     let upload = upload(1_000_000);

@@ -1,4 +1,4 @@
-//! What is logged, and what never is.
+//! The log and the access log: request ids, events of the component, and no secrets.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::support::images::{bitmap, fixture};
 use crate::support::origin::{Behaviour, Origin};
 use crate::support::process::{Process, serve};
 
-/// Every line is an event.
+/// Flags that make every line of the log a JSON object.
 const JSON: [&str; 2] = ["--log-format", "json"];
 
 const ID: &str = "x-request-id";
@@ -38,7 +38,7 @@ pub async fn every_answer_has_its_request_id() {
         known.push(is_new(&served.client.send(Method::GET, "/stats", &[(ID, id)], "").await));
     }
     known.push(is_new(&served.client.get("/nothing").await));
-    // What the host answers itself has one too.
+    // An answer that the host gives itself has an id, too.
     let answer =
         rest(served.begun("GET / HTTP/1.1\r\nX-Request-Id: without-host\r\nConnection: close\r\n\r\n").await).await;
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("x-request-id: without-host\r\n"), "{answer}");
@@ -59,7 +59,7 @@ pub async fn the_access_log_has_a_line_a_request() {
     let sent = client.get(&format!("{content}?of=the-query")).await.body.len();
     client.get("/nothing").await;
     let answered = served.logged("/nothing").await;
-    // One whose answer nobody waits for.
+    // A request whose client hangs up before the answer.
     let (origin, (_open, gate)) = (Origin::start().await, watch::channel(false));
     let add = json!({ "url": origin.serve("/a.bmp", Behaviour::Gated(bitmap(300_000, 4).into(), gate)) }).to_string();
     let head = "POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n";
@@ -86,7 +86,7 @@ pub async fn the_access_log_has_a_line_a_request() {
         assert!(event["timestamp"].is_string(), "{event}");
     }
 
-    // As text, and not unless asked for.
+    // The access log as text; and without `--access-log`.
     let served = Served::new(&["--access-log"], &[]).await;
     served.client.get("/stats?of=the-query").await;
     let log = served.logged("burrow::access").await;
@@ -96,7 +96,7 @@ pub async fn the_access_log_has_a_line_a_request() {
     assert_eq!(served.process.stop().await.0.stderr, "");
 }
 
-/// Breaks the first chunk of every blob.
+/// Overwrites every chunk.
 fn damage(store: &Path) {
     const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
     let database = Database::open(store.join("vault.redb")).unwrap();
@@ -126,7 +126,7 @@ pub async fn what_the_component_logs_is_an_event() {
     assert!(events[0]["message"].as_str().unwrap().contains("b1:c:"), "{log}");
 }
 
-/// Though everything is logged that can be.
+/// No secret is logged, although `--log trace` logs everything that it can.
 pub async fn no_secret_is_in_any_log() {
     const SECRETS: [&str; 5] =
         ["the-write-token", "the-read-token", "the-secret-of-all-links", "some-wrong-token", "the-redis-password"];
@@ -160,7 +160,7 @@ pub async fn no_secret_is_in_any_log() {
         assert_eq!(client.get(&format!("{path}x")).await.status, 403, "{path}");
         let (_, signature) = path.rsplit_once('=').unwrap();
         signatures.push(signature.to_owned());
-        // What cannot be read is told of, too.
+        // Requests that cannot be parsed are logged, too.
         for line in ["GET / HTTP/1.1", "GET a b HTTP/1.1"] {
             rest(served.begun(&format!("{line}\r\nAuthorization: {write}\r\nConnection: close\r\n\r\n")).await).await;
         }
@@ -177,7 +177,7 @@ pub async fn no_secret_is_in_any_log() {
     }
 }
 
-/// What is logged with a store on a Redis that does not take this password.
+/// The log of a server whose Redis refuses this password.
 async fn redis(password: &str, flags: &[&str]) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let store = format!("redis://someone:{password}@{}/0", listener.local_addr().unwrap());

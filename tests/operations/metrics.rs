@@ -1,4 +1,4 @@
-//! What the metrics' listener tells.
+//! The listener for metrics and health.
 
 use hyper::Method;
 
@@ -19,7 +19,7 @@ pub async fn what_happens_is_counted() {
         let number = line.unwrap_or_else(|| panic!("there is no {name} in {text}"));
         number.parse::<f64>().unwrap()
     };
-    // An answer has ended a moment after its last byte was read.
+    // The server counts an answer as ended a moment after the client has read its last byte.
     let text = loop {
         let text = metrics.get("/metrics").await.text();
         if text.contains("status=\"4xx\"") && counted(&text, "burrow_http_requests_in_flight") < 1.0 {
@@ -47,7 +47,7 @@ pub async fn what_happens_is_counted() {
     assert!(counted(&text, "process_resident_memory_bytes") > 1e6, "{text}");
     assert!(counted(&text, "process_cpu_seconds_total") > 0.0, "{text}");
 
-    // What is refused, by which limit.
+    // Refused requests are counted by limit.
     let held = served.begun(&super::upload(1000)).await;
     while client.get("/stats").await.status != 503 {}
     let text = metrics.get("/metrics").await.text();
@@ -63,7 +63,7 @@ pub async fn what_happens_is_counted() {
     }
     assert_eq!(metrics.get("/images").await.status, 404);
     assert_eq!(metrics.send(Method::POST, "/metrics", &[], "").await.status, 405);
-    // They are nobody else's.
+    // The public listener has no metrics.
     assert_eq!(client.send(Method::GET, "/healthz", &[], "").await.status, 200);
     drop(held);
     while client.get("/metrics").await.status == 503 {}

@@ -1,4 +1,4 @@
-//! A new component without a restart.
+//! `--watch`: a new component without a restart.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use super::Served;
 use crate::support::images::{bitmap, repository};
 use crate::support::origin::{Behaviour, Origin};
 
-/// What the component says, and what another one says in its place.
+/// A text of the component, and what a changed component says in its place.
 const OLD: &[u8] = b"there is nothing at this path";
 const NEW: &[u8] = b"there is NOTHING at this path";
 
-/// Puts a file there at once, as whoever deploys should.
+/// Replaces a file atomically, as a deployment should.
 fn put(path: &Path, bytes: &[u8]) {
     let part = path.with_extension("part");
     std::fs::write(&part, bytes).unwrap();
@@ -34,7 +34,7 @@ pub async fn a_new_component_is_taken_up() {
     let says = async || client.get("/nowhere").await.json()["detail"].as_str().unwrap().as_bytes().to_vec();
     assert_eq!(says().await, OLD);
 
-    // A request that is under way while the component changes, and a job that it leaves behind.
+    // A request and its job are under way while the component changes.
     let (origin, (open, gate)) = (Origin::start().await, watch::channel(false));
     let url = origin.serve("/a.bmp", Behaviour::Gated(bitmap(300_000, 4).into(), gate));
     let asking = {
@@ -55,7 +55,7 @@ pub async fn a_new_component_is_taken_up() {
     let reply = asking.await.unwrap();
     assert_eq!((reply.status.as_u16(), reply.json()["status"].as_str()), (201, Some("ready")), "{}", reply.text());
 
-    // What is no component, and a component that is another's, change nothing.
+    // A file that is no component, and a component that is not Burrow's, change nothing.
     put(&file, b"\0asm of a kind");
     served.logged("the old component stays").await;
     assert_eq!(says().await, NEW);

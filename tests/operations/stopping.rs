@@ -1,4 +1,4 @@
-//! The end of the process.
+//! How the server stops when it is asked once, and when it is asked twice.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::{Served, rest, upload};
 use crate::support::images::bitmap;
 
-/// A server with an upload that has begun.
+/// A server, the connection of an upload of which half is sent, and the image.
 async fn busy() -> (Served, TcpStream, Vec<u8>) {
     let served = Served::new(&["--metrics", "127.0.0.1:0"], &[]).await;
     let image = bitmap(100_000, 5);
@@ -36,7 +36,7 @@ pub async fn stopping_is_told_first() {
     while TcpStream::connect(served.client.address()).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // What has begun is finished.
+    // The upload that has begun is finished.
     stream.write_all(&image[50_000..]).await.unwrap();
     let answer = rest(stream).await;
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");

@@ -1,4 +1,4 @@
-//! Traces by OTLP.
+//! Traces of requests, sent by OTLP.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::Served;
 
-/// A collector: what is posted to `/v1/traces`.
+/// Starts a collector; returns its endpoint, and the bodies posted to `/v1/traces`.
 async fn collector() -> (String, mpsc::UnboundedReceiver<Bytes>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ async fn collector() -> (String, mpsc::UnboundedReceiver<Bytes>) {
 
 pub async fn a_trace_of_every_request_is_sent() {
     let (endpoint, mut traces) = collector().await;
-    // Whatever is logged.
+    // Traces do not depend on the log's filter.
     let mut served = Served::new(&["--otlp", &endpoint, "--log", "off"], &[]).await;
     let ids = ["first-request", "last-request"];
     let ask = async |id| {
@@ -51,7 +51,7 @@ pub async fn a_trace_of_every_request_is_sent() {
     while !contains(&received, ids[0]) {
         received.extend(traces.recv().await.unwrap());
     }
-    // What happened just before the end is sent, too.
+    // The trace of a request just before the end is sent, too.
     ask(ids[1]).await;
     let (ended, _) = served.process.stop().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

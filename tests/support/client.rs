@@ -1,4 +1,4 @@
-//! A plain HTTP client.
+//! An HTTP client of Burrow.
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// Text as one segment of a path, or a value in a form.
+/// Percent-encodes text as a segment of a path or a value in a form.
 pub fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -34,7 +34,7 @@ pub struct Reply {
 pub enum Unanswered {
     /// Not even a status line came.
     Nothing(String),
-    /// The connection was cut behind a status line.
+    /// The connection was cut after the status line.
     Cut(StatusCode),
 }
 
@@ -52,7 +52,11 @@ impl Client {
         self.try_send(method, path, headers, body).await.unwrap()
     }
 
-    /// The same with a server that may be killed meanwhile, or cut its answer short.
+    /// As [`Self::send`], for a server that may be killed meanwhile or cut its answer short.
+    ///
+    /// # Errors
+    ///
+    /// There is no whole response.
     pub async fn try_send(
         &self,
         method: Method,
@@ -88,7 +92,7 @@ impl Client {
         id
     }
 
-    /// Asks for an image's record until it is ready or failed. There is no time limit here: the test has one.
+    /// Asks for an image's record until it is ready or failed. Only the test itself has a time limit.
     pub async fn settled(&self, id: &str) -> Value {
         loop {
             let record = self.get(&format!("/images/{id}")).await.json();

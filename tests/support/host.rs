@@ -1,4 +1,4 @@
-//! A running Burrow: the native host, or Spin where there is one.
+//! Starts Burrow for a test: on the native host, or on Spin.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,7 +17,7 @@ pub enum Host {
     Spin(PathBuf),
 }
 
-/// A running Burrow, over a store of its own. Killed when dropped.
+/// A running Burrow with its own store. Dropping it kills it.
 pub struct Burrow {
     pub client: Client,
     host: Host,
@@ -27,17 +27,17 @@ pub struct Burrow {
 }
 
 impl Host {
-    /// Spin, if there is one.
+    /// Spin, if `BURROW_SPIN` names it.
     pub fn spin() -> Option<Self> {
         std::env::var_os("BURROW_SPIN").map(|path| Self::Spin(path.into()))
     }
 
-    /// Starts with an empty store; private addresses are allowed, for the test's origin has one.
+    /// Starts Burrow with an empty store. Private addresses are allowed, because the test's origin has one.
     pub async fn start(&self) -> Burrow {
         self.start_with(&[]).await
     }
 
-    /// The same, with settings.
+    /// As [`Self::start`], with these settings.
     pub async fn start_with(&self, settings: &[(&'static str, &str)]) -> Burrow {
         let directory = tempfile::tempdir().unwrap();
         let settings: Vec<_> = settings.iter().map(|&(name, value)| (name, value.to_owned())).collect();
@@ -74,29 +74,30 @@ impl Host {
                 break base.to_owned();
             }
         };
-        // Somebody must go on reading, or it would block or break when it prints more.
+        // Somebody must go on reading: a full or closed pipe would block or end the server when it prints more.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         (child, Client::new(&base))
     }
 }
 
 impl Burrow {
-    /// Kills it as a power cut would, without a chance to finish anything, and starts it again over the same store.
+    /// Kills the native host, so that it cannot finish anything, or asks Spin to stop. Then starts Burrow again over
+    /// the same store.
     pub async fn kill_and_restart(&mut self) {
         match self.host {
             Host::Native => self.child.kill().await.unwrap(),
-            // Spin runs the application in a child of its own, which stops when it does.
+            // Spin runs the application in a child process, which would survive a killed Spin.
             Host::Spin(_) => self.signal("INT").await,
         }
         self.start_again().await;
     }
 
-    /// Starts it over the same store, after it stopped.
+    /// Starts Burrow over the same store, after it has stopped.
     pub async fn start_again(&mut self) {
         (self.child, self.client) = self.host.launch(self.directory.path(), &self.settings).await;
     }
 
-    /// Asks it to stop, waits until it has, and returns its exit code.
+    /// Asks Burrow to stop, waits until it has, and returns its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
         self.signal(if matches!(self.host, Host::Native) { "TERM" } else { "INT" }).await;
         self.child.wait().await.unwrap().code()
@@ -108,7 +109,7 @@ impl Burrow {
         self.child.wait().await.unwrap();
     }
 
-    /// The folder of its store.
+    /// The directory of its store.
     pub fn store(&self) -> &Path {
         self.directory.path()
     }
@@ -116,7 +117,7 @@ impl Burrow {
 
 impl Drop for Burrow {
     fn drop(&mut self) {
-        // Spin runs the application in a child of its own, which only a Spin that may clean up takes with it.
+        // Spin runs the application in a child process. Spin ends it only if it is asked to stop, not if it is killed.
         if let (Host::Spin(_), Some(pid)) = (&self.host, self.child.id()) {
             let asked = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
             while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
@@ -128,14 +129,14 @@ impl Drop for Burrow {
     }
 }
 
-/// The `burrow` program, over a store in this folder, whatever is configured for whoever runs the tests.
+/// The `burrow` program over the store in this directory, without the configuration of the user who runs the tests.
 pub fn burrow(store: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_burrow"));
     unconfigured(&mut command).arg("--store").arg(store);
     command
 }
 
-/// Keeps from a command what would configure Burrow, and what says which terminal this is.
+/// Removes from a command's environment the variables that configure Burrow or describe the terminal.
 pub fn unconfigured(command: &mut Command) -> &mut Command {
     const ELSEWHERE: [&str; 16] = [
         "CI",

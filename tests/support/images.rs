@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::random::Random;
 
-/// Every kind of image that must come back, with the media type that must be found.
+/// A fixture of each format, with the media type that Burrow must detect.
 pub const KINDS: [(&str, &str); 9] = [
     ("photo.png", "image/png"),
     ("photo.jpg", "image/jpeg"),
@@ -25,13 +25,13 @@ pub fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The folder of this checkout.
+/// The directory of this checkout.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A bitmap of about `size` bytes, of a gradient with noise: deflate shrinks it, but has to work. Another `seed` makes
-/// another image.
+/// A bitmap of about `size` bytes: a gradient with noise, so that deflate shrinks it, but with some effort. Another
+/// `seed` makes another image.
 pub fn bitmap(size: usize, seed: u64) -> Vec<u8> {
     const WIDTH: usize = 1024;
     let height = (size / (3 * WIDTH)).max(1);
@@ -64,12 +64,12 @@ pub fn noise(size: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// The SHA-256 of bytes, as records have it.
+/// The SHA-256 of bytes in hexadecimal digits, as in records.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// A drawing of about `size` bytes, however few.
+/// A drawing (SVG) of about `size` bytes. It can be smaller than a bitmap.
 pub fn drawing(size: usize, seed: u64) -> Vec<u8> {
     let rest = "-".repeat(size.saturating_sub(72)).replace("--", "- ");
     format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><!--{seed:016x} {rest} --></svg>").into_bytes()

@@ -1,4 +1,4 @@
-//! What the suite is made of: a running Burrow, a client, an origin, images.
+//! Parts that the tests share: a running Burrow, clients, an origin, images.
 
 pub mod client;
 pub mod host;

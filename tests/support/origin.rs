@@ -1,4 +1,4 @@
-//! A server of images, well-behaved or not.
+//! An origin for tests: a server of images that behaves well or badly.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,28 +15,28 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What the origin does when a path is asked for.
+/// How the origin answers a request for a path.
 #[derive(Clone)]
 pub enum Behaviour {
     /// Sends these bytes.
     Image(Bytes),
-    /// Answers with this status and nothing else.
+    /// Answers with this status and an empty body.
     Status(u16),
-    /// The same with these headers.
+    /// Answers with this status, these headers and an empty body.
     Answer(u16, &'static [(&'static str, &'static str)]),
-    /// Redirects there.
+    /// Redirects to this URL.
     Redirect(String),
-    /// Says the body is twice as long as it is, and hangs up after it.
+    /// Announces twice the body's length, sends the body, and hangs up.
     Truncated(Bytes),
     /// Sends the first half at once and the rest when the gate is opened.
     Gated(Bytes, watch::Receiver<bool>),
     /// Sends the first half at once and the rest after this time.
     Slow(Bytes, Duration),
-    /// Does the first when it is asked for the first time, and from then on the second.
+    /// Behaves as the first for one request, and then as the second.
     AtFirst(Box<Behaviour>, Box<Behaviour>),
 }
 
-/// An origin on a port of its own. Stops when dropped with its runtime.
+/// An origin on its own port. It ends with its runtime.
 pub struct Origin {
     base: String,
     paths: Arc<Mutex<HashMap<String, Behaviour>>>,
@@ -68,7 +68,7 @@ impl Origin {
         Self { base, paths, requests }
     }
 
-    /// Sets what a path does and returns its URL.
+    /// Sets the behaviour of a path and returns its URL.
     pub fn serve(&self, path: &str, behaviour: Behaviour) -> String {
         self.paths.lock().unwrap().insert(path.into(), behaviour);
         format!("{}{path}", self.base)
@@ -79,13 +79,13 @@ impl Origin {
         self.serve(path, Behaviour::Image(bytes.into()))
     }
 
-    /// Requests answered so far.
+    /// Number of requests so far.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 }
 
-/// What a path does now; what it does next may be something else.
+/// The behaviour for this request. Advances [`Behaviour::AtFirst`] for the next one.
 fn take(paths: &mut HashMap<String, Behaviour>, path: &str) -> Option<Behaviour> {
     let behaviour = paths.get(path).cloned();
     let Some(Behaviour::AtFirst(now, next)) = behaviour else { return behaviour };

@@ -1,4 +1,4 @@
-//! A `burrow serve` over a store that outlives it: one can kill it, damage the store, and start another.
+//! A `burrow serve` whose store outlives it, so that a test can kill it and start another.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,28 +10,28 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::client::Client;
 use super::host::burrow;
 
-/// A process that takes longer to start or to end hangs.
+/// A process that takes longer to start or to end counts as hanging.
 const TOO_LONG: Duration = Duration::from_mins(1);
 
-/// A process, serving or about to. Killed when dropped.
+/// A process that serves or is about to. Dropping it kills it.
 pub struct Process {
     child: Child,
     stdout: Option<ChildStdout>,
     stderr: tempfile::NamedTempFile,
-    /// Where its metrics are, once it serves, if it was told to have any.
+    /// A client of its metrics, if it serves and has `--metrics`.
     pub metrics: Option<Client>,
 }
 
 /// How a process ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; none if a signal ended it.
+    /// The exit code, or `None` if a signal ended the process.
     pub code: Option<i32>,
-    /// What it wrote to standard error.
+    /// The whole standard error.
     pub stderr: String,
 }
 
-/// `burrow serve` on any port; it may ask the test's origin.
+/// `burrow serve` on any free port, with private addresses allowed for the test's origin.
 pub fn serve(store: &Path) -> Command {
     let mut command = burrow(store);
     command.args(SERVE);
@@ -40,7 +40,7 @@ pub fn serve(store: &Path) -> Command {
 
 pub const SERVE: [&str; 4] = ["--allow-private-network", "serve", "--listen", "127.0.0.1:0"];
 
-/// Starts `burrow serve` over a store that must be fine.
+/// Starts `burrow serve` over this store. Panics if it does not start.
 pub async fn serving(store: &Path) -> (Process, Client) {
     let mut process = Process::spawn(&mut serve(store));
     match process.ready().await {
@@ -57,7 +57,11 @@ impl Process {
         Self { stdout: child.stdout.take(), child, stderr, metrics: None }
     }
 
-    /// Waits until it serves, or has ended.
+    /// Waits until the process serves.
+    ///
+    /// # Errors
+    ///
+    /// The process has ended.
     pub async fn ready(&mut self) -> Result<Client, Ended> {
         let mut lines = BufReader::new(self.stdout.take().unwrap()).lines();
         let served = async {
@@ -72,7 +76,7 @@ impl Process {
             None
         };
         let served = tokio::time::timeout(TOO_LONG, served).await.expect("it neither serves nor ends");
-        // Somebody must go on reading, or it would break when it prints more.
+        // Somebody must go on reading: a closed pipe would end the process when it prints more.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         match served {
             Some(client) => Ok(client),
@@ -80,14 +84,14 @@ impl Process {
         }
     }
 
-    /// Ends it as a power cut would.
+    /// Kills the process, so that it cannot finish anything.
     pub async fn kill(&mut self) -> Ended {
-        // It may have ended by itself, which its code tells.
+        // The process may have ended by itself; its exit code then says so.
         let _ = self.child.start_kill();
         self.ended().await
     }
 
-    /// Asks it to stop; returns how long it took, too.
+    /// Asks the process to stop; returns how it ended, and after which time.
     pub async fn stop(&mut self) -> (Ended, Duration) {
         let asked = Instant::now();
         self.signal("TERM").await;
@@ -100,13 +104,13 @@ impl Process {
         }
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     pub async fn ended(&mut self) -> Ended {
         let status = tokio::time::timeout(TOO_LONG, self.child.wait()).await.expect("it does not end").unwrap();
         Ended { code: status.code(), stderr: self.stderr() }
     }
 
-    /// What it wrote to standard error so far.
+    /// Standard error so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.stderr.path()).unwrap()).into_owned()
     }

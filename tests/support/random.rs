@@ -1,8 +1,8 @@
-//! Random numbers that a seed repeats.
+//! A random number generator that a seed repeats.
 
 use std::ops::Range;
 
-/// `SplitMix64`.
+/// The generator `SplitMix64`.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -11,7 +11,7 @@ impl Random {
         Self(seed)
     }
 
-    /// The seed in this environment variable, else one that the clock gives.
+    /// The seed in this environment variable, or one from the clock if it is not set.
     pub fn seed(variable: &str) -> u64 {
         match std::env::var(variable) {
             Ok(seed) => seed.parse().unwrap_or_else(|error| panic!("{variable}={seed}: {error}")),
@@ -19,7 +19,7 @@ impl Random {
         }
     }
 
-    /// Another generator, which the same number makes the same again.
+    /// Another generator, which depends only on this one's state and `number`.
     pub fn branch(&self, number: u64) -> Self {
         Self(Self(self.0 ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93)).number())
     }
@@ -41,7 +41,7 @@ impl Random {
         self.within(0..100) < percent
     }
 
-    /// One of these, if there is one.
+    /// A random element, or `None` if there is none.
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         if of.is_empty() { None } else { of.get(self.within(0..of.len())) }
     }

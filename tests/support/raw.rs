@@ -1,4 +1,4 @@
-//! A client that sends bytes as they are, HTTP or not.
+//! A client that sends any bytes over TCP, valid HTTP or not.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use tokio::sync::Notify;
 
 use super::client::Reply;
 
-/// Time for the server to hang up. A server that keeps a connection open for longer has left a request unanswered.
+/// Time for the server to close the connection. A server that takes longer has left a request unanswered.
 const TOO_LONG: Duration = Duration::from_secs(45);
 
-/// Sent behind a request once that is answered. An answer between the two belongs to bytes that the server took for a
-/// request of their own.
+/// Sent after a request, once the request is answered. A further answer between the two means that the server took a
+/// part of the request for another request.
 const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: burrow\r\nConnection: close\r\n\r\n";
 
-/// Writes `request` to the server and returns its answers, in order, up to where it closes the connection.
+/// Writes `request` to the server and returns its answers, in order, until it closes the connection.
 ///
-/// With `half_close` the sending side is closed behind the request. Else `GET /healthz` follows when the first answer
-/// is there: a server that keeps the connection gives one more answer, and has no reason to give a third. Answers
-/// without `Content-Length` end with the connection; 1xx are passed over; what is no answer is left out.
+/// With `half_close` the client closes its sending side after the request. Otherwise it sends `GET /healthz` after the
+/// first answer: a server that keeps the connection gives one more answer, and has no reason to give a third. Answers
+/// without `Content-Length` end with the connection. 1xx answers and bytes that are no answer are left out.
 pub async fn exchange(address: &str, request: &[u8], half_close: bool) -> Vec<Reply> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let (mut from, mut to) = stream.split();
     let answered = Notify::new();
     let writing = async {
-        // A server may refuse, and hang up, before it has read everything. Its answer counts, not that.
+        // A server may answer and hang up before it has read everything. Only its answer counts.
         let _ = to.write_all(request).await;
         if half_close {
             let _ = to.shutdown().await;
@@ -56,7 +56,7 @@ pub async fn exchange(address: &str, request: &[u8], half_close: bool) -> Vec<Re
     tokio::time::timeout(TOO_LONG, both).await.expect("the server neither answered nor hung up")
 }
 
-/// Takes a whole answer off the front, if there is one.
+/// Removes a whole answer from the front of `received`, if there is one.
 fn take(received: &mut Vec<u8>, ended: bool) -> Option<Reply> {
     loop {
         let head_end = received.windows(4).position(|window| window == b"\r\n\r\n")? + 4;

@@ -1,4 +1,4 @@
-//! `burrow verify`, as the tests use it.
+//! Runs `burrow verify` and reads its report.
 
 use std::path::Path;
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use super::host::burrow;
 
-/// What it says of a store.
+/// The report on a store.
 #[derive(Debug)]
 pub struct Report {
-    /// Nothing is wrong (any more).
+    /// Whether no fault is left: the exit code is 0.
     pub sound: bool,
-    /// What it found, an object each.
+    /// The faults that it found, an object each.
     pub findings: Vec<Value>,
     pub summary: Value,
 }
 
-/// Checks a store that nobody has open, and mends what can be mended.
+/// Checks a store that no process has open. With `repair`, also repairs it.
 pub async fn verify(store: &Path, repair: bool) -> Report {
     let mut command = burrow(store);
     command.args(["verify", "--json"]).args(repair.then_some("--repair"));

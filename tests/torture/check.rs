@@ -1,4 +1,4 @@
-//! After a restart: is everything there that was promised, and nothing else?
+//! Checks a restarted server against the ledger: everything promised is there, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
@@ -15,10 +15,10 @@ use crate::support::process::serving;
 use crate::support::random::Random;
 use crate::support::verify::verify;
 
-/// How many images are read and how many names are looked up where not all are.
+/// How many images are read and how many names are looked up in a check that takes a sample.
 pub const SAMPLE: usize = 40;
 
-/// Jobs that are not done by then hang.
+/// A job that is not done after this time counts as lost.
 const TOO_LONG: Duration = Duration::from_mins(2);
 
 /// Checks a server that was just started: all records, and the content of `sample` images.
@@ -35,7 +35,7 @@ pub async fn all(run: &Run, client: &Client, mut random: Random, sample: usize) 
         let seen = client.get(&format!("/images/{id}")).await;
         run.tally.lost(format!("image {id} ({promise:?}) is not listed; by id: {} {}", seen.status, seen.text()));
     }
-    // What was never answered is asked for again, as clients do.
+    // Removals that were never answered are sent again, as clients do.
     for (id, entry) in chosen(run, usize::MAX, &mut random, |entry| entry.place == Place::Leaving) {
         visitor(random.branch(0)).remove_image(&id, &entry).await;
     }
@@ -56,13 +56,13 @@ pub async fn all(run: &Run, client: &Client, mut random: Random, sample: usize) 
     }
 }
 
-/// Waits until no job is open.
+/// Waits until no job is open. Returns false, and reports the jobs as lost, if that takes too long.
 async fn settled(run: &Run, client: &Client) -> bool {
     let begun = Instant::now();
     loop {
         let mut open = list(client, "&status=pending").await;
         open.extend(list(client, "&status=storing").await);
-        // A job may go from one to the other between the two.
+        // A job may have changed its status between the two lists.
         if open.is_empty() && list(client, "&status=pending").await.is_empty() {
             return true;
         }
@@ -79,7 +79,7 @@ async fn settled(run: &Run, client: &Client) -> bool {
     }
 }
 
-/// All images, newest first.
+/// All images that match, newest first.
 async fn list(client: &Client, filter: &str) -> Vec<Value> {
     let (mut images, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -92,7 +92,7 @@ async fn list(client: &Client, filter: &str) -> Vec<Value> {
     }
 }
 
-/// Some images of the book, or all.
+/// At most `sample` random images of the ledger that match.
 fn chosen(run: &Run, sample: usize, random: &mut Random, which: impl Fn(&Entry) -> bool) -> Vec<(String, Entry)> {
     let ledger = run.ledger();
     let mut found: Vec<_> = ledger.images.iter().filter(|(_, entry)| which(entry)).collect();
@@ -102,7 +102,7 @@ fn chosen(run: &Run, sample: usize, random: &mut Random, which: impl Fn(&Entry) 
     found.into_iter().map(|(id, entry)| (id.clone(), entry.clone())).collect()
 }
 
-/// A name leads to its newest image.
+/// Checks that names lead to their newest images.
 async fn names(visitor: &Visitor<'_>, listed: &[Value], sample: usize) {
     let mut newest = BTreeMap::new();
     let there = |record: &&Value| {
@@ -119,10 +119,11 @@ async fn names(visitor: &Visitor<'_>, listed: &[Value], sample: usize) {
     }
 }
 
-/// Sends the requests with a key that were never answered until they are. Who died answering one has a minute.
+/// Sends the requests with a key that were never answered again, until they are. A server that died while it answered
+/// one keeps the key for a minute.
 async fn every_key_is_answered(visitor: &Visitor<'_>) {
     let (run, begun) = (visitor.run, Instant::now());
-    // A short run has no time for that.
+    // A short run has no time for this.
     while super::time_given() > TOO_LONG {
         let open: Vec<_> = run.ledger().open.iter().map(|(number, order)| (*number, order.clone())).collect();
         if open.is_empty() {
@@ -139,8 +140,8 @@ async fn every_key_is_answered(visitor: &Visitor<'_>) {
     }
 }
 
-/// What `burrow verify` says of the store that was just killed: counters and leftovers at worst, nothing that was
-/// promised.
+/// If `due`, runs `burrow verify` on a store whose server was just killed. Counters may be wrong and data may be left
+/// over, but no image may be damaged.
 pub async fn verified(run: &Run, due: bool, repair: bool) {
     if !due || !run.store().join("vault.redb").exists() {
         return;
@@ -155,7 +156,7 @@ pub async fn verified(run: &Run, due: bool, repair: bool) {
     }
 }
 
-/// What is repaired is sound.
+/// Checks that `verify --repair` leaves no fault.
 async fn repaired(run: &Run) {
     let first = verify(run.store(), true).await;
     let second = verify(run.store(), false).await;
@@ -165,7 +166,7 @@ async fn repaired(run: &Run) {
     run.tally.count("repaired");
 }
 
-/// Once the store is repaired the counters are true.
+/// Checks the counters of the store after a repair.
 pub async fn counts(run: &Run) {
     repaired(run).await;
     let (mut process, client) = serving(run.store()).await;
@@ -181,7 +182,7 @@ pub async fn counts(run: &Run) {
     });
     let wrong: Vec<_> =
         truth.as_object().unwrap().iter().filter(|(name, value)| stats[name.as_str()] != **value).collect();
-    // Two that came at once may both have been stored, so this is between the two.
+    // Equal contents that came at once may each have been stored, so the stored bytes are within a range.
     let stored = |records: &mut dyn Iterator<Item = &Value>| -> u64 {
         records.filter_map(|record| record["stored_size"].as_u64()).sum()
     };

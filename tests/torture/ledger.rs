@@ -1,4 +1,4 @@
-//! What Burrow has promised: every image that it acknowledged, and what may have become of it.
+//! The ledger: every image that Burrow acknowledged, and the states in which it may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use super::orders::{Content, Fate, Order, Wanted};
 use super::tally::Tally;
 use crate::support::random::Random;
 
-/// Whether an image is there.
+/// Whether an image exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     There,
-    /// Its removal was asked for and not answered: anything goes.
+    /// Its removal was requested and not answered: it may exist or not.
     Leaving,
     Gone,
 }
@@ -20,24 +20,24 @@ pub enum Place {
 /// A name and tags.
 pub type Label = (String, Vec<String>);
 
-/// An image that Burrow has told somebody of.
+/// An image that Burrow has acknowledged or listed.
 #[derive(Clone)]
 pub struct Entry {
     pub content: Content,
     pub fate: Fate,
-    /// Its job is known to have ended.
+    /// Whether its job is known to have ended.
     pub settled: bool,
-    /// What it may be called: what was acknowledged, or what was asked for and not answered.
+    /// The labels that it may have: the acknowledged one, and those whose change was requested and not answered.
     pub labels: Vec<Label>,
     pub mendable: Option<String>,
     pub place: Place,
-    /// Nobody may change it: a change is under way, or was never answered.
+    /// Whether a change is under way or was never answered; if so, no client begins another.
     pub held: bool,
     /// When and how it was acknowledged.
     pub promise: String,
 }
 
-/// The book of one store.
+/// The ledger of one store.
 #[derive(Default)]
 pub struct Ledger {
     pub images: BTreeMap<String, Entry>,
@@ -45,9 +45,9 @@ pub struct Ledger {
     pub open: BTreeMap<usize, Order>,
     /// Answered requests with a key, and the images that they made.
     pub keyed: Vec<(Order, Vec<String>)>,
-    /// What some images may be made of again.
+    /// Recent contents, of which further images may be made.
     pub contents: Vec<Content>,
-    /// Bytes of all images ever.
+    /// Bytes of all images that were ever requested.
     pub bytes: usize,
 }
 
@@ -69,7 +69,7 @@ impl Entry {
 }
 
 impl Ledger {
-    /// Notes that a request is about to be sent.
+    /// Records that a request is about to be sent.
     pub fn begin(&mut self, number: usize, order: Order) {
         self.bytes += order.wanted.iter().map(|wanted| wanted.content.bytes.len()).sum::<usize>();
         for wanted in &order.wanted {
@@ -82,7 +82,7 @@ impl Ledger {
         self.open.insert(number, order);
     }
 
-    /// Notes that a request was answered with these images.
+    /// Records that a request was answered with these images.
     pub fn acknowledge(&mut self, number: usize, images: &[Value], promise: &str, tally: &Tally) {
         let Some(order) = self.open.remove(&number) else { return };
         let ids: Vec<String> = images.iter().map(|image| image["id"].as_str().unwrap_or_default().to_owned()).collect();
@@ -109,7 +109,7 @@ impl Ledger {
         }
     }
 
-    /// An image that nobody else changes, which is now held. Some are chosen.
+    /// A random image for which `may` holds and that no client changes. It is held from now on.
     pub fn hold(&mut self, random: &mut Random, may: impl Fn(&Entry) -> bool) -> Option<(String, Entry)> {
         let id = self.any(random, |entry| entry.can_change() && may(entry))?;
         let entry = self.images.get_mut(&id)?;
@@ -117,13 +117,14 @@ impl Ledger {
         Some((id, entry.clone()))
     }
 
-    /// An image, at random.
+    /// A random image for which `may` holds.
     pub fn any(&self, random: &mut Random, may: impl Fn(&Entry) -> bool) -> Option<String> {
         let found: Vec<&String> = self.images.iter().filter(|(_, entry)| may(entry)).map(|(id, _)| id).collect();
         random.pick(&found).map(|id| (*id).clone())
     }
 
-    /// Compares the book with a whole list, made when no job is open. Returns the images that are missing there.
+    /// Compares the ledger with a complete list, which was read when no job was open. Returns the images that the list
+    /// lacks.
     pub fn compare(&mut self, listed: &[Value], tally: &Tally) -> Vec<String> {
         let mut seen = BTreeSet::new();
         for record in listed {
@@ -146,7 +147,7 @@ impl Ledger {
             }
         }
         tally.add("records checked", listed.len() as u64);
-        // What was not made by now is not made any more, unless it is asked for again.
+        // An image that does not exist by now comes into being only if its request is sent again.
         self.open.retain(|_, order| order.key);
         let unsure: BTreeSet<String> =
             self.open.values().flat_map(|order| &order.wanted).filter_map(|wanted| wanted.adopted.clone()).collect();
@@ -158,7 +159,8 @@ impl Ledger {
         self.images.iter().filter_map(missing).collect()
     }
 
-    /// Finds the request that was never answered and made this image.
+    /// Finds the unanswered request that made this image, and enters the image. Returns false if there is no such
+    /// request.
     fn adopt(&mut self, id: &str, record: &Value) -> bool {
         let same = |wanted: &&mut Wanted| {
             wanted.adopted.is_none()
@@ -174,7 +176,7 @@ impl Ledger {
     }
 }
 
-/// Compares an image that is settled with its record; what was not known is known then.
+/// Compares a settled image with its record, and notes the fate and label that the record shows.
 fn check_record(id: &str, entry: &mut Entry, record: &Value, tally: &Tally) {
     let ready = record["status"] == "ready";
     if entry.fate == Fate::Either {

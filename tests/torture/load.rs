@@ -1,4 +1,4 @@
-//! Clients: each does one thing after the other, at random, and writes into the book what was promised.
+//! Clients that send random requests, one after the other, and record promises in the ledger.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,12 +12,12 @@ use crate::support::client::{Client, Reply, Unanswered, encode};
 use crate::support::origin::Behaviour;
 use crate::support::random::Random;
 
-/// A client of one server, until that is ended.
+/// A client of one server.
 pub struct Visitor<'a> {
     pub run: &'a Run,
     pub client: Client,
     pub random: Random,
-    /// Set before the server is ended: from then on requests may go unanswered.
+    /// Set before the server is killed or asked to stop: from then on requests may stay unanswered.
     pub ending: &'a AtomicBool,
     pub round: usize,
 }
@@ -38,7 +38,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// Sends; none if the answer did not come, or not whole, because the server was ended.
+    /// Sends a request. Returns `None` if no whole answer came, and reports that unless the server is being ended.
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
         self.run.tally.count("requests");
         let sent = self.client.try_send(method.clone(), path, headers, body.to_vec()).await;
@@ -52,7 +52,7 @@ impl Visitor<'_> {
         None
     }
 
-    /// Complains about an answer that no rule explains. A server that is being stopped may say that it cannot any more.
+    /// Reports an answer that no rule explains. A server that is being ended may answer with 5xx.
     fn unexpected(&self, what: &str, reply: &Reply) {
         if !(self.ending.load(Ordering::SeqCst) && reply.status.is_server_error()) {
             self.run.tally.wrong(format!("{what}: {} {}", reply.status, short(reply)));
@@ -72,13 +72,13 @@ impl Visitor<'_> {
         self.place(number, &order).await;
     }
 
-    /// Sends a request with a key again that was never answered, or one that was.
+    /// Sends a request with a key again: one that was never answered, or else one that was.
     async fn send_again(&mut self) {
         let unanswered = {
             let mut ledger = self.run.ledger();
             let numbers: Vec<usize> =
                 ledger.open.iter().filter(|(_, order)| order.key).map(|(number, _)| *number).collect();
-            // Somebody may be at it, and may be answered first; that is a client's right.
+            // Another client may send the same request and be answered first, as clients may.
             self.random.pick(&numbers).and_then(|number| Some((*number, ledger.open.get_mut(number)?.clone())))
         };
         if let Some((number, order)) = unanswered {
@@ -113,9 +113,9 @@ impl Visitor<'_> {
                 self.run.ledger().acknowledge(number, &made(&reply), &promise, &self.run.tally);
                 self.run.tally.count(order.kind);
             }
-            // Somebody who died began to answer it; a minute later another may.
+            // A server that died had begun to answer it. After a minute another server may.
             409 if order.key => {}
-            // Somebody else sent it too and was answered first, and what it made was removed since.
+            // Another client sent it, too, and was answered first, and its images have been removed since.
             404 if order.key && !self.run.ledger().open.contains_key(&number) => {}
             _ => self.unexpected(&format!("order {number} ({})", order.kind), &reply),
         }
@@ -131,7 +131,7 @@ impl Visitor<'_> {
         self.read_content(&id, &before).await;
     }
 
-    /// Reads an image's content in some way, and says whether what it got can be.
+    /// Reads an image's content: all of it, a range, or as gzip. Reports an answer that the ledger excludes.
     pub async fn read_content(&mut self, id: &str, before: &Entry) {
         let size = before.content.bytes.len();
         let start = self.random.within(0..size);
@@ -211,7 +211,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// Mends the origin of a failed job, and has it tried again.
+    /// Repairs the origin of a failed job, and retries the job.
     async fn retry(&mut self) {
         let failed = |entry: &Entry| entry.settled && entry.fate == Fate::Failed;
         let Some((id, entry)) = self.run.ledger().hold(&mut self.random, failed) else { return };
@@ -264,7 +264,7 @@ fn short(reply: &Reply) -> String {
 
 fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    // What cannot be inflated is not what was asked for.
+    // Bytes that cannot be inflated differ from the content, which the caller reports.
     let _ = std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(bytes), &mut out);
     out
 }

@@ -1,4 +1,4 @@
-//! Requests that add images: every way to add, from origins of every kind.
+//! Random requests that add images, by URL, as bytes and as forms, from origins good and bad.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ pub struct Content {
     pub sha256: String,
 }
 
-/// What a job must come to, by what its origin does.
+/// The outcome that a job must have, given its origin's behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Ready,
     Failed,
-    /// It failed and was asked to try again, but nobody said that it would.
+    /// It failed, and the request to retry it was not answered.
     Either,
 }
 
-/// A request that adds images, as it can be sent again.
+/// A request that adds images. It can be sent again.
 #[derive(Clone)]
 pub struct Order {
     pub kind: &'static str,
@@ -46,14 +46,14 @@ pub struct Wanted {
     pub content: Content,
     pub fate: Fate,
     pub url: Option<String>,
-    /// The path of its origin, if a failed job could become ready by what the origin does later.
+    /// The path at the origin, if the origin fails now and can be repaired later.
     pub mendable: Option<String>,
-    /// The image that it became, seen though the request was never answered.
+    /// The id of the image, if it was listed although the request was never answered.
     pub adopted: Option<String>,
 }
 
 impl Content {
-    /// From 64 bytes to 2 MB, most of them small.
+    /// A random content of 64 bytes to 4 MiB. Most are small.
     pub fn random(random: &mut Random) -> Self {
         let bits = 6 + random.within(0..16).min(random.within(0..16));
         let (size, seed) = (random.within(1 << bits..2 << bits), random.number());
@@ -67,7 +67,8 @@ impl Content {
 }
 
 impl Order {
-    /// An order of the number given, which no other has. Some names and contents are those of others.
+    /// A random request with this number, which no other request has. Some of its names and contents are those of
+    /// others.
     pub fn random(number: usize, round: usize, known: &[Content], origin: &Origin, random: &mut Random) -> Self {
         let name = |random: &mut Random, nth: usize| {
             let shared = random.percent(15);

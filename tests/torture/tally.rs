@@ -1,16 +1,16 @@
-//! What was done, and what went wrong.
+//! Counts what the kill loop did, and collects the faults that it found.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// Kinds of what goes wrong.
+/// Kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// Something acknowledged is not there any more.
+    /// Something acknowledged is missing.
     Lost,
-    /// Something is there that must not be, or is otherwise than it must be.
+    /// Something exists that must not, or differs from what it must be.
     Wrong,
 }
 
@@ -35,12 +35,12 @@ impl Tally {
         *self.counts.lock().unwrap().entry(what).or_default() += number;
     }
 
-    /// Notes a loss.
+    /// Records a loss.
     pub fn lost(&self, line: String) {
         self.faults.lock().unwrap().push((Wrong::Lost, line));
     }
 
-    /// Notes something wrong.
+    /// Records another fault.
     pub fn wrong(&self, line: String) {
         self.faults.lock().unwrap().push((Wrong::Wrong, line));
     }
@@ -52,7 +52,7 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// No screen needs more of them.
+        /// Faults shown at most.
         const SHOWN: usize = 40;
         let faults = self.faults.lock().unwrap();
         for (wrong, line) in faults.iter().take(SHOWN) {

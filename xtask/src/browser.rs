@@ -1,4 +1,4 @@
-//! Whether people can use the pages: tests/browser drives a real browser.
+//! Tests of the pages: sets up Chromium and Node.js, and runs tests/browser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use std::process::Command;
 use crate::component::install;
 use crate::run::{output, root, run, say};
 
-/// Programs, and the Debian packages they are in.
+/// Programs that the tests need, and their Debian packages.
 const NEEDED: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("/usr/bin/chromium", "chromium")];
 
-/// Letters for what tests type, and for names that hold no letters.
+/// Fonts for the texts that tests type, emoji included.
 const FONTS: [&str; 2] = ["fonts-dejavu-core", "fonts-noto-color-emoji"];
 
-/// Runs the tests of the pages, or those in the files that `args` name; on Spin too where
-/// `BURROW_SPIN` names one.
+/// Runs the tests of the pages, or those in the files that `args` name. If `BURROW_SPIN` names a spin binary, runs them
+/// on Spin, too.
 pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).chain(FONTS).collect();
@@ -50,14 +50,14 @@ fn all() -> Result<Vec<String>, String> {
     Ok(files)
 }
 
-/// Installs what package-lock.json says, unless that is there.
+/// Installs the packages of package-lock.json, unless this version of the file is installed.
 fn set_up() -> Result<(), String> {
     let (lock, stamp) = (folder().join("package-lock.json"), folder().join("node_modules/installed"));
     let wanted = fs::read(&lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
     if fs::read(&stamp).ok() == Some(wanted) {
         return Ok(());
     }
-    say("setting up what drives the browser");
+    say("installing the packages that drive the browser");
     run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder()))?;
     fs::copy(&lock, &stamp).map(|_| ()).map_err(|error| format!("cannot write {}: {error}", stamp.display()))
 }

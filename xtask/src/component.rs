@@ -1,4 +1,4 @@
-//! Building the component: Rust for WebAssembly, from rustup where it can download, else from the distribution.
+//! Builds and lints the component, with rustup's toolchain or the distribution's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,19 +7,19 @@ use crate::run::{cargo, output, root, run, say};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Debian's Rust compiler, which knows the target, the source of Rust's standard library, and the C library below it.
+/// Debian's Rust compiler for the target, the source of Rust's standard library, and the C library that it needs.
 const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 
 /// A way to compile for the target.
 enum Toolchain {
-    /// The target is installed beside the compiler in use.
+    /// The compiler in use has the target's standard library.
     Rustup,
-    /// The distribution's compiler builds the standard library too, and links with the linker of the compiler in use.
+    /// The distribution's compiler also builds the standard library. It links with the linker of the compiler in use.
     Distribution { linkers: PathBuf },
 }
 
-/// Builds the component; returns where it is: always the same place, which spin.toml names.
+/// Builds the component. Returns its path, which spin.toml names, too.
 pub(crate) fn build() -> Result<PathBuf, String> {
     let toolchain = Toolchain::find()?;
     say("building the component");
@@ -31,7 +31,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
     run(&mut command)?;
     let built = target_dir.join(TARGET).join("guest/burrow.wasm");
     let component = root().join("target/burrow.wasm");
-    // Written only if it changed, so that what includes it is not built again for nothing.
+    // Written only if it changed, so that the program that includes it is not built again for nothing.
     let bytes = std::fs::read(&built).map_err(|error| format!("cannot read {}: {error}", built.display()))?;
     if std::fs::read(&component).ok().as_deref() != Some(bytes.as_slice()) {
         std::fs::write(&component, bytes).map_err(|error| format!("cannot write {}: {error}", component.display()))?;
@@ -39,7 +39,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
     Ok(component)
 }
 
-/// Lints the component's own code, which only the target compiles.
+/// Lints the component's own code, which compiles only for the target.
 pub(crate) fn lint() -> Result<(), String> {
     let toolchain = Toolchain::find()?;
     say("linting the component");
@@ -62,7 +62,7 @@ pub(crate) fn lint() -> Result<(), String> {
     command.arg(root().join("target/guest"));
     toolchain.apply(&mut command);
     if let Toolchain::Distribution { .. } = toolchain {
-        // cargo-clippy takes the driver from beside itself; this one must be of the same release as the compiler.
+        // cargo-clippy would run the driver in its own directory; the driver must be of the compiler's release.
         command
             .env("RUSTC_WORKSPACE_WRAPPER", "/usr/bin/clippy-driver")
             .env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
@@ -73,7 +73,8 @@ pub(crate) fn lint() -> Result<(), String> {
 }
 
 impl Toolchain {
-    /// Finds the first way that works, and sets it up if need be. `BURROW_GUEST_TOOLCHAIN=distribution` skips the first.
+    /// Finds the first toolchain that works, rustup's before the distribution's, and installs it if necessary.
+    /// `BURROW_GUEST_TOOLCHAIN=distribution` skips rustup's.
     fn find() -> Result<Self, String> {
         let wanted = std::env::var("BURROW_GUEST_TOOLCHAIN").unwrap_or_default();
         if wanted != "distribution" {
@@ -104,7 +105,7 @@ impl Toolchain {
             command
                 .env("PATH", format!("{}:{path}", linkers.display()))
                 .env("RUSTC", "/usr/bin/rustc")
-                // Debian's compiler is a stable release; building the standard library is still unstable.
+                // Debian's compiler is a stable release, but `-Zbuild-std` is unstable.
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env(
                     "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
@@ -124,7 +125,7 @@ fn has_target() -> bool {
         })
 }
 
-/// Installs Debian packages that are not there.
+/// Installs the Debian packages that are not installed.
 pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     let installed = |package: &str| {
         output("dpkg-query", &["--show", "--showformat=${db:Status-Status}", package]).as_deref() == Some("installed")

@@ -1,4 +1,4 @@
-//! Whether the service keeps to openapi.json: schemathesis makes requests from the document and checks the answers.
+//! Checks the service against openapi.json: schemathesis draws requests and checks answers.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +7,12 @@ use crate::python;
 use crate::run::{root, run, say};
 use crate::server::Server;
 
-/// Requests made up for each operation, unless told otherwise; those of the document and of its limits come on top.
+/// Random requests for each operation, unless `--examples` sets their number. Requests from the document's examples and
+/// limits come in addition.
 const EXAMPLES: u32 = 100;
 
-/// Settings of the server, as tests/contract expects them. Whatever is made up, only the server itself and names that
-/// never resolve are asked.
+/// Settings of the server, as tests/contract expects them. With these hosts, random URLs reach only the server itself
+/// and names that never resolve.
 const SETTINGS: [(&str, &str); 6] = [
     ("BURROW_ALLOW_PRIVATE_NETWORK", "true"),
     ("BURROW_ALLOWED_HOSTS", "127.0.0.1 *.example *.invalid"),
@@ -35,7 +36,7 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     schemathesis
         .args(["--config-file", "tests/contract/schemathesis.toml", "run", "openapi.json", "--url", &server.url])
         .args(["--max-examples", &examples.to_string()])
-        // Nothing is left beside the sources.
+        // Leaves no files among the sources.
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("HYPOTHESIS_STORAGE_DIRECTORY", root().join("target/contract/hypothesis"))
         .current_dir(root());

@@ -1,4 +1,4 @@
-//! Whether the Flask front end of `examples/flask-frontend` works with Burrow behind it.
+//! Tests the Flask front end, `examples/flask-frontend`, over a real server.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Building, running and testing the native host, with the component inside it.
+//! Builds, runs, tests and lints the native host with the component built in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,13 +9,13 @@ use crate::run::{cargo, output, root, run, say};
 /// Builds `burrow` and serves.
 pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
     say("building burrow (the first time takes some minutes: wasmtime is in it)");
-    // The whole workspace, as the tests do, so that wasmtime is built once with the same features.
+    // Builds the whole workspace, as the tests do: cargo then builds wasmtime with the same features, and only once.
     run(bundled(cargo().args(["build", "--locked", "--release", "--workspace"]), component))?;
     say("serving");
     run(Command::new(burrow()).arg("serve").args(args).current_dir(root()))
 }
 
-/// Builds `burrow` as the tests do, which is done already after them; returns where it is.
+/// Builds `burrow` with the flags of [`test`], so that nothing is left to build after the tests. Returns its path.
 pub(crate) fn build_for_tests(component: &Path) -> Result<PathBuf, String> {
     say("building burrow");
     run(bundled(cargo().args(["test", "--no-run", "--locked", "--release", "--workspace"]), component))?;
@@ -26,8 +26,8 @@ fn burrow() -> PathBuf {
     root().join("target/release/burrow")
 }
 
-/// Programs that tests run, and the Debian packages they are in: one of the stores, the shells whose completions are tried,
-/// a terminal, and what renders manual pages.
+/// Programs that tests run, and their Debian packages: Redis as a store, the shells that have completions, a
+/// pseudo-terminal, and the renderer of manual pages.
 const NEEDED_BY_TESTS: [(&str, &str); 6] = [
     ("redis-server", "redis-server"),
     ("bash", "bash"),
@@ -37,7 +37,7 @@ const NEEDED_BY_TESTS: [(&str, &str); 6] = [
     ("man", "man-db"),
 ];
 
-/// Runs every test.
+/// Runs every Rust test, or those that `args` choose.
 pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED_BY_TESTS.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
@@ -48,9 +48,9 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     run(bundled(&mut command, component).args(args))
 }
 
-/// Runs a part of the suite, with these variables set.
+/// Runs a part of the suite, with these environment variables.
 pub(crate) fn test_only(component: &Path, part: &str, variables: &[(&str, String)]) -> Result<(), String> {
-    // The whole workspace, as `test` does, so that nothing is built again.
+    // Builds the whole workspace, as `test` does, so that nothing is built twice.
     build_for_tests(component)?;
     let mut command = cargo();
     command.args(["test", "--quiet", "--locked", "--release", "--workspace", "--test", "suite"]);
@@ -58,11 +58,11 @@ pub(crate) fn test_only(component: &Path, part: &str, variables: &[(&str, String
     run(bundled(&mut command, component).args(["--", part]))
 }
 
-/// Lints everything that runs natively.
+/// Lints all packages for the native target.
 pub(crate) fn lint() -> Result<(), String> {
     say("linting the rest");
     let mut command = cargo();
-    // In the profile of the tests, so that what is compiled to compile the rest is compiled once.
+    // In the profile of the tests, so that build scripts and procedural macros are compiled only once.
     command.args(["clippy", "--locked", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     run(&mut command)
 }

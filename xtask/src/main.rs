@@ -1,5 +1,6 @@
-//! `cargo xtask`: sets up what is missing, builds, serves and tests Burrow. Says each step; uses the standard library
-//! only, so that it is there at once.
+//! `cargo xtask`: builds, serves, tests and lints Burrow, and installs the tools for that.
+//!
+//! It prints each step, and uses only the standard library, so that it compiles in a moment.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it does")]
 
@@ -21,7 +22,7 @@ cargo xtask <command>
 
   build              the component, target/burrow.wasm; sets up the toolchain for it if there is none
   serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
-  test [-- ARGS]     builds all, then runs every test; ARGS go to `cargo test`, which then runs alone
+  test [-- ARGS]     builds all, then runs every test; with ARGS runs only `cargo test ... ARGS`
   browser [-- FILES] builds all, then tests the pages in Chromium: tests/browser/FILES, or all
   flask              builds all, then tests examples/flask-frontend
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)

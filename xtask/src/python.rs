@@ -1,4 +1,4 @@
-//! Python environments, of what tests need.
+//! Makes the Python environments that tests need.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::component::install;
 use crate::run::{root, run, say};
 
-/// The environment `target/{name}-venv`, made anew if what it must hold, which the file of requirements says, has changed.
+/// The environment `target/{name}-venv`. It is made anew if the file of requirements has changed.
 pub(crate) fn venv(name: &str, requirements: &Path) -> Result<PathBuf, String> {
     let venv = root().join(format!("target/{name}-venv"));
     let stamp = venv.join("requirements.txt");

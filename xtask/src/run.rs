@@ -1,14 +1,18 @@
-//! Running other programs, visibly.
+//! Runs other programs, and prints their command lines.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Says a step.
+/// Prints the step that begins.
 pub(crate) fn say(step: &str) {
     println!("==> {step}");
 }
 
-/// Runs a command to its end.
+/// Prints a command and runs it to its end.
+///
+/// # Errors
+///
+/// The command cannot be started, or fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);
     println!("  $ {shown}");
@@ -19,19 +23,19 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// What a command prints, if it can be run and succeeds.
+/// The standard output of a command, or `None` if it cannot be run or fails.
 pub(crate) fn output(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The folder of this checkout.
+/// The directory of this checkout.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Cargo, in this checkout: the one that runs us.
+/// The cargo that runs this program, in this checkout.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());

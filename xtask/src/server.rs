@@ -1,4 +1,4 @@
-//! A server for tests that are other programs.
+//! A running `burrow serve`, for tests that are other programs.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -7,16 +7,20 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::run::root;
 
-/// `burrow serve` over an empty store, which ends with this value.
+/// `burrow serve` over an empty store. Dropping it kills the server.
 pub(crate) struct Server {
     process: Child,
     pub(crate) url: String,
-    /// Kept open, for the server may want to write to it.
+    /// Kept open: the server may still write to it.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
-    /// Starts it over `target/{name}/store`, with settings as variables of the environment.
+    /// Empties `target/{name}/store` and starts a server over it. `settings` are environment variables.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be emptied, or the server does not start.
     pub(crate) fn start(burrow: &Path, name: &str, settings: &[(&str, &str)]) -> Result<Self, String> {
         let store = root().join("target").join(name).join("store");
         if store.exists() {
@@ -34,7 +38,11 @@ impl Server {
         if server.url.is_empty() { Err(format!("burrow does not serve: {line:?}")) } else { Ok(server) }
     }
 
-    /// Complains if it has ended by itself.
+    /// Checks that the server still runs.
+    ///
+    /// # Errors
+    ///
+    /// The server has ended by itself.
     pub(crate) fn check(&mut self) -> Result<(), String> {
         match self.process.try_wait() {
             Ok(None) => Ok(()),
@@ -46,7 +54,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone already; its store is thrown away.
+        // The server may have ended already. Nobody needs the store any more.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

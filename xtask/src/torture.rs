@@ -1,10 +1,10 @@
-//! The kill loop for as long as one likes: the suite runs it for 20 seconds.
+//! Runs the kill loop of the suite for a given time; the suite runs it for 20 seconds.
 
 use std::path::Path;
 
 use crate::host;
 
-/// `args` may hold `--minutes N` and `--seed S`.
+/// Runs the kill loop. `args` may hold `--minutes N` and `--seed S`.
 pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     let (mut minutes, mut seed) = (10.0, None);
     let mut args = args.iter();

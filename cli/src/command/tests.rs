@@ -1,3 +1,5 @@
+//! Tests of the command line's definition: names of flags, and examples in the help.
+
 use super::*;
 use crate::file;
 
@@ -6,7 +8,7 @@ fn what_can_be_typed_is_consistent() {
     Cli::command().debug_assert();
 }
 
-/// The same name as the flag: nobody has to look it up.
+/// A user who knows a flag knows its variable.
 #[test]
 fn environment_variables_are_named_after_their_flags() {
     let command = Cli::command();
@@ -17,7 +19,7 @@ fn environment_variables_are_named_after_their_flags() {
     }
 }
 
-/// Exceptions are for single uses: what is done, not how.
+/// The exceptions are flags that hold for one command only, such as the name of an image.
 #[test]
 fn every_flag_with_a_value_can_be_set_once_and_for_all() {
     let single = ["name", "tags", "from", "failed", "status", "output", "add", "remove", "since", "dir"];

@@ -1,4 +1,4 @@
-//! How terminals are sent pictures.
+//! Protocols that send pictures to terminals: kitty's, iTerm2's, and sixels.
 
 use std::io::Cursor;
 
@@ -7,26 +7,26 @@ use base64::engine::general_purpose::STANDARD;
 use icy_sixel::SixelImage;
 use image::{DynamicImage, ImageFormat};
 
-/// What a terminal understands.
+/// A terminal's protocol for pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// <https://sw.kovidgoyal.net/kitty/graphics-protocol/>
     Kitty,
     /// <https://iterm2.com/documentation-images.html>
     Iterm2,
-    /// Sixels, as the VT340 had them.
+    /// Sixels, as of the VT340.
     Sixel,
 }
 
-/// The most base64 in one of kitty's sequences.
+/// The most base64 in one of kitty's sequences, in bytes.
 const KITTY_CHUNK: usize = 4096;
 
 impl Protocol {
-    /// What the terminal is known to understand, by what it says of itself in the environment. Nothing is asked of it: an
-    /// answer that comes late would be taken for something typed.
+    /// The protocol of the terminal that the environment names. Does not query the terminal: a late answer would appear
+    /// as typed input.
     pub(crate) fn of_terminal(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
-        // What runs inside these does not reach the terminal.
+        // Sequences for pictures do not pass through tmux, screen and Zellij.
         if is_set("TMUX") || is_set("STY") || is_set("ZELLIJ") {
             return None;
         }
@@ -42,7 +42,7 @@ impl Protocol {
         }
     }
 
-    /// What shows this picture where the cursor is, within so many columns and rows.
+    /// The bytes that show this picture at the cursor within this many columns and rows, or `None` if encoding fails.
     pub(crate) fn encode(self, image: &DynamicImage, columns: u32, rows: u32) -> Option<Vec<u8>> {
         match self {
             Self::Kitty => Some(kitty(&png(image)?)),
@@ -63,12 +63,12 @@ impl Protocol {
 
 fn png(image: &DynamicImage) -> Option<Vec<u8>> {
     let mut png = Vec::new();
-    // Not every decoder's pixels can be written as PNG.
+    // PNG cannot hold every format of pixels, but it can hold RGBA.
     DynamicImage::from(image.to_rgba8()).write_to(&mut Cursor::new(&mut png), ImageFormat::Png).ok()?;
     Some(png)
 }
 
-/// A PNG in kitty's sequences: shown at once (a=T), without an answer (q=2), and the cursor stays (C=1).
+/// A PNG in kitty's sequences: show it at once (a=T), do not answer (q=2), and leave the cursor where it is (C=1).
 fn kitty(png: &[u8]) -> Vec<u8> {
     let data = STANDARD.encode(png);
     let mut chunks = data.as_bytes().chunks(KITTY_CHUNK).peekable();

@@ -1,4 +1,4 @@
-//! `burrow add`
+//! `burrow add`: downloads images or reads files, and stores them.
 
 mod items;
 mod list;
@@ -25,20 +25,20 @@ use crate::signals::Signals;
 use items::{Arguments, Item, Source};
 use report::{Outcome, Report};
 
-/// Download images, or take files, and keep them. What is here already stays as it is.
+/// Download images, or read files and directories, and store them. Leaves images alone that are stored already.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub(crate) struct Add {
-    /// Addresses of images, files, or directories with all that is below them.
+    /// URLs of images, files, or directories. A directory stands for all files below it except hidden ones.
     #[arg(required_unless_present = "from", value_name = "URL|FILE|DIRECTORY")]
     images: Vec<String>,
 
-    /// Read images from this list too; - is standard input. A URL a line, CSV with a header (url, name, tags separated by
-    /// semicolons), or a JSON object a line. May be repeated.
+    /// Read images from this list, too; - is standard input. It has a URL a line, a JSON object a line, or is CSV with
+    /// a header (url or file, name, tags separated by semicolons). May be repeated.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
 
-    /// Name of the image, if there is one only [default: the last part of its address, or the file's path].
+    /// Name of the image; only for a single image [default: the last part of its URL, or the file's name].
     #[arg(long)]
     name: Option<String>,
 
@@ -46,19 +46,19 @@ pub(crate) struct Add {
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
 
-    /// Download again what is here already, as new images.
+    /// Add images that are stored already once more, as new images.
     #[arg(long)]
     again: bool,
 
-    /// Begin no other image after the first that fails.
+    /// Begin no further image after the first failure.
     #[arg(long)]
     fail_fast: bool,
 
-    /// Write what failed to this file, as a list that --from takes.
+    /// Write the failed images to this file, as a list that --from takes.
     #[arg(long, value_name = "FILE")]
     failed: Option<PathBuf>,
 
-    /// Print one JSON object a line: every image, and a summary at the end.
+    /// Print one JSON object a line: one for each image, and a summary at the end.
     #[arg(long)]
     json: bool,
 
@@ -67,14 +67,18 @@ pub(crate) struct Add {
     quiet: bool,
 }
 
-/// How often the terminal is drawn.
+/// Time between two redraws of the progress on the terminal.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Bytes of a file that are hashed at once.
+/// Bytes of a file that are read and hashed at once.
 const PIECE: usize = 256 * 1024;
 
 impl Add {
-    /// Refuses what does not go together, before a store is made.
+    /// Refuses flags that contradict each other. Runs before the store is made.
+    ///
+    /// # Errors
+    ///
+    /// `--name` is given with anything but a single image.
     pub(crate) fn check(&self) -> Result<(), Refused> {
         let is_one = matches!(self.images.as_slice(), [image] if self.from.is_empty() && !Path::new(image).is_dir());
         if self.name.is_some() && !is_one {
@@ -94,14 +98,14 @@ impl Add {
         let (under_way, untold) = (RefCell::new(HashSet::new()), RefCell::new(None));
         let tell = |number, item: &Item, outcome: &Outcome| {
             if let Err(error) = report.borrow_mut().ended(number, item, outcome) {
-                // The disk is full, perhaps.
+                // For example, the disk with the list of failures is full.
                 untold.replace(Some(error));
                 stop.cancel();
             }
         };
         let items = futures::stream::unfold(items, async |mut items| Some((items.recv().await?, items)));
         let wanted = items.filter_map(async |item| {
-            // One at a time: the second finds what the first has left.
+            // The same source twice at once would be downloaded twice.
             if !self.again && !under_way.borrow_mut().insert(item.source.shown()) {
                 tell(None, &item, &Outcome::Twice);
                 return None;
@@ -135,7 +139,7 @@ impl Add {
         };
         tokio::select! {
             _ = opened.burrow.for_each(wanted, work, stop.cancelled()) => {}
-            // Twice: what is under way stays a job, which the next run, or a server, takes up.
+            // Interrupted twice: images under way stay jobs, which the next run or a server takes up.
             () = interrupts => {}
             () = drawing => {}
         }
@@ -148,7 +152,7 @@ impl Add {
     }
 }
 
-/// What each image is added with.
+/// Adds single images.
 struct Adding<'a> {
     burrow: &'a Burrow,
     again: bool,
@@ -180,7 +184,7 @@ impl Adding<'_> {
         }
     }
 
-    /// Takes a file, unless an image of that name has the same content.
+    /// Stores a file, unless an image of the same name has the same content.
     async fn file(&self, path: &Path, label: Label) -> Result<Outcome, Error> {
         let open = async || tokio::fs::File::open(path).await.map_err(Error::Read);
         if !self.again
@@ -195,7 +199,7 @@ impl Adding<'_> {
     }
 }
 
-/// SHA-256 of a file, in hexadecimal digits.
+/// SHA-256 of a file, in lower-case hexadecimal digits.
 async fn digest(mut file: tokio::fs::File) -> std::io::Result<String> {
     let (mut digest, mut piece) = (Sha256::new(), vec![0; PIECE]);
     loop {

@@ -1,4 +1,4 @@
-//! `burrow completions`
+//! `burrow completions`: prints the completion script for a shell.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use clap_complete::aot;
 
 use crate::output;
 
-/// Print what a shell needs to complete `burrow`.
+/// Print the completion script for a shell.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Completions {
     shell: Shell,

@@ -1,4 +1,4 @@
-//! `burrow config`
+//! `burrow config`: prints every setting and where its value comes from.
 
 use std::any::TypeId;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::parse::Refused;
 use crate::settings::{Secret, default_of};
 use crate::table::{Cell, Column, Table};
 
-/// What Burrow is told by flags, environment and file.
+/// Show the configuration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Config {
     #[command(subcommand)]
@@ -60,7 +60,7 @@ fn row(key: &str, value: &str, origin: &str) -> [Cell; 3] {
 /// The value of a flag, if it has one, and where it comes from.
 fn value(parsed: &Parsed, verb: Option<&str>, arg: &Arg) -> Result<(Option<String>, String), Refused> {
     let id = arg.get_id().as_str();
-    // Flags of another verb were not typed.
+    // A flag of another verb than `config` cannot have been typed.
     if verb.is_none() && parsed.matches.value_source(id) == Some(ValueSource::CommandLine) {
         let typed = parsed.matches.get_raw(id).into_iter().flatten().map(|value| value.to_string_lossy().into_owned());
         let long = arg.get_long().unwrap_or_default();
@@ -78,14 +78,14 @@ fn value(parsed: &Parsed, verb: Option<&str>, arg: &Arg) -> Result<(Option<Strin
     Ok((default.or_else(|| default_of(id).map(Into::into)), "default".into()))
 }
 
-/// A value for people, without what they must not see.
+/// A value for people, without secrets.
 fn shown(arg: &Arg, value: &str) -> String {
     let parser = arg.get_value_parser().type_id();
     if parser == TypeId::of::<Secret>() {
         return "(secret)".into();
     }
     if parser == TypeId::of::<Location>() {
-        // Shown without a password.
+        // A location shows itself without its password.
         return value.parse().map_or_else(|_| "(unreadable)".into(), |location: Location| location.to_string());
     }
     value.to_owned()

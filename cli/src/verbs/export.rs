@@ -1,4 +1,4 @@
-//! `burrow export`
+//! `burrow export`: writes all images to an archive.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,13 +11,13 @@ use burrow_host::archive::{Known, export};
 use crate::open::Opened;
 use crate::output::{self, Part, Progress};
 
-/// Write all images to one archive: a tar file that `burrow import` reads, and that people can read without Burrow.
+/// Write all images to an archive: a tar file that `burrow import` reads, and that can be read without Burrow.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Export {
     /// Where to write; `-` is standard output.
     archive: PathBuf,
 
-    /// Leave out what this archive holds already; may be given several times.
+    /// Leave out images and contents that this archive holds; may be repeated.
     #[arg(long, value_name = "ARCHIVE")]
     since: Vec<PathBuf>,
 }
@@ -45,7 +45,7 @@ impl Export {
         progress.clear();
         let exported = exported?;
         if let (Some(file), Some(part)) = (file, part) {
-            // What is no file of a disk need not reach one.
+            // A pipe or a device cannot be synced to a disk.
             let synced = if part.is_special() { Ok(()) } else { file.sync_all() };
             let kept = synced.and_then(|()| part.keep());
             kept.with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! `burrow get`
+//! `burrow get`: writes images' original bytes to files.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ pub(crate) struct Get {
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
 
-    /// Where to write: a file; of several images a directory, made if it is not there; `-` is standard output
-    /// [default: files of the images' names, here].
+    /// Where to write: a file; for several images a directory, which is made if it is missing; `-` is standard output
+    /// [default: files in the current directory, named after the images].
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
 }
 
-/// Where images go.
+/// Where to write images.
 enum Place {
     Stdout,
     File(PathBuf),
@@ -66,13 +66,17 @@ impl Place {
     }
 }
 
-/// The image's name as a file of a directory, whatever the name holds.
+/// A file name for the image: its name with `_` for `/` and `\`, or its id if the name is `.`, `..` or `-`.
 fn file_name(image: &Image) -> String {
     let name: String = image.name.chars().map(|c| if matches!(c, '/' | '\\') { '_' } else { c }).collect();
     if matches!(name.as_str(), "." | ".." | "-") { image.id.clone() } else { name }
 }
 
-/// Writes a file that is whole or not there, and none that this run has `written`.
+/// Writes a file completely or not at all.
+///
+/// # Errors
+///
+/// The content cannot be read, the file cannot be written, or this run has `written` this path already.
 async fn write_whole(content: &mut ContentStream, path: &Path, written: &mut HashSet<PathBuf>) -> anyhow::Result<()> {
     anyhow::ensure!(
         written.insert(path.to_owned()),

@@ -1,4 +1,4 @@
-//! `burrow import`
+//! `burrow import`: reads images from archives.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,10 +11,10 @@ use burrow_host::archive::{Known, import};
 use crate::open::Opened;
 use crate::output::{self, Progress};
 
-/// Read images from archives that `burrow export` wrote. What is here already stays.
+/// Read images from archives that `burrow export` wrote. Images that are stored already stay as they are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Import {
-    /// Archives, those that others build on first; `-` is standard input.
+    /// Archives; an archive comes before those that were exported --since it. `-` is standard input.
     #[arg(required = true)]
     archives: Vec<PathBuf>,
 }
@@ -29,7 +29,7 @@ impl Import {
                 Box::new(std::io::stdin())
             } else {
                 let file = open()?;
-                // What can be read twice is checked before anything of it is taken.
+                // A file can be read twice: the whole archive is checked before the first image is stored.
                 if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
                     let mut sums = Known::default();
                     sums.add(std::io::BufReader::with_capacity(1 << 20, open()?))

@@ -1,4 +1,4 @@
-//! `burrow ls`
+//! `burrow ls`: lists images, newest first.
 
 use std::process::ExitCode;
 
@@ -18,19 +18,19 @@ use crate::when::ago;
 /// List images, newest first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ls {
-    /// Only those with this tag; may be repeated: all must be there.
+    /// List only images with this tag; may be repeated: an image must have all of the tags.
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
 
-    /// Only those that have come so far.
+    /// List only images with this status.
     #[arg(long, value_name = "STATUS")]
     status: Option<StatusWord>,
 
-    /// Only those whose names contain this, without regard to case.
+    /// List only images whose names contain this text; case does not matter.
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
 
-    /// List at most so many.
+    /// The most images to list.
     #[arg(long, short = 'n', env = "BURROW_LIMIT", value_name = "COUNT")]
     limit: Option<usize>,
 
@@ -42,7 +42,7 @@ pub(crate) struct Ls {
     pictures: picture::Choice,
 }
 
-/// A status, as it can be typed.
+/// A status, as typed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StatusWord {
     Pending,
@@ -62,7 +62,7 @@ impl From<StatusWord> for Status {
     }
 }
 
-/// With pictures for up to so many images, unless asked otherwise: each takes several lines.
+/// The most images that `--pictures auto` shows pictures of: a picture takes several lines.
 const MANY: usize = 20;
 
 impl Ls {
@@ -85,11 +85,11 @@ impl Ls {
     }
 }
 
-/// The list, page by page.
+/// Reads the list page by page.
 struct Pages<'a> {
     burrow: &'a Burrow,
     filter: Filter,
-    /// How many are still to come at most; 0 after the last page.
+    /// The most images that are still to come; 0 after the last page.
     left: usize,
     cursor: Option<String>,
 }
@@ -110,11 +110,11 @@ impl Pages<'_> {
     }
 }
 
-/// Images as rows.
+/// Prints images as rows of a table.
 struct List {
     table: Table<7>,
     pictures: Option<Pictures>,
-    /// Whether people look at it.
+    /// Whether the list goes to a terminal, and so shows times for people.
     is_terminal: bool,
     has_titles: bool,
 }
@@ -149,7 +149,7 @@ impl List {
         let Some(pictures) = &self.pictures else {
             return Ok(rows.iter().try_for_each(|row| output::drawn(&self.table.row(row)))?);
         };
-        // A few at a time, so that the first are seen before the last are read.
+        // A few at a time, so that the first are shown before the last are read.
         for (images, rows) in images.chunks(MANY).zip(rows.chunks(MANY)) {
             for (drawn, row) in pictures.draw(burrow, images).await.into_iter().zip(rows) {
                 let row = self.table.row(row);

@@ -1,4 +1,4 @@
-//! `burrow man`
+//! `burrow man`: prints a manual page, or writes all of them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::parse::Refused;
 /// Print a manual page, or write all of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Man {
-    /// The verb that the page is about [default: burrow itself].
+    /// The verb to print the page of [default: burrow itself].
     verb: Option<String>,
 
     /// Write the pages of burrow and of every verb into this directory.

@@ -1,4 +1,4 @@
-//! `burrow rename`
+//! `burrow rename`: renames an image.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ pub(crate) struct Rename {
     /// Id or name of the image.
     image: String,
 
-    /// Its new name; others may have it, too.
+    /// The new name. Other images may have the same name.
     name: String,
 }
 

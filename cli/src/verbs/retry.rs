@@ -1,4 +1,4 @@
-//! `burrow retry`
+//! `burrow retry`: tries failed images again.
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use crate::output;
 /// Try failed images again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retry {
-    /// Ids or names of images.
+    /// Ids or names of images; a name means the newest failed image of that name.
     #[arg(required_unless_present = "all", value_name = "IMAGE")]
     images: Vec<String>,
 
-    /// Try all that failed.
+    /// Try every failed image.
     #[arg(long, conflicts_with = "images")]
     all: bool,
 }
@@ -63,7 +63,7 @@ impl Retry {
     }
 }
 
-/// All that have failed by now, the newest first.
+/// All failed images, newest first, each with its id.
 fn failed(burrow: &Burrow) -> impl Stream<Item = (String, Result<Image, Error>)> {
     let pages = futures::stream::try_unfold(Some(None), async |cursor| {
         let Some(cursor) = cursor else { return Ok::<_, Error>(None) };

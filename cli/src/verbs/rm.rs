@@ -1,4 +1,4 @@
-//! `burrow rm`
+//! `burrow rm`: removes images.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use burrow_host::{Burrow, VaultError};
 
 use crate::find::{find, for_each};
 
-/// Remove images. Others with the same content stay whole.
+/// Remove images. Other images with the same content keep it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Rm {
     /// Ids or names of images; of images that share a name, the newest is removed.
@@ -18,7 +18,7 @@ impl Rm {
     pub(crate) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
         for_each(&self.images, async |image| {
             let image = find(burrow, image).await?;
-            // Somebody else may have been faster.
+            // Another process may have removed the image meanwhile.
             anyhow::ensure!(burrow.remove(&image.id).await?, burrow_host::Error::from(VaultError::NotFound));
             Ok(())
         })

@@ -1,4 +1,4 @@
-//! `burrow serve`
+//! `burrow serve`: serves images over HTTP.
 
 use std::process::ExitCode;
 
@@ -13,18 +13,18 @@ use crate::output;
 use crate::parse::Refused;
 use crate::signals::Signals;
 
-/// Serve images over HTTP, and finish what an earlier run left.
+/// Serve images over HTTP, and finish jobs that an earlier run left.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// Address and port to listen on; port 0 takes any that is free.
+    /// Address and port to listen on; port 0 means any free port.
     #[arg(long, env = "BURROW_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT")]
     listen: String,
 
-    /// Address and port of /metrics, /readyz and /livez; for nobody else to reach.
+    /// Address and port of /metrics, /readyz and /livez; keep it out of the public's reach.
     #[arg(long, env = "BURROW_METRICS", value_name = "ADDRESS:PORT")]
     metrics: Option<String>,
 
-    /// Connections served at once; more wait, and are refused after a second, as with the other two.
+    /// Connections served at once. At this limit and the next two, more wait a second and are then refused.
     #[arg(long, env = "BURROW_MAX_CONNECTIONS", default_value_t = Limits::default().connections, value_name = "COUNT")]
     #[arg(value_parser = at_least_one)]
     max_connections: usize,
@@ -34,12 +34,12 @@ pub(crate) struct Serve {
     #[arg(value_parser = at_least_one)]
     max_requests: usize,
 
-    /// Bytes of request bodies received at once; a body counts 2 MiB, or its length if that is less.
+    /// Bytes of request bodies received at once; a body counts as 2 MiB, or as its length if that is less.
     #[arg(long, env = "BURROW_MAX_BYTES_IN_FLIGHT", default_value_t = Limits::default().bytes_in_flight)]
     #[arg(value_name = "BYTES", value_parser = at_least_one)]
     max_bytes_in_flight: usize,
 
-    /// Go on with what is in the file that --component names whenever it changes.
+    /// Load the file that --component names again whenever it changes.
     #[arg(long, env = "BURROW_WATCH")]
     watch: bool,
 
@@ -56,7 +56,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 impl Serve {
-    /// Refuses what does not go together, before a store is made.
+    /// Refuses flags that contradict each other. Runs before the store is made.
+    ///
+    /// # Errors
+    ///
+    /// `--watch` is given without `--component`.
     pub(crate) fn check(&self, component: &Component) -> Result<(), Refused> {
         if self.watch && component.is_built_in() {
             return Err(Refused::Unusable("--watch needs --component: which file is to be watched?".into()));
@@ -66,7 +70,7 @@ impl Serve {
 
     pub(crate) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let (burrow, signals) = (&opened.burrow, Signals::listen().context("cannot listen to signals")?);
-        // A setting that cannot be read is told now, not to whoever asks first.
+        // An invalid setting is an error now, and not the answer to the first request.
         burrow.stats().await?;
         let watched = opened.component.as_ref().filter(|_| self.watch).map(|file| (file.clone(), opened.since));
         let management = match &self.metrics {
@@ -96,7 +100,7 @@ async fn listen(address: &str) -> anyhow::Result<(TcpListener, std::net::SocketA
     Ok((listener, address))
 }
 
-/// Resolves when the program is asked to stop. Asked once more, it ends at once.
+/// Resolves at the first signal that asks the program to stop. The second signal ends the program at once.
 async fn stopped(mut signals: Signals) {
     signals.next().await;
     tokio::spawn(async move { std::process::exit(signals.next().await.into()) });

@@ -1,4 +1,4 @@
-//! `burrow show`
+//! `burrow show`: prints everything that is known of images.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::find::{find, for_each};
 use crate::json;
 use crate::output;
 
-/// Tell all that is known of images.
+/// Print everything that is known of images.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
     /// Ids or names of images.

@@ -1,4 +1,4 @@
-//! `burrow stats`
+//! `burrow stats`: counts images and bytes.
 
 use std::process::ExitCode;
 
@@ -22,10 +22,10 @@ pub(crate) struct Stats {
     pictures: picture::Choice,
 }
 
-/// How many of the newest images are shown.
+/// Number of the newest images that are shown as pictures.
 const PICTURES: u32 = 8;
 
-/// How long the bar is, in characters.
+/// The length of the bar in characters.
 const BAR: u64 = 40;
 
 impl Stats {
@@ -73,7 +73,7 @@ fn share(part: u64, whole: u64) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// A part of a whole, drawn.
+/// A part of a whole, as a bar.
 fn bar(part: u64, whole: u64) -> String {
     let filled = u128::from(part) * u128::from(BAR) / u128::from(whole.max(1));
     let filled = usize::try_from(filled).unwrap_or_default();

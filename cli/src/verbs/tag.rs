@@ -1,4 +1,4 @@
-//! `burrow tag`
+//! `burrow tag`: adds and removes tags of images.
 
 use std::process::ExitCode;
 

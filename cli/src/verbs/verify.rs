@@ -1,4 +1,4 @@
-//! `burrow verify`
+//! `burrow verify`: checks everything that is stored, and repairs what can be repaired.
 
 use std::process::ExitCode;
 
@@ -10,19 +10,19 @@ use crate::json;
 use crate::open::Opened;
 use crate::output::{self, Progress};
 
-/// Read and hash all that is stored, and check that it fits together. Exit code 1: something is wrong and was left so.
+/// Read and hash everything that is stored, and check that it is consistent. Exit code 1 if a fault remains.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
-    /// Mend what can be mended: make lists, names and counters anew, and put what no image uses into the trash, where it
-    /// stays for an hour. What an image uses is never deleted.
+    /// Rebuild lists, names and counters, and move data that no image uses to the trash, where it stays for an hour.
+    /// Data that an image uses is never deleted.
     #[arg(long)]
     repair: bool,
 
-    /// Nobody else uses this store now. Needed to repair one that others could use at the same time.
+    /// Assert that no other process uses this store. --repair needs this if other processes could use the store now.
     #[arg(long)]
     alone: bool,
 
-    /// Print one JSON object a line: every fault, and a summary at the end.
+    /// Print one JSON object a line: one for each fault, and a summary at the end.
     #[arg(long)]
     json: bool,
 }
@@ -56,7 +56,7 @@ impl Verify {
                             let mut read = Ok(0);
                             for image in &images {
                                 read = burrow.verify_content(image).await;
-                                // One that was removed meanwhile says nothing of the others.
+                                // An image that was removed meanwhile says nothing of the content. Try the next one.
                                 if !matches!(read, Err(Error::Vault(VaultError::NotFound))) {
                                     break;
                                 }
@@ -74,7 +74,7 @@ impl Verify {
     }
 }
 
-/// What is wrong, told as it is found.
+/// Prints faults as they are found, and counts them.
 struct Report {
     json: bool,
     progress: Progress,
@@ -108,7 +108,7 @@ impl Report {
         output::line(&format!("{kind}: {image}{key}: {detail}{repaired}"))
     }
 
-    /// Takes the result of reading a content that these images share.
+    /// Records the result of reading a content that these images share.
     fn content(&mut self, (images, read): (Vec<String>, Result<u64, Error>)) -> anyhow::Result<()> {
         match read {
             Ok(bytes) => {
@@ -122,7 +122,7 @@ impl Report {
                     self.fault(&damaged_content(image, detail.clone()))?;
                 }
             }
-            // All were removed meanwhile.
+            // All of these images were removed meanwhile.
             Err(Error::Vault(VaultError::NotFound)) => {}
             Err(error) => return Err(error.into()),
         }

@@ -1,4 +1,4 @@
-//! `burrow version`
+//! `burrow version`: prints the versions of program, component, wasmtime and compiler.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::open::Component;
 use crate::output;
 
-/// Print the versions of what is at work.
+/// Print the versions of program, component, wasmtime and compiler.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Version {}
 

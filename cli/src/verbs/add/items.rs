@@ -1,4 +1,4 @@
-//! What is to be added, read ahead by a thread of its own: arguments, then directories and lists as they are walked.
+//! Reads the images to add, on its own thread: arguments, directories and lists.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -12,15 +12,15 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::list::{Entry, Lines};
 
-/// Items read ahead of those that are scheduled.
+/// Items that are read ahead of the scheduler.
 const AHEAD: usize = 64;
 
-/// One image to be added, or why there is none.
+/// An image to add, or an argument or line that names no image.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) source: Source,
     pub(crate) label: Label,
-    /// Where it stood: a list and the number of the line.
+    /// The list and line that name the image, if a list does.
     pub(crate) at: Option<String>,
 }
 
@@ -30,17 +30,17 @@ pub(crate) enum Source {
     Url(String),
     File {
         path: PathBuf,
-        /// Whether it was found in a directory, where other files than images may be, too.
+        /// Whether it was found in a directory, which may also hold files that are no images.
         is_found: bool,
     },
-    /// Nowhere, for that reason.
+    /// An argument or file that cannot be read, and the reason.
     Nowhere(String, String),
-    /// It is not known, for that reason: the line of a list cannot be read.
+    /// A line of a list that cannot be read, and the reason.
     Unread(String, String),
 }
 
 impl Source {
-    /// The same for people.
+    /// The source as people name it.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Url(text) | Self::Nowhere(text, _) | Self::Unread(text, _) => text.clone(),
@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-/// What was given on the command line.
+/// The images, lists and labels of the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Arguments {
     pub(crate) images: Vec<String>,
@@ -58,14 +58,14 @@ pub(crate) struct Arguments {
     pub(crate) tags: Vec<String>,
 }
 
-/// The items, and how many they are, as far as that is known.
+/// The items as they are read, and their number as far as it is known.
 #[derive(Debug)]
 pub(crate) struct Items {
     pub(crate) items: mpsc::Receiver<Item>,
     pub(crate) total: Arc<Total>,
 }
 
-/// How many items there are: counted while reading, unless known before.
+/// The number of items: counted while they are read, and estimated before.
 #[derive(Debug, Default)]
 pub(crate) struct Total {
     read: AtomicU64,
@@ -74,25 +74,29 @@ pub(crate) struct Total {
 }
 
 impl Total {
-    /// How many there are, as far as is known.
+    /// The number of items, or an estimate until all are read.
     pub(crate) fn get(&self) -> u64 {
         let read = self.read.load(Ordering::Relaxed);
         if self.is_known() { read } else { read.max(self.expected.load(Ordering::Relaxed)) }
     }
 
-    /// Whether all were read.
+    /// Whether all items are read.
     pub(crate) fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Relaxed)
     }
 }
 
 impl Arguments {
-    /// Begins to read.
+    /// Begins to read, on a new thread.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started.
     pub(crate) fn read(self) -> std::io::Result<Items> {
         let (sender, items) = mpsc::channel(AHEAD);
         let total = Arc::new(Total::default());
         let reader = Reader { to: sender, total: total.clone(), tags: self.tags.clone() };
-        // Not waited for: standard input may never end.
+        // Nobody waits for the thread to end: standard input may never end.
         std::thread::Builder::new().name("list".into()).spawn(move || reader.read(&self))?;
         Ok(Items { items, total })
     }
@@ -104,7 +108,7 @@ struct Reader {
     tags: Vec<String>,
 }
 
-/// Nobody wants more.
+/// The receiver is gone, so nobody wants more items.
 struct Enough;
 
 impl Reader {
@@ -142,7 +146,7 @@ impl Reader {
         self.send(Source::File { path: path.into(), is_found: false }, name, tags, at)
     }
 
-    /// All files below a directory but hidden ones, named by their path in it.
+    /// Sends all files below a directory except hidden ones. Each is named after its path in the directory.
     fn directory(&self, directory: &Path) -> Result<(), Enough> {
         let is_hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
         for entry in WalkDir::new(directory).sort_by_file_name().into_iter().filter_entry(|entry| !is_hidden(entry)) {
@@ -191,12 +195,12 @@ impl Reader {
     }
 }
 
-/// Whether somebody means a URL, if perhaps not a good one.
+/// Whether a text is meant as a URL, valid or not.
 fn is_url(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// How many lines of a list hold something, about; 0 if that is not to be known before it is read.
+/// Estimates the entries of a list by its lines that are not blank; 0 if the list can be read only once.
 fn lines(path: &Path) -> u64 {
     let Some(file) = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))
     else {

@@ -1,5 +1,6 @@
-//! Lists of images: a line each, as plain URLs, CSV with a header, or JSON objects. A bad line is told and the rest goes
-//! on; memory does not grow with the list.
+//! Reads lists of images: plain URLs, CSV with a header, or JSON objects, one image a line.
+//!
+//! An invalid line is an error of that line only. Memory does not grow with the list.
 
 use std::io::{BufRead, Read as _, Result};
 
@@ -11,32 +12,32 @@ const MAX_LINE: u64 = 64 * 1024;
 /// One image of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Entry {
-    /// Where it is downloaded from.
+    /// The URL to download; an entry has either a URL or a file.
     pub(crate) url: Option<String>,
-    /// The file that it is, instead.
+    /// The path of the file.
     pub(crate) file: Option<String>,
-    /// What to call it.
+    /// The image's name.
     pub(crate) name: Option<String>,
-    /// Its tags.
+    /// The image's tags.
     #[serde(default)]
     pub(crate) tags: Vec<String>,
 }
 
-/// A line that holds something.
+/// A line that is neither empty nor a comment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub(crate) number: u64,
-    /// What it says, or why that is not known.
+    /// The image that the line names, or why the line is invalid.
     pub(crate) entry: std::result::Result<Entry, String>,
 }
 
-/// What a list's lines are.
+/// The format of a list.
 #[derive(Debug)]
 enum Format {
     Plain,
     Json,
-    /// Where the columns are.
+    /// The positions of the columns.
     Csv {
         url: Option<usize>,
         file: Option<usize>,
@@ -45,11 +46,11 @@ enum Format {
     },
 }
 
-/// The lines of a list that hold something.
+/// The lines of a list that are neither empty nor comments.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     from: R,
-    /// Found by the first line that holds something.
+    /// Detected from the first line that is neither empty nor a comment.
     format: Option<Format>,
     number: u64,
     line: Vec<u8>,
@@ -60,10 +61,10 @@ impl<R: BufRead> Lines<R> {
         Self { from, format: None, number: 0, line: Vec::new() }
     }
 
-    /// Reads a line; false at the end. One that is too long is cut off.
+    /// Reads a line into `self.line`; false at the end of the list. Cuts off a line that is too long.
     fn read(&mut self) -> Result<bool> {
         self.line.clear();
-        // One more than allowed, and a line break.
+        // One byte more than allowed, and the line break.
         let read = (&mut self.from).take(MAX_LINE + 2).read_until(b'\n', &mut self.line)?;
         self.number += 1;
         if read > 0 && self.line.last() != Some(&b'\n') {
@@ -114,7 +115,11 @@ impl<R: BufRead> Iterator for Lines<R> {
 }
 
 impl Format {
-    /// Guesses by the first line: an object, a CSV header that names a column `url` or `file`, or a URL.
+    /// Detects the format from the first line: an object, a CSV header with a column `url` or `file`, or a URL.
+    ///
+    /// # Errors
+    ///
+    /// The line looks like a CSV header without such a column.
     fn of(line: &str) -> std::result::Result<Self, String> {
         if line.starts_with('{') {
             return Ok(Self::Json);
@@ -157,9 +162,9 @@ impl Format {
     }
 }
 
-/// The fields of one line of CSV (RFC 4180, without line breaks in fields: an open quote costs one line only).
+/// The fields of one line of CSV (RFC 4180). Fields cannot hold line breaks: an open quote spoils one line only.
 fn fields(line: &str) -> std::result::Result<Vec<String>, String> {
-    // The reader takes an open quote as closed at the end.
+    // The reader would accept an open quote and close it at the end.
     if line.matches('"').count() % 2 == 1 {
         return Err("a quote is not closed".into());
     }
@@ -172,7 +177,7 @@ fn fields(line: &str) -> std::result::Result<Vec<String>, String> {
 mod tests {
     use super::*;
 
-    /// Number and URL, or number and reason, of each line.
+    /// The number of each line, and its URL or file, or the error.
     fn read(list: &[u8]) -> Vec<(u64, String)> {
         let line = |line: Result<Line>| {
             let line = line.unwrap();

@@ -1,5 +1,4 @@
-//! What `burrow add` tells: a live picture on a terminal, a line an image elsewhere, JSON for programs, and at the end
-//! what came of it.
+//! The report of `burrow add`: live progress, a line or JSON object an image, and a summary.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -19,20 +18,20 @@ use super::items::{Item, Source, Total};
 use crate::json;
 use crate::output::{self, Part};
 
-/// What became of one image.
+/// The outcome of one image.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Added(Image),
-    /// It was here before.
+    /// The image was stored before.
     Present(Image),
-    /// It is under way already, from another line.
+    /// Another line or argument names the same source, which is under way.
     Twice,
-    /// A file in a directory that is no image.
+    /// A file that was found in a directory and is no image.
     NoImage,
     Failed(String),
 }
 
-/// How it is told.
+/// How to report: flags of the command line, and whether lists are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
     pub(crate) json: bool,
@@ -40,13 +39,13 @@ pub(crate) struct How {
     pub(crate) lists: bool,
 }
 
-/// Images shown that take longest.
+/// Slow images shown at once: those that began first.
 const SLOWEST: usize = 3;
 
-/// An image is slow from here on.
+/// Time after which an image counts as slow.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// Reasons told apart at the end.
+/// Reasons of failures that the summary distinguishes.
 const REASONS: usize = 12;
 
 #[derive(Debug)]
@@ -54,10 +53,10 @@ pub(crate) struct Report {
     how: How,
     /// Whether each image has a line on standard output.
     has_lines: bool,
-    /// Whether somebody still reads standard output.
+    /// Whether standard output is still read; false after a broken pipe.
     is_read: Cell<bool>,
     begun: Instant,
-    /// By their number, so those that began first come first.
+    /// When each image began and how it is shown, by its number: those that began first come first.
     under_way: BTreeMap<u64, (Instant, String)>,
     bar: ProgressBar,
     slowest: Vec<ProgressBar>,
@@ -78,18 +77,22 @@ struct Count {
     stored: u64,
 }
 
-/// Where failures are written: beside the file until the end, so that it may be the list that is read.
+/// The list of failures. It is written to a temporary file until the end, so that it may replace the list that is read.
 #[derive(Debug)]
 struct FailedList {
     path: PathBuf,
-    /// Whether it is one of the lists that are read.
+    /// Whether `path` is one of the lists that are read.
     is_read: bool,
     part: Part,
     file: BufWriter<File>,
 }
 
 impl Report {
-    /// Failures are written to `failed`, which may be one of the `lists` that are read.
+    /// Begins a report. It writes failures to `failed`, which may be one of the `lists` that are read.
+    ///
+    /// # Errors
+    ///
+    /// The file for failures cannot be created.
     pub(crate) fn new(how: How, failed: Option<&Path>, lists: &[PathBuf]) -> anyhow::Result<Self> {
         let is_live = std::io::stderr().is_terminal() && !how.json && !how.quiet;
         let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -99,7 +102,7 @@ impl Report {
         let add_line = |_| picture.add(ProgressBar::new_spinner().with_style(line.clone()));
         let slowest = (0..SLOWEST).map(add_line).collect();
         let bar = picture.add(ProgressBar::new(0).with_style(style("{bar:30.green} {msg}")?.progress_chars("━╸─")));
-        // On a terminal a list of thousands would scroll away what matters.
+        // On a terminal the lines of a long list would scroll the failures away.
         let has_lines = !how.quiet && (!how.lists || !std::io::stdout().is_terminal());
         let failed_list = failed.map(|path| FailedList::create(path, lists)).transpose()?;
         Ok(Self {
@@ -116,14 +119,18 @@ impl Report {
         })
     }
 
-    /// Takes note of an image that is begun; returns its number.
+    /// Records that an image begins; returns its number.
     pub(crate) fn began(&mut self, item: &Item) -> u64 {
         self.count.begun += 1;
         self.under_way.insert(self.count.begun, (Instant::now(), item.source.shown()));
         self.count.begun
     }
 
-    /// Tells what became of an image, which had that number if it was begun.
+    /// Reports the outcome of an image. `number` is the one that [`Self::began`] returned, if the image began.
+    ///
+    /// # Errors
+    ///
+    /// The list of failures or standard output cannot be written.
     pub(crate) fn ended(&mut self, number: Option<u64>, item: &Item, outcome: &Outcome) -> std::io::Result<()> {
         number.and_then(|number| self.under_way.remove(&number));
         self.count.ended += 1;
@@ -172,7 +179,7 @@ impl Report {
         Ok(())
     }
 
-    /// Prints to standard output. Whoever has read enough of it does not end the work.
+    /// Prints to standard output. If nobody reads it any more, the work goes on without output.
     fn print(&self, print: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
         if !self.is_read.get() {
             return Ok(());
@@ -186,12 +193,12 @@ impl Report {
         }
     }
 
-    /// Prints above the picture.
+    /// Prints above the progress.
     fn above(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }
 
-    /// Draws the picture anew, of so many images in all.
+    /// Redraws the progress, out of `total` images.
     pub(crate) fn draw(&mut self, total: u64) {
         if self.bar.is_hidden() {
             return;
@@ -221,15 +228,19 @@ impl Report {
         }
     }
 
-    /// Says that no other image is begun.
+    /// Says that no further image begins.
     pub(crate) fn stopping(&self) {
         let under_way = self.under_way.len();
         let text =
-            format!("stopping: {under_way} under way are ended first; interrupt again to leave them for the next run");
+            format!("stopping: {under_way} images are finished first; interrupt again to leave them for the next run");
         self.above(|| output::note(&text));
     }
 
-    /// Tells what came of all of them.
+    /// Ends the progress, completes the list of failures and prints the summary. Returns the exit code.
+    ///
+    /// # Errors
+    ///
+    /// The list of failures or standard output cannot be written.
     pub(crate) fn end(mut self, total: &Total) -> anyhow::Result<ExitCode> {
         for line in self.slowest.iter().chain([&self.bar]) {
             line.finish_and_clear();
@@ -269,25 +280,25 @@ impl Report {
     }
 }
 
-/// What was saved, for people.
+/// The bytes saved, for people.
 fn saved(count: &Count) -> String {
     let (bytes, stored) = (output::bytes(count.bytes), output::bytes(count.stored));
     let percent = 100 * count.bytes.saturating_sub(count.stored) / count.bytes.max(1);
     format!("{bytes} stored in {stored}, {percent} % saved")
 }
 
-/// Where an image is, and what it is called, as a list says it.
+/// An image's source, under the key that a list has for it.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Place<'a> {
     Url(&'a str),
     File(String),
-    /// What was given, and is neither.
+    /// An argument that is neither a URL nor a readable file.
     Argument(&'a str),
 }
 
 impl<'a> Place<'a> {
-    /// None of a line that cannot be read.
+    /// Returns `None` for a line that cannot be read.
     fn of(source: &'a Source) -> Option<Self> {
         match source {
             Source::Url(url) => Some(Self::Url(url)),
@@ -370,7 +381,12 @@ impl FailedList {
         writeln!(self.file, "{}", serde_json::to_string(&line)?)
     }
 
-    /// Puts the list where it belongs, unless that would lose lines of it that were not worked on; says where it is.
+    /// Moves the list to its place, unless that would lose lines of a list that was not read to its end. Says where the
+    /// failures are listed.
+    ///
+    /// # Errors
+    ///
+    /// The list cannot be written or moved.
     fn finish(mut self, is_whole: bool) -> anyhow::Result<String> {
         let path = self.path.display();
         if self.is_read && !is_whole {
