@@ -146,7 +146,8 @@ async fn blocking<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + '
     opened.unwrap_or_else(|error| Err(KvError(format!("opening the store was interrupted: {error}"))))
 }
 
-#[cfg(all(test, feature = "redis", feature = "spin-sqlite"))]
+#[cfg(test)]
+#[cfg(all(feature = "redis", feature = "spin-sqlite"))]
 mod tests {
     use super::*;
 
