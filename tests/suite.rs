@@ -11,6 +11,7 @@ mod archive;
 mod cli;
 mod content;
 mod damage;
+mod documents;
 mod first_design;
 mod gallery;
 mod hostile;
@@ -105,6 +106,7 @@ fn main() -> ExitCode {
         damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
             a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
+        documents: the_map_has_every_source_file, every_link_leads_to_a_file;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
