@@ -17,7 +17,7 @@ use burrow_vault::ports::FetchTimeouts;
 use burrow_vault::vault;
 
 /// The name of every setting, as a variable of the host. Sorted.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: &[&str] = &[
     "allow_private_network",
     "allowed_hosts",
     "between_bytes_timeout_seconds",

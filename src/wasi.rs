@@ -45,7 +45,7 @@ pub(crate) async fn settings() -> Result<Settings, Error> {
     if let Some(settings) = SETTINGS.with(|settings| settings.get().cloned()) {
         return Ok(settings);
     }
-    let values = try_join_all(settings::NAMES.map(async |name| match variables::get(name).await {
+    let values = try_join_all(settings::NAMES.iter().map(async |&name| match variables::get(name).await {
         Ok(value) => Ok((name, Some(value))),
         Err(variables::Error::Undefined(_)) => Ok((name, None)),
         // A token that the host fails to return is not an absent token: taking it for absent would allow every request.

@@ -1,4 +1,4 @@
-//! The only generated code. WASI's interfaces come from the crates that implement them.
+//! Generates the host's side of the WIT world's bindings: the library's only generated code.
 
 #![allow(missing_docs, unreachable_pub, missing_debug_implementations, reason = "generated code")]
 #![allow(clippy::all, clippy::pedantic, reason = "generated code")]

@@ -2,8 +2,9 @@
 
 pub(crate) mod add;
 pub(crate) mod archive;
+pub(crate) mod basic_stats;
 pub(crate) mod content;
-pub(crate) mod first_design;
+
 pub(crate) mod images;
 pub(crate) mod json;
 pub(crate) mod multipart;

@@ -1,4 +1,4 @@
-//! `GET /basic_stats`, a route that only the first design has.
+//! `GET /basic_stats`, for front ends of the first design.
 //!
 //! That design was a Go back end behind Flask pages. Its front ends work unchanged.
 
