@@ -76,8 +76,7 @@ impl Settings {
             vault: vault::VaultSettings {
                 max_image_bytes: read.number("max_image_bytes", 1..=u64::MAX, vault.max_image_bytes)?,
                 downloads: DownloadRules { origins, timeouts, total_time },
-                packers: vault.packers,
-                alone_since: vault.alone_since,
+                host: vault.host,
             },
             http: http::ServiceSettings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,

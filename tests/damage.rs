@@ -20,7 +20,9 @@ use crate::support::process::serving;
 pub use file::a_flipped_byte_in_the_file_never_changes_an_image;
 pub use room::a_disk_that_is_full_loses_nothing;
 pub use start::{a_store_that_cannot_be_used_is_told_in_one_line, a_store_that_may_not_be_written_is_told_in_one_line};
-pub use values::a_flipped_byte_in_a_value_harms_only_what_it_belongs_to;
+pub use values::{
+    a_flipped_byte_in_a_value_harms_only_what_it_belongs_to, what_a_newer_burrow_stored_is_not_called_damaged,
+};
 
 /// The name of the image that is damaged. An older image has the same name.
 const NAME: &str = "victim.bmp";

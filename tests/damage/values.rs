@@ -44,8 +44,37 @@ pub async fn a_flipped_byte_in_a_value_harms_only_what_it_belongs_to() {
     super::nothing_of(&wrong);
 }
 
+/// A record or manifest of a newer version is called newer, not damaged, and stays as it is.
+pub async fn what_a_newer_burrow_stored_is_not_called_damaged() {
+    let sample = Sample::new().await;
+    let id = &sample.victim.id;
+    let [record, manifest, ..] = damages(&sample).map(|damage| damage.key);
+    let (image, content) = (format!("/images/{id}"), format!("/images/{id}/content"));
+    for (key, paths) in [(record, vec![&image, &content]), (manifest, vec![&content])] {
+        let store = sample.copy();
+        change(store.path(), &key, |value| value[VERSION] = 2);
+        let before = value(store.path(), &key);
+        for repair in [false, true] {
+            let found = verify(store.path(), repair).await;
+            assert!(
+                found.findings.iter().any(|fault| fault["detail"].as_str().unwrap().contains("newer")),
+                "{found:?}"
+            );
+            let kinds: Vec<_> = found.findings.iter().map(|fault| fault["kind"].as_str().unwrap()).collect();
+            assert!(!kinds.contains(&"damaged-record"), "{found:?}");
+        }
+        assert_eq!(value(store.path(), &key), before, "repair leaves it as it is");
+        let (_process, client) = serving(store.path()).await;
+        for path in paths {
+            let reply = client.get(path).await;
+            assert_eq!((reply.status, &reply.json()["type"]), (500, &json!("/problems/newer")), "{path}");
+        }
+        assert_eq!(others(&sample, &client).await, Vec::<String>::new());
+    }
+}
+
 /// A damage for every kind of stored value (docs/storage-format.md).
-fn damages(sample: &Sample) -> Vec<Damage> {
+fn damages(sample: &Sample) -> [Damage; 13] {
     let id = &sample.victim.id;
     let record = format!("b1:i:{id}");
     let value = value(sample.directory.path(), &record).unwrap();
@@ -54,7 +83,7 @@ fn damages(sample: &Sample) -> Vec<Damage> {
     let (image, content) = (format!("/images/{id}"), format!("/images/{id}/content"));
     let by_name = format!("/images/by-name/{NAME}");
     let harmless = |what, key| Damage { what, key, refused: Vec::new(), unreadable: false, unlisted: false };
-    vec![
+    [
         Damage {
             refused: vec![image, content.clone(), by_name.clone()],
             unreadable: true,
@@ -214,22 +243,29 @@ fn value(store: &Path, key: &str) -> Option<Vec<u8>> {
     table.get(key).unwrap().map(|value| value.value().to_vec())
 }
 
-/// Flips bits of one byte of a value; returns its position. If the key has no value, stores nonsense.
-fn flip(store: &Path, key: &str, random: &mut Random) -> usize {
+/// Changes a stored value; where nothing is stored yet, 40 bytes of nonsense.
+fn change(store: &Path, key: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let database = Database::open(store.join(FILE)).unwrap();
     let transaction = database.begin_write().unwrap();
-    let position = {
+    {
         let mut table = transaction.open_table(VALUES).unwrap();
         let mut value = table.get(key).unwrap().map_or_else(|| vec![7; 40], |value| value.value().to_vec());
+        change(&mut value);
+        table.insert(key, value.as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+/// Flips bits of one byte of a value; returns its position. If the key has no value, stores nonsense.
+fn flip(store: &Path, key: &str, random: &mut Random) -> usize {
+    let mut flipped = 0;
+    change(store, key, |value| {
         // Any byte but the version: a value with a higher version is not damaged, but a newer Burrow's.
-        let position = match random.within(1..value.len()) {
+        flipped = match random.within(1..value.len()) {
             VERSION => 0,
             position => position,
         };
-        value[position] ^= random.within(1..256) as u8;
-        table.insert(key, value.as_slice()).unwrap();
-        position
-    };
-    transaction.commit().unwrap();
-    position
+        value[flipped] ^= random.within(1..256) as u8;
+    });
+    flipped
 }

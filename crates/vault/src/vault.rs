@@ -39,24 +39,31 @@ use crate::ports::Ports;
 use crate::store::Store;
 pub use crate::store::verify::{Discovery, Fault, FaultKind, Plan, Verified};
 
-/// The operator's settings of the vault, and what the host states about itself.
+/// The operator's settings of the vault.
 #[derive(Clone, Debug)]
 pub struct VaultSettings {
     /// The largest image that Burrow accepts, in bytes.
     pub max_image_bytes: u64,
     /// Which origins Burrow asks, and how long they may take.
     pub downloads: DownloadRules,
+    /// What the host states about itself.
+    pub host: HostFacts,
+}
+
+/// What the host states about itself: no operator sets it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostFacts {
     /// How many blocks of one large image helper instances pack at once. Below 2, the instance that downloads packs.
-    /// Above 0, the host may also provide helpers that draw thumbnails. Not a setting: the host sets it.
+    /// Above 0, the host may also provide helpers that draw thumbnails.
     pub packers: usize,
     /// A time in milliseconds since 1970, if the host knows one: every process that wrote to the store before it is
-    /// dead, and all that write since then have the same value. Not a setting: the host sets it.
+    /// dead, and all that write since then have the same value.
     pub alone_since: Option<u64>,
 }
 
 impl Default for VaultSettings {
     fn default() -> Self {
-        Self { max_image_bytes: 256 * 1024 * 1024, downloads: DownloadRules::default(), packers: 0, alone_since: None }
+        Self { max_image_bytes: 256 * 1024 * 1024, downloads: DownloadRules::default(), host: HostFacts::default() }
     }
 }
 

@@ -65,6 +65,13 @@ pub enum FaultKind {
     UnknownKey,
 }
 
+impl FaultKind {
+    /// The kind of fault of a value that cannot be read: a newer version is not damage.
+    fn of_unreadable(error: &Error, damage: Self) -> Self {
+        if matches!(error, Error::Newer(_)) { Self::Newer } else { damage }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

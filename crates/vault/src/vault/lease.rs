@@ -54,7 +54,7 @@ impl<P: Ports> Vault<P> {
 
     /// Takes over a job whose worker is presumed dead: its record predates `dead_before`, or its lease expired. `None`
     /// if another worker has the job. A caller that passes a time after
-    /// [`VaultSettings::alone_since`](super::VaultSettings) must be the only one allowed to run the job.
+    /// [`HostFacts::alone_since`](super::HostFacts) must be the only one allowed to run the job.
     pub(super) async fn take_over(
         &self,
         mut record: ImageRecord,
@@ -62,7 +62,7 @@ impl<P: Ports> Vault<P> {
     ) -> Result<Option<ImageRecord>, Error> {
         let Some(lease) = record.held_until() else { return Ok(None) };
         let (is_dead, is_over) = (record.updated < dead_before, lease <= self.ports.now());
-        let mine = match self.settings.alone_since {
+        let mine = match self.settings.host.alone_since {
             // Two kinds of worker take up such a job: those that know that its worker is dead, and those that find its
             // lease expired. They must share one claim.
             Some(since) if record.updated < since => {

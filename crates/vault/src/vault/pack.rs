@@ -75,7 +75,7 @@ impl<P: Ports> Vault<P> {
 
 impl<P: Ports> Chunks<'_, P> {
     async fn take(&mut self, source: &mut impl ByteSource) -> Result<(), Error> {
-        let (vault, packers) = (self.vault, self.vault.settings.packers);
+        let (vault, packers) = (self.vault, self.vault.settings.host.packers);
         let mut elsewhere = FuturesOrdered::new();
         loop {
             let mut next = pin!(source.next());
@@ -149,7 +149,7 @@ mod tests {
     use crate::codec::BLOCK;
     use crate::store::blob::Form;
     use crate::testing::{Whole, World};
-    use crate::vault::{Label, VaultSettings};
+    use crate::vault::{HostFacts, Label, VaultSettings};
 
     /// Packs a bitmap of this many blocks and reads it back. Returns its manifest's chunks, and how many blocks helpers
     /// packed.
@@ -157,7 +157,10 @@ mod tests {
         let texture = (0..blocks * BLOCK - 1000).map(|n| (n / 7) as u8 ^ (n >> 11) as u8);
         let bytes: Vec<u8> = b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0".iter().copied().chain(texture).collect();
         let world = World::default();
-        let vault = Vault::new(world.clone(), VaultSettings { packers, ..VaultSettings::default() });
+        let vault = Vault::new(
+            world.clone(),
+            VaultSettings { host: HostFacts { packers, ..HostFacts::default() }, ..VaultSettings::default() },
+        );
         let chunks = world.run(async {
             let packed = vault.pack(&mut Whole::new(&bytes)).await.unwrap();
             let chunks = packed.manifest.chunks.clone();

@@ -98,7 +98,7 @@ impl<P: Ports> Vault<P> {
         if content.media_type == DRAWING_TYPE {
             return self.drawing(image).await;
         }
-        if self.settings.packers > 0 {
+        if self.settings.host.packers > 0 {
             match self.ports.draw_elsewhere(image.id, width).await {
                 Some(Elsewhere::Ended) => {
                     if let Some(shown) = self.known_thumbnail(content, width).await? {
@@ -173,7 +173,7 @@ impl<P: Ports> Vault<P> {
         self.store.save_preview(content.blob, &Preview::Begun { since: self.ports.now(), died }).await?;
         let drawn = match self.original(image).await {
             Ok(Ok(original)) => {
-                let is_apart = self.settings.packers > 0;
+                let is_apart = self.settings.host.packers > 0;
                 thumbnail::draw(&original, &content.media_type, width, is_apart, &self.ports).await
             }
             Ok(Err(why)) => Err(why),

@@ -11,7 +11,7 @@ use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_vault::store::blob::Form;
 use burrow_vault::vault::{
-    Discovery, Edit, Filter, Label, Once, Order, Plan, Resumed, Shown, Vault, VaultSettings, Worker,
+    Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Resumed, Shown, Vault, VaultSettings, Worker,
 };
 
 use crate::images::original;
@@ -99,7 +99,13 @@ pub fn vault(world: &World) -> Vault<World> {
 
 /// The vault of a process that knows that every process that wrote before `since` is dead.
 fn knowing(world: &World, since: u64) -> Vault<World> {
-    Vault::new(world.clone(), VaultSettings { alone_since: Some(since), ..VaultSettings::default() })
+    Vault::new(
+        world.clone(),
+        VaultSettings {
+            host: HostFacts { alone_since: Some(since), ..HostFacts::default() },
+            ..VaultSettings::default()
+        },
+    )
 }
 
 fn url(path: &str) -> String {

@@ -81,7 +81,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 blobs.used_bytes += manifest.stored_size();
                 let count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
                 if let Some(missing) = self.missing_chunk(id, keys, count).await? {
-                    self.damaged(images, &missing, "it is missing").await?;
+                    self.unreadable(images, FaultKind::DamagedContent, &missing, "it is missing").await?;
                 } else {
                     blobs.by_digest.insert(manifest.sha256, id);
                     (self.out)(Discovery::Content(images.iter().map(|(_, image)| *image).collect())).await;
@@ -89,11 +89,13 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             }
             Ok(None) => {
                 blobs.damaged = true;
-                self.damaged(images, &Key::manifest(id), "it is missing").await?;
+                let key = Key::manifest(id);
+                self.unreadable(images, FaultKind::DamagedContent, &key, "it is missing").await?;
             }
             Err(error) => {
                 blobs.damaged = true;
-                self.damaged(images, &Key::manifest(id), &error.to_string()).await?;
+                let kind = FaultKind::of_unreadable(&error, FaultKind::DamagedContent);
+                self.unreadable(images, kind, &Key::manifest(id), &error.to_string()).await?;
             }
         }
         if let Some(&seq) = trash.blobs.get(&id) {
@@ -189,11 +191,17 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(None)
     }
 
-    async fn damaged(&mut self, images: &[(BlobId, ImageId)], key: &Key, detail: &str) -> Result<(), Error> {
+    async fn unreadable(
+        &mut self,
+        images: &[(BlobId, ImageId)],
+        kind: FaultKind,
+        key: &Key,
+        detail: &str,
+    ) -> Result<(), Error> {
         for &(_, image) in images {
             // If the image was removed an hour ago, its content is gone, too.
             if passing_over(self.store.image(image).await)?.is_some() {
-                self.tell(FaultKind::DamagedContent, key.as_str(), Some(image), detail.to_owned(), false).await;
+                self.tell(kind, key.as_str(), Some(image), detail.to_owned(), false).await;
             }
         }
         Ok(())

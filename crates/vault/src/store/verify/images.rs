@@ -29,10 +29,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                         self.verified.images += 1;
                         found.damaged.insert(id);
                         let key = Key::image(id);
-                        let kind = match error {
-                            Error::Newer(_) => FaultKind::Newer,
-                            _ => FaultKind::DamagedRecord,
-                        };
+                        let kind = FaultKind::of_unreadable(&error, FaultKind::DamagedRecord);
                         self.tell(kind, key.as_str(), Some(id), error.to_string(), false).await;
                     }
                 }

@@ -10,7 +10,7 @@ use burrow_model::record::Preview;
 use super::MINUTE;
 use crate::ports::{Clock as _, Elsewhere};
 use crate::testing::{Whole, World};
-use crate::vault::{Discovery, FaultKind, Label, Plan, Shown, Vault, VaultSettings};
+use crate::vault::{Discovery, FaultKind, HostFacts, Label, Plan, Shown, Vault, VaultSettings};
 
 #[test]
 fn a_thumbnail_is_drawn_once_and_by_one() {
@@ -57,7 +57,10 @@ fn what_kills_its_decoder_is_given_up() {
     world.pass(MINUTE);
     assert!(matches!(world.run(world.vault().thumbnail(&image, 160)).unwrap(), Shown::Picture { .. }));
     // If a helper draws, its death is known at once.
-    let elsewhere = Vault::new(world.clone(), VaultSettings { packers: 2, ..VaultSettings::default() });
+    let elsewhere = Vault::new(
+        world.clone(),
+        VaultSettings { host: HostFacts { packers: 2, ..HostFacts::default() }, ..VaultSettings::default() },
+    );
     for (came_of_it, shown) in [
         (Elsewhere::Busy, Shown::NotYet),
         (Elsewhere::Died, Shown::NotYet),
