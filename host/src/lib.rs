@@ -21,7 +21,7 @@
 //!
 //! # Layout
 //!
-//! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`), many images at once (`jobs.rs`), and the HTTP
+//! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`, `content.rs`), many images at once (`jobs.rs`), and the HTTP
 //!   service (`serve.rs`)
 //! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`)
 //! - [`archive`]: a whole vault as one tar file
@@ -38,6 +38,7 @@ mod address;
 pub mod archive;
 mod bindings;
 mod builder;
+mod content;
 mod engine;
 mod guest_log;
 mod jobs;
@@ -62,6 +63,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 pub use builder::Builder;
+pub use content::ContentStream;
 pub use jobs::Wanted;
 pub use maintenance::{Verification, damaged_content};
 pub use serve::{Limits, Service};
@@ -70,7 +72,6 @@ pub use types::{
     Shown, SmallPicture, Statistics, Status, VaultError, Verified,
 };
 pub use variables::Variables;
-pub use vault::ContentStream;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]

@@ -67,7 +67,7 @@ pub async fn what_a_newer_burrow_stored_is_not_called_damaged() {
         let (_process, client) = serving(store.path()).await;
         for path in paths {
             let reply = client.get(path).await;
-            assert_eq!((reply.status, &reply.json()["type"]), (500, &json!("/problems/newer")), "{path}");
+            assert_eq!((reply.status.as_u16(), &reply.json()["type"]), (500, &json!("/problems/newer")), "{path}");
         }
         assert_eq!(others(&sample, &client).await, Vec::<String>::new());
     }

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use bytes::Bytes;
+
 use super::*;
 use crate::bindings::burrow::vault::types::Status;
 use crate::kv::Embedded;
-use crate::{Builder, Filter};
+use crate::{Builder, ByteRange, ContentStream, Filter};
 
 fn burrow(directory: &tempfile::TempDir) -> Burrow {
     Builder::new().component(component()).build(Arc::new(Embedded::open(directory.path()).unwrap())).unwrap()
