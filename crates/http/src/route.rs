@@ -71,7 +71,7 @@ type Make = fn(String) -> Option<Route>;
 pub(crate) struct Target {
     pub(crate) route: Route,
     methods: &'static [Method],
-    pub(crate) query: Query,
+    pub(crate) query: Unchecked,
 }
 
 impl Target {
@@ -83,7 +83,7 @@ impl Target {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         // The whole path is checked first, so that invalid percent-encoding is refused on every route.
         decode(path)?;
-        let query = Query::parse(query)?;
+        let query = Unchecked::parse(query)?;
         for (template, make, methods) in ROUTES {
             if let Some(text) = captured(template, path)
                 && let Some(route) = make(decode(text)?)
@@ -140,11 +140,16 @@ fn decode(text: &str) -> Result<String, Problem> {
     decoded.map(Into::into).map_err(|_| Problem::malformed("the percent-encoded text is not UTF-8"))
 }
 
-/// Names and values of a query or a form.
+/// Names and values of a query or a form whose names nobody has checked yet. Only [`Unchecked::only`] gives access to
+/// the values, so no route can read, or repeat in its answer, what it does not take.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unchecked(Query);
+
+/// Names and values of a query or a form, with the names that its route takes and no others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
-impl Query {
+impl Unchecked {
     /// Reads `application/x-www-form-urlencoded`.
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         let decoded = |text: &str| decode(&text.replace('+', " "));
@@ -152,23 +157,19 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Ok((decoded(name)?, decoded(value)?))
         });
-        pairs.collect::<Result<_, _>>().map(Self)
+        pairs.collect::<Result<_, _>>().map(Query).map(Self)
     }
 
-    /// The value of a name; the last, if it occurs more than once.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).last()
-    }
-
-    /// All values of a name.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    /// Whether a name occurs.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
     }
 
     /// Allows each name of `once` at most once, the names of `often` any number of times, and no others.
-    pub(crate) fn check(&self, once: &[&str], often: &[&str]) -> Result<(), Problem> {
-        for (name, _) in self.pairs() {
-            if once.contains(&name) && self.all(name).count() > 1 {
+    pub(crate) fn only(&self, once: &[&str], often: &[&str]) -> Result<&Query, Problem> {
+        let Self(query) = self;
+        for (name, _) in query.pairs() {
+            if once.contains(&name) && query.all(name).count() > 1 {
                 return Err(Problem::invalid(name, format!("{name} is there more than once")));
             }
             if !once.contains(&name) && !often.contains(&name) {
@@ -177,7 +178,19 @@ impl Query {
                 return Err(Problem::invalid(name, format!("{name} is not taken here; {taken}")));
             }
         }
-        Ok(())
+        Ok(query)
+    }
+}
+
+impl Query {
+    /// The value of a name; the last, if it occurs more than once.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
+    }
+
+    /// All values of a name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     /// A copy without empty values: forms also send fields that were not filled in.
@@ -234,9 +247,19 @@ mod tests {
         for target in ["/%", "/%1", "/%zz", "/images?q=%", "/images?%=1", "/image/%ff", "/stats?a=%c3%28"] {
             assert_eq!(Target::parse(target).unwrap_err().status().as_u16(), 400, "{target}");
         }
-        let query = Query::parse("a=1+2&b&a=%2B&&c=d=e").unwrap();
+        let query = Unchecked::parse("a=1+2&b&a=%2B&&c=d=e").unwrap();
+        let query = query.only(&["b", "c"], &["a"]).unwrap();
         assert_eq!(query.get("a"), Some("+"));
         assert_eq!(query.all("a").collect::<Vec<_>>(), ["1 2", "+"]);
         assert_eq!((query.get("b"), query.get("c"), query.get("d")), (Some(""), Some("d=e"), None));
+    }
+
+    #[test]
+    fn a_query_has_only_the_names_that_its_route_takes() {
+        let only = |text: &str| Unchecked::parse(text).unwrap().only(&["a", "b"], &["c"]).map(|_| ());
+        assert!(only("").is_ok() && only("a=1&b=2&c=3&c=4").is_ok());
+        for refused in ["a=1&a=1", "a&c&a", "d=1", "a=1&d"] {
+            assert_eq!(only(refused).unwrap_err().status().as_u16(), 422, "{refused}");
+        }
     }
 }

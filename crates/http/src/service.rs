@@ -4,7 +4,7 @@ use burrow_vault::ports::Ports;
 use burrow_vault::vault::Vault;
 use http::{HeaderMap, Method};
 
-use crate::route::Query;
+use crate::route::Unchecked;
 use crate::settings::ServiceSettings;
 
 /// The service over one vault.
@@ -18,7 +18,7 @@ pub struct Service<P> {
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a Method,
-    pub(crate) query: &'a Query,
+    pub(crate) query: &'a Unchecked,
     pub(crate) headers: &'a HeaderMap,
     /// Seconds for which the request's signed link is still valid; `None` if it does not use one.
     pub(crate) link: Option<u64>,

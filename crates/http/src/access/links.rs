@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::problem::Problem;
-use crate::route::Query;
+use crate::route::Unchecked;
 
 /// Named keys. The first signs and all verify, so that keys can be rotated.
 #[derive(Clone, Default)]
@@ -36,13 +36,16 @@ impl LinkKeys {
 
     /// Verifies the signature in a query at the time `now`, in seconds since 1970. Returns the seconds for which the
     /// link is still valid, or `None` if the query has no signature.
-    pub(crate) fn judge(&self, image: ImageId, query: &Query, now: u64) -> Result<Option<u64>, Problem> {
-        let Some(signature) = query.get("signature") else { return Ok(None) };
+    pub(crate) fn judge(&self, image: ImageId, query: &Unchecked, now: u64) -> Result<Option<u64>, Problem> {
+        if !query.has("signature") {
+            return Ok(None);
+        }
         let wrong = || Problem::link("this link was not signed here, or was changed");
+        let query = query.only(&["download", "expires", "key", "signature"], &[]).map_err(|_| wrong())?;
         let expires = query.get("expires").and_then(|expires| expires.parse::<u64>().ok()).ok_or_else(wrong)?;
         let key = query.get("key").unwrap_or_default();
         let (_, mac) = self.0.iter().find(|(id, _)| id == key).ok_or_else(wrong)?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| wrong())?;
+        let signature = URL_SAFE_NO_PAD.decode(query.get("signature").unwrap_or_default()).map_err(|_| wrong())?;
         // Compares in constant time.
         signed(mac, image, expires).verify_slice(&signature).map_err(|_| wrong())?;
         let left = expires.checked_sub(now).filter(|left| *left > 0);
@@ -88,7 +91,7 @@ mod tests {
     fn judge(keys: &str, image: ImageId, path: &str, now: u64) -> Result<Option<u64>, u16> {
         let (_, query) = path.split_once('?').unwrap();
         let keys: LinkKeys = if keys.is_empty() { LinkKeys::default() } else { keys.parse().unwrap() };
-        keys.judge(image, &Query::parse(query).unwrap(), now).map_err(|problem| problem.status().as_u16())
+        keys.judge(image, &Unchecked::parse(query).unwrap(), now).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]
@@ -108,6 +111,10 @@ mod tests {
         let changed = format!("{}{}{}", &path[..at], if &path[at..=at] == "A" { "B" } else { "A" }, &path[at + 1..]);
         assert_eq!(judge(OLD, image, &changed, 900), Err(403));
         assert_eq!(judge(OLD, image, "?signature=", 900), Err(403));
+        assert_eq!(judge(OLD, image, &format!("{path}&download"), 900), Ok(Some(100)));
+        for more in ["&expires=1000", "&x=1"] {
+            assert_eq!(judge(OLD, image, &format!("{path}{more}"), 900), Err(403), "{more}");
+        }
         assert_eq!(judge(OLD, image, "?expires=1000", 900), Ok(None));
         assert_eq!(LinkKeys::default().sign(image, 1000), None);
         assert!(NEW.parse::<LinkKeys>().unwrap().sign(image, 1).unwrap().contains("key=new&"));

@@ -20,7 +20,7 @@ use crate::protocol::body::read_body;
 use crate::protocol::digest::Digested;
 use crate::protocol::negotiation::wants_html;
 use crate::protocol::prefer::{PREFERENCE_APPLIED, Wait};
-use crate::route::Query;
+use crate::route::Unchecked;
 use crate::service::{Head, Service};
 
 /// A hint in errors about other types of bodies: a client that is not given a Content-Type sends a default of its own.
@@ -37,11 +37,7 @@ impl<P: Ports> Service<P> {
         let limit = self.settings.max_request_bytes;
         let given = media_type.starts_with("image/") || media_type == "application/octet-stream";
         // An image's bytes have no place for a name and tags; the query has them.
-        if given {
-            head.query.check(&["name"], &["tag"])?;
-        } else {
-            head.query.check(&[], &[])?;
-        }
+        let query = if given { head.query.only(&["name"], &["tag"])? } else { head.query.only(&[], &[])? };
         match media_type.as_str() {
             "application/json" | "" => {
                 let bytes = read_body(body, limit).await?;
@@ -54,9 +50,9 @@ impl<P: Ports> Service<P> {
             "application/x-www-form-urlencoded" => {
                 let form = String::from_utf8(read_body(body, limit).await?);
                 let form =
-                    Query::parse(&form.map_err(|_| Problem::malformed(format!("the form is not UTF-8; {HINT}")))?)?;
+                    Unchecked::parse(&form.map_err(|_| Problem::malformed(format!("the form is not UTF-8; {HINT}")))?)?;
+                let form = form.only(&["url", "name", "tags"], &[])?;
                 let owned = |name| form.get(name).map(str::to_owned);
-                form.check(&["url", "name", "tags"], &[])?;
                 let add = Upload { url: owned("url"), name: owned("name"), tags: form.get("tags").map(split_tags) };
                 Ok(back_to_page(head, self.add_job(head, key, add).await?))
             }
@@ -71,8 +67,8 @@ impl<P: Ports> Service<P> {
             }
             _ if given => {
                 self.vault.check_size(length(head.headers))?;
-                let tags: Vec<String> = head.query.all("tag").map(str::to_owned).collect();
-                let label = Label::new(head.query.get("name"), &tags)?;
+                let tags: Vec<String> = query.all("tag").map(str::to_owned).collect();
+                let label = Label::new(query.get("name"), &tags)?;
                 let content = self.vault.pack(&mut body).await?;
                 let records = self.record_files(key, vec![(self.vault.draft(label), content)]).await?;
                 let record = records.first().ok_or_else(Problem::internal)?;

@@ -32,8 +32,8 @@ impl<P: Ports> Service<P> {
     /// Answers with the images of the query, in its order. Images that are not ready or no longer exist are left out.
     pub(crate) async fn archive(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         // The gallery's form also sends fields for its other buttons; they have no effect here.
-        head.query.check(&["action", "tags", "back"], &["id"])?;
-        let ids = selection::ids(head.query)?;
+        let query = head.query.only(&["action", "tags", "back"], &["id"])?;
+        let ids = selection::ids(query)?;
         let open = async |id| match self.vault.get(id).await {
             Ok(record) => match self.vault.open(&record).await {
                 Ok(blob) => Ok((record, blob)),

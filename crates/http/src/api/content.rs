@@ -97,7 +97,7 @@ impl<P: Ports> Service<P> {
         if of_part && conditional::range_holds(headers, now) {
             ranges = range::asked(headers, size).map_err(|refused| unsatisfiable(&refused, size))?;
         }
-        let disposition = if query.get("download").is_some() { "attachment" } else { "inline" };
+        let disposition = if query.has("download") { "attachment" } else { "inline" };
         let disposition = disposition_of(disposition, &file_name(&image.name, &content.media_type));
         describe_whole(response.headers_mut(), content, form, disposition);
         match ranges.as_deref() {

@@ -26,12 +26,12 @@ const LINK_SECONDS: u64 = 3600;
 impl<P: Ports> Service<P> {
     /// `GET /images`.
     pub(crate) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
-        head.query.check(&["cursor", "limit", "status", "q", "order"], &["tag"])?;
-        let Page { images, next } = self.page(head.query).await?;
+        let query = head.query.only(&["cursor", "limit", "status", "q", "order"], &["tag"])?;
+        let Page { images, next } = self.page(query).await?;
         let placeholders = self.vault.placeholders(&images).await?;
         let mut response = response(StatusCode::OK, &List::new(&images, &placeholders, next));
         if let Some(next) = next {
-            let link = format!("<{}>; rel=\"next\"", next_page(head.query, next));
+            let link = format!("<{}>; rel=\"next\"", next_page(query, next));
             set(response.headers_mut(), header::LINK, link);
         }
         Ok(response.into())

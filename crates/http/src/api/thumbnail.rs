@@ -42,8 +42,7 @@ struct NoPicture<'a> {
 impl<P: Ports> Service<P> {
     /// Answers with a thumbnail. Its original never changes, so caches may keep it.
     pub(crate) async fn thumbnail(&self, head: Head<'_>, image: &ImageRecord) -> Result<Answer<P>, Problem> {
-        head.query.check(&["w"], &[])?;
-        let width = head.query.get("w").map_or(Ok(WIDTH), str::parse);
+        let width = head.query.only(&["w"], &[])?.get("w").map_or(Ok(WIDTH), str::parse);
         let width = width.map_err(|_| Problem::invalid("w", format!("thumbnails are {WIDTHS:?} pixels wide")))?;
         let content = image.content()?;
         let is_shown = browsers_show(content, head.headers);

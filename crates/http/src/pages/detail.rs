@@ -108,7 +108,7 @@ impl<P: Ports> Service<P> {
             link,
             newer: self.neighbour(record, Order::Oldest).await?,
             older: self.neighbour(record, Order::Newest).await?,
-            told: notice::read(head.query),
+            told: head.query.only(&["told", "count"], &[]).ok().and_then(notice::read),
         };
         Ok(html(StatusCode::OK, &page)?.into())
     }

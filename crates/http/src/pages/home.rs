@@ -2,6 +2,7 @@
 
 use askama::Template;
 use burrow_model::json::Stats;
+use burrow_model::record::ImageRecord;
 use burrow_vault::ports::Ports;
 use burrow_vault::vault::Statistics;
 use http::StatusCode;
@@ -32,6 +33,10 @@ struct Home<'a> {
     /// Whether an image on the page is pending or storing.
     waits: bool,
 }
+
+/// The most bytes of HTML that the cards of one page take. Every tag of a card links to the whole search, so that the
+/// weight of a page can grow with the product of its query and its tags.
+const MAX_CARDS: usize = 4 * 1024 * 1024;
 
 /// The search whose result the page shows.
 struct Search<'a> {
@@ -109,19 +114,25 @@ struct HomeJson<'a> {
 impl<P: Ports> Service<P> {
     /// `GET /`: the gallery as a page, or as JSON if the client names JSON.
     pub(crate) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
+        let query = query.only(&["q", "status", "order", "limit", "cursor", "told", "count"], &["tag"])?;
         let query = &query.without_empty();
         let statistics = self.vault.statistics().await?;
-        let page = self.page(query).await?;
+        let mut page = self.page(query).await?;
         let placeholders = self.vault.placeholders(&page.images).await?;
         if wants_json(headers) {
             let list = List::new(&page.images, &placeholders, page.next);
             let overview = HomeJson { stats: counts(statistics), page: list };
             return Ok(varying(response(StatusCode::OK, &overview)).into());
         }
+        let search = Search::new(query);
+        let shown = fitting(&page.images, &search.here());
+        if shown < page.images.len() {
+            page.images.truncate(shown);
+            page.next = page.images.last().map(|image| image.seq);
+        }
         let cards: Vec<Card> =
             page.images.iter().zip(&placeholders).map(|(record, hash)| Card::new(record, hash.as_deref())).collect();
         let waits = cards.iter().any(|card| matches!(card.status, "pending" | "storing"));
-        let search = Search::new(query);
         let home = Home {
             frame: self.frame(headers),
             statistics,
@@ -133,5 +144,91 @@ impl<P: Ports> Service<P> {
             waits,
         };
         Ok(html(StatusCode::OK, &home)?.into())
+    }
+}
+
+/// How many of the images fit on one page of this search, at least one. `here` is the path of the search.
+fn fitting(images: &[ImageRecord], here: &str) -> usize {
+    let mut total = 0;
+    let fits = |image: &&ImageRecord| {
+        total += weight(image, here);
+        total <= MAX_CARDS
+    };
+    images.iter().take_while(fits).count().max(1)
+}
+
+/// The most bytes that the card of an image takes. A byte is at most five bytes long in HTML (`&#38;`), and three in a
+/// path (`%26`), where HTML escapes only `&`.
+fn weight(image: &ImageRecord, here: &str) -> usize {
+    /// The card without texts, with its placeholder.
+    const CARD: usize = 2048;
+    /// A link to a tag, without its texts.
+    const LINK: usize = 64;
+    let tags = image.tags.iter().map(|tag| LINK + 2 * here.len() + (3 + 5) * tag.len());
+    // The name is there three times.
+    CARD + 3 * 5 * image.name.len() + 5 * image.failure().map_or(0, str::len) + tags.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use burrow_vault::testing::{Whole, World};
+    use burrow_vault::vault::{Label, Worker};
+    use http::{HeaderMap, HeaderValue, Method, header};
+
+    use super::*;
+    use crate::{Request, ServiceSettings};
+
+    /// Answers a browser: status and body.
+    async fn browse(world: &World, path: &str) -> (u16, String) {
+        let request = Request {
+            method: Method::GET,
+            path_and_query: path.into(),
+            headers: HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("text/html"))]),
+            body: Whole::new(b""),
+        };
+        let service = Service::new(world.vault(), ServiceSettings::default());
+        let mut response = service.handle(request).await.response;
+        let mut body = Vec::new();
+        while let Some(bytes) = response.body_mut().next().await.unwrap() {
+            body.extend(bytes);
+        }
+        (response.status().as_u16(), String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn the_weight_of_a_page_has_a_bound() {
+        let (world, count) = (World::default(), 100);
+        let tags: Vec<String> = (0..32).map(|n| format!("{n:02}{}", "'".repeat(62))).collect();
+        for n in 0..count {
+            let label = Label::new(Some(&format!("image {n}")), &tags).unwrap();
+            let draft = world.vault().draft_job("http://origin.example/a.gif", label).unwrap();
+            world.run(world.vault().accept(draft, Worker::Anybody)).unwrap();
+        }
+        let mut search = url::form_urlencoded::Serializer::new(String::from("/?limit=1000"));
+        for tag in &tags {
+            search.append_pair("tag", tag);
+        }
+        let (mut path, mut cards, mut pages) = (search.finish(), 0, 0);
+        loop {
+            let (status, page) = world.run(browse(&world, &path));
+            assert_eq!(status, 200, "{page}");
+            assert!(page.len() <= MAX_CARDS + 512 * 1024, "{} bytes", page.len());
+            cards += page.matches("<li class=\"card").count();
+            pages += 1;
+            let Some((_, next)) = page.split_once("id=\"more\" href=\"") else { break };
+            path = next.split_once('"').unwrap().0.replace("&#38;", "&");
+        }
+        assert_eq!(cards, count);
+        assert!(pages > 1, "the bound was not reached");
+    }
+
+    #[test]
+    fn a_page_takes_only_the_parameters_of_a_search() {
+        let world = World::default();
+        let refused = ["q=a&q=b", "x=1", "status=ready&status=failed", "told=added&told=added"];
+        for (query, status) in refused.map(|query| (query, 422)).into_iter().chain([("q=a&tag=b&tag=c&cursor=1", 200)])
+        {
+            assert_eq!(world.run(browse(&world, &format!("/?{query}"))).0, status, "{query}");
+        }
     }
 }

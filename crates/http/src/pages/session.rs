@@ -24,8 +24,8 @@ impl<P: Ports> Service<P> {
     /// `POST /session`: signs in with a `token`, or out without one. Sends a browser back to the page it came from.
     pub(crate) async fn session(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
-        form.check(&["token", "back"], &[])?;
-        let back = back(&form, head.headers);
+        let form = form.only(&["token", "back"], &[])?;
+        let back = back(form, head.headers);
         let given = form.get("token").unwrap_or_default().trim();
         let cookie = if given.is_empty() {
             format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")

@@ -5,7 +5,7 @@ use burrow_vault::ports::ByteSource;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::problem::Problem;
-use crate::route::Query;
+use crate::route::Unchecked;
 
 /// Reads a whole body of at most `limit` bytes.
 pub(crate) async fn read_body(mut body: impl ByteSource, limit: usize) -> Result<Vec<u8>, Problem> {
@@ -21,14 +21,14 @@ pub(crate) async fn read_body(mut body: impl ByteSource, limit: usize) -> Result
 }
 
 /// Reads a body as a form.
-pub(crate) async fn read_form(headers: &HeaderMap, body: impl ByteSource, limit: usize) -> Result<Query, Problem> {
+pub(crate) async fn read_form(headers: &HeaderMap, body: impl ByteSource, limit: usize) -> Result<Unchecked, Problem> {
     let media_type = media_type(headers)?;
     if !matches!(media_type.as_str(), "application/x-www-form-urlencoded" | "") {
         let detail = format!("Content-Type {media_type:?} is not taken here, only application/x-www-form-urlencoded");
         return Err(Problem::unsupported(detail));
     }
     let form = String::from_utf8(read_body(body, limit).await?);
-    Query::parse(&form.map_err(|_| Problem::malformed("the form is not UTF-8"))?)
+    Unchecked::parse(&form.map_err(|_| Problem::malformed("the form is not UTF-8"))?)
 }
 
 /// The media type of a request's body, in lower case and without parameters; empty if there is none.
