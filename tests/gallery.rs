@@ -377,6 +377,7 @@ pub async fn several_images_are_one_file(host: Host) {
         (String::new(), 422),
         ("?id=x".into(), 422),
         (format!("?id={}&x=1", ids[0]), 422),
+        (format!("?id={0}&id={0}", ids[0]), 422),
         ("?id=01a2046e-6b62-7a16-ac60-792e15ac0352".into(), 404),
     ] {
         assert_eq!(burrow.client.get(&format!("/archive{query}")).await.status, status, "{query}");

@@ -1,5 +1,7 @@
 //! The images that a form or a query selects.
 
+use std::collections::HashSet;
+
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
 
@@ -20,6 +22,11 @@ pub(crate) fn ids(form: &Query) -> Result<Vec<ImageId>, Problem> {
         return Err(Problem::invalid("id", "no image is selected; select one or more first"));
     }
     check_count("id", ids.len())?;
+    // A small request could otherwise ask for one large image hundreds of times.
+    let mut seen = HashSet::new();
+    if let Some(repeated) = ids.iter().find(|id| !seen.insert(**id)) {
+        return Err(Problem::invalid("id", format!("{repeated} is selected more than once")));
+    }
     Ok(ids)
 }
 
@@ -32,4 +39,20 @@ pub(crate) fn check_count(field: &'static str, seen: usize) -> Result<(), Error>
 
 fn shortened(text: &str) -> &str {
     text.get(..text.floor_char_boundary(200)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::Unchecked;
+
+    #[test]
+    fn an_image_is_selected_at_most_once() {
+        let [a, b] = [1, 2].map(|n| ImageId::new(n, &[0; 10]));
+        let selected = |text: String| ids(Unchecked::parse(&text).unwrap().only(&[], &["id"]).unwrap());
+        assert_eq!(selected(format!("id={b}&id={a}")).unwrap(), [b, a]);
+        for refused in [format!("id={a}&id={b}&id={a}"), String::new(), "id=x".into()] {
+            assert_eq!(selected(refused.clone()).unwrap_err().status().as_u16(), 422, "{refused}");
+        }
+    }
 }
