@@ -71,6 +71,13 @@ impl Settings {
                 .parsed::<AllowedHosts>("allowed_hosts", "names, or *.name, separated by spaces or commas")?
                 .unwrap_or_default(),
         };
+        let write_tokens = read.parsed::<Tokens>("write_token", Tokens::RULE)?.unwrap_or_default();
+        let read_tokens = read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default();
+        if write_tokens.is_empty() && !read_tokens.is_empty() {
+            // Answers to writes show images, and a write can sign a link.
+            let rule = "set only together with write_token: without it, anyone may write, and writing lets them read";
+            return Err(Error::Setting { name: "read_token", rule: rule.into() });
+        }
         let page = read.number("page_size", 1..=vault::MAX_PAGE as u64, http.page_size as u64)?;
         Ok(Self {
             vault: vault::VaultSettings {
@@ -83,8 +90,8 @@ impl Settings {
                 max_files: read.size("max_files", 1..=10_000, http.max_files)?,
                 page_size: usize::try_from(page).unwrap_or(http.page_size),
                 max_wait: read.seconds("max_wait_seconds", 0..=50, http.max_wait)?,
-                write_tokens: read.parsed::<Tokens>("write_token", Tokens::RULE)?.unwrap_or_default(),
-                read_tokens: read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default(),
+                write_tokens,
+                read_tokens,
                 link_keys: read.parsed::<LinkKeys>("link_keys", LinkKeys::RULE)?.unwrap_or_default(),
                 max_link_seconds: read.number("max_link_seconds", 1..=10 * 365 * 86_400, http.max_link_seconds)?,
                 run_jobs: read.parsed("run_jobs", "true or false")?.unwrap_or(http.run_jobs),
@@ -151,6 +158,7 @@ mod tests {
             ("max_wait_seconds", "51"),
             ("page_size", "1001"),
             ("read_token", "brief"),
+            ("read_token", "a-read-token-alone"),
             ("run_jobs", "later"),
             ("read_token", " , "),
             ("link_keys", " , "),

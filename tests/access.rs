@@ -226,6 +226,13 @@ pub async fn settings_that_cannot_be_read_are_told() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{told}");
     assert!(told.contains("write_token") && !told.contains("short"), "{told}");
+    // Who may write without a token may also read: the answers to writes show images.
+    let mut serve = burrow(directory.path());
+    serve.args(["serve", "--listen", "127.0.0.1:0"]).env("BURROW_READ_TOKEN", "the-read-token");
+    let output = serve.output().await.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{told}");
+    assert!(told.contains("write_token") && !told.contains("the-read-token"), "{told}");
     // A token that is empty by mistake must not leave the service open.
     let mut serve = burrow(directory.path());
     let output = serve.args(["serve", "--listen", "127.0.0.1:0"]).env("BURROW_WRITE_TOKEN", "").output().await.unwrap();
