@@ -20,6 +20,7 @@ use burrow_vault::vault;
 pub const NAMES: &[&str] = &[
     "allow_private_network",
     "allowed_hosts",
+    "allowed_http_hosts",
     "between_bytes_timeout_seconds",
     "connect_timeout_seconds",
     "cors_origins",
@@ -36,6 +37,9 @@ pub const NAMES: &[&str] = &[
     "run_jobs",
     "write_token",
 ];
+
+/// The format of a list of hosts, for error texts.
+const HOSTS: &str = "names, or *.name, separated by spaces or commas";
 
 /// All settings.
 #[derive(Clone, Debug, Default)]
@@ -67,9 +71,7 @@ impl Settings {
         let total_time = read.seconds("download_timeout_seconds", 1..=600, vault.downloads.total_time)?;
         let origins = OriginPolicy {
             allow_private_network: read.parsed("allow_private_network", "true or false")?.unwrap_or(false),
-            allowed_hosts: read
-                .parsed::<AllowedHosts>("allowed_hosts", "names, or *.name, separated by spaces or commas")?
-                .unwrap_or_default(),
+            allowed_hosts: read.parsed::<AllowedHosts>("allowed_hosts", HOSTS)?.unwrap_or_default(),
         };
         let write_tokens = read.parsed::<Tokens>("write_token", Tokens::RULE)?.unwrap_or_default();
         let read_tokens = read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default();
@@ -95,6 +97,7 @@ impl Settings {
                 link_keys: read.parsed::<LinkKeys>("link_keys", LinkKeys::RULE)?.unwrap_or_default(),
                 max_link_seconds: read.number("max_link_seconds", 1..=10 * 365 * 86_400, http.max_link_seconds)?,
                 run_jobs: read.parsed("run_jobs", "true or false")?.unwrap_or(http.run_jobs),
+                allowed_http_hosts: read.parsed::<AllowedHosts>("allowed_http_hosts", HOSTS)?.unwrap_or_default(),
                 cors_origins: read.parsed::<Origins>("cors_origins", Origins::RULE)?.unwrap_or_default(),
             },
         })
@@ -163,6 +166,7 @@ mod tests {
             ("read_token", " , "),
             ("link_keys", " , "),
             ("allowed_hosts", " , "),
+            ("allowed_http_hosts", "http://example.com"),
             ("link_keys", "a:0123456789abcdef a:fedcba9876543210"),
             ("write_token", "sécurité-sécurité"),
         ] {

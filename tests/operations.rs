@@ -72,7 +72,7 @@ impl Served {
 
 /// The head of a request that uploads this many bytes.
 fn upload(bytes: usize) -> String {
-    format!("POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: image/bmp\r\nContent-Length: {bytes}\r\n\r\n")
+    format!("POST /images HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/bmp\r\nContent-Length: {bytes}\r\n\r\n")
 }
 
 /// Everything that the server sends until it closes the connection.

@@ -108,6 +108,8 @@ macro_rules! settings {
 settings! {
     /// Download only from these hosts: names, or *.example.com for the names below it, separated by spaces or commas.
     allowed_hosts: Text, "BURROW_ALLOWED_HOSTS", "HOSTS";
+    /// Names under which a server without write tokens is reached, separated by spaces or commas.
+    allowed_http_hosts: Text, "BURROW_ALLOWED_HTTP_HOSTS", "HOSTS";
     /// The largest image accepted.
     max_image_bytes: u64 = "268435456", "BURROW_MAX_IMAGE_BYTES", "BYTES";
     /// Time to connect to an origin.

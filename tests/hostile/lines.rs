@@ -7,9 +7,9 @@ const HEADERS: &str = "X: a\0b|X: a\rb|X: a\u{1}b|X: a\u{7f}b|X\0: a|X : a|X\t: 
     |X: a\r\n |: a|X|X y: a|X(y): a|X\u{e9}: a|\"X\": a|@: a|[X]: a|X;y: a|X/y: a|{X}: a|X=y: a|X,y: a|X<y>: a\
     |X\\y: a|X: a\r\n\0: b|X: a\r\r\nY: b|\u{7f}: a|GET / HTTP/1.1";
 
-const HOSTS: &str = "|Host:\r\n|Host: burrow\r\nHost: burrow\r\n|Host: burrow\r\nHost: other\r\n\
-    |Host: burrow, other\r\n|Host: a b\r\n|Host: burrow/../x\r\n|Host: user@burrow\r\n|Host: burrow:port\r\n\
-    |Host: burrow:99999999\r\n|Host: [::1\r\n|Host: \"><script>\r\n|Host: \u{ff}\r\n";
+const HOSTS: &str = "|Host:\r\n|Host: localhost\r\nHost: localhost\r\n|Host: localhost\r\nHost: other\r\n\
+    |Host: localhost, other\r\n|Host: a b\r\n|Host: localhost/../x\r\n|Host: user@burrow\r\n|Host: localhost:port\r\n\
+    |Host: localhost:99999999\r\n|Host: [::1\r\n|Host: \"><script>\r\n|Host: \u{ff}\r\n";
 
 const REQUESTS: &str = "GET|GET /stats|GET /stats |GET /stats HTTP|GET /stats HTTP/|GET /stats HTTP/1\
     |GET /stats HTTP/1.|GET /stats HTTP/1.2|GET /stats HTTP/0.9|GET /stats HTTP/2.0|GET /stats HTTP/3\
@@ -28,7 +28,7 @@ const BEGINNINGS: [&[u8]; 11] = [
     b"G",
     b"GET /sta",
     b"GET /stats HTTP/1.1\r\nHo",
-    b"GET /stats HTTP/1.1\r\nHost: burrow\r\n",
+    b"GET /stats HTTP/1.1\r\nHost: localhost\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
     b"\x05\x01\x00",
@@ -38,21 +38,21 @@ const BEGINNINGS: [&[u8]; 11] = [
 pub(super) fn header_lines(stored: &Stored) -> Vec<Case> {
     let mut cases = Vec::new();
     for line in HEADERS.split('|') {
-        cases.push(raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{line}\r\n\r\n")).any(UNREADABLE));
-        cases.push(raw(format!("GET /stats HTTP/1.1\r\n{line}\r\nHost: burrow\r\n\r\n")).any(UNREADABLE));
+        cases.push(raw(format!("GET /stats HTTP/1.1\r\nHost: localhost\r\n{line}\r\n\r\n")).any(UNREADABLE));
+        cases.push(raw(format!("GET /stats HTTP/1.1\r\n{line}\r\nHost: localhost\r\n\r\n")).any(UNREADABLE));
     }
     // A server may accept a line feed as the end of a line (RFC 9112 section 2.2), and bytes above 127 as text.
     for lines in [
-        "\nHost: burrow\n\n",
-        "\r\nHost: burrow\n\r\n",
-        "\nHost: burrow\r\n\n",
+        "\nHost: localhost\n\n",
+        "\r\nHost: localhost\n\r\n",
+        "\nHost: localhost\r\n\n",
         "\r\nX:\r\n\r\n",
         "\r\nX: \t \t\r\n\r\n",
     ] {
         cases.push(cut(format!("GET /stats HTTP/1.1{lines}")).any(&[200, 400, CLOSED]));
     }
     if stored.natively {
-        cases.push(raw(b"GET /stats HTTP/1.1\r\nHost: burrow\r\nX: \xff\xfe\r\n\r\n").any(&[200, 400, CLOSED]));
+        cases.push(raw(b"GET /stats HTTP/1.1\r\nHost: localhost\r\nX: \xff\xfe\r\n\r\n").any(&[200, 400, CLOSED]));
     }
     cases
 }
@@ -69,21 +69,21 @@ pub(super) fn hosts(_: &Stored) -> Vec<Case> {
         }
     }
     cases.push(raw(format!("POST /images HTTP/1.1\r\nHost: evil.example:1\r\n{REST}")).is(403, FORBIDDEN));
-    for hosts in ["Host: burrow\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: burrow\r\n"] {
+    for hosts in ["Host: localhost\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: localhost\r\n"] {
         cases.push(raw(format!("POST /images HTTP/1.1\r\n{hosts}{REST}")).any(&[400, 403, CLOSED]));
     }
     cases
 }
 
 pub(super) fn request_lines(_: &Stored) -> Vec<Case> {
-    let lines = REQUESTS.split('|').map(|line| cut(format!("{line}\r\nHost: burrow\r\n\r\n")));
+    let lines = REQUESTS.split('|').map(|line| cut(format!("{line}\r\nHost: localhost\r\n\r\n")));
     lines.chain(BEGINNINGS.map(cut)).map(|case| case.any(UNREADABLE)).collect()
 }
 
 /// Heads that are larger than any server accepts.
 pub(super) fn big_heads(_: &Stored) -> Vec<Case> {
-    let with = |lines: String| raw(format!("GET /stats HTTP/1.1\r\nHost: burrow\r\n{lines}\r\n"));
-    let ask = |method: String| raw(format!("{method} /stats HTTP/1.1\r\nHost: burrow\r\n\r\n"));
+    let with = |lines: String| raw(format!("GET /stats HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n"));
+    let ask = |method: String| raw(format!("{method} /stats HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     let mut cases = Vec::new();
     for lines in [
         "X: y\r\n".repeat(150),

@@ -88,7 +88,7 @@ pub(super) fn syntax(_: &Stored) -> Vec<Case> {
     for end in [0, 20, start, good.len() - 9, good.len() - 1] {
         let length = good.len();
         let head = format!(
-            "POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
+            "POST /images HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
         );
         cases.push(cut([head.as_bytes(), &good[..end]].concat()).any(UNREADABLE));
     }

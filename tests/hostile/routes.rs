@@ -49,7 +49,7 @@ pub(super) fn methods(stored: &Stored) -> Vec<Case> {
         cases.push(ask(&"X".repeat(length), "/stats").any(&[400, 405, 501]));
     }
     for path in ["/stats", "/images"] {
-        cases.push(raw(format!("CONNECT {path} HTTP/1.1\r\nHost: burrow\r\n\r\n")).any(&[400, 405, 501]));
+        cases.push(raw(format!("CONNECT {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).any(&[400, 405, 501]));
     }
     cases
 }

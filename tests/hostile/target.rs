@@ -48,7 +48,7 @@ const NO_TEXT: &str = "/images/by-name/%ff /images/by-name/%c3 /images/by-name/%
 const CONTROLS: &str = "%00 %01 %0a %0d%0aX:%20y %1b%5b31m %7f %c2%85";
 
 pub(super) fn targets(stored: &Stored) -> Vec<Case> {
-    let line = |target: &[u8]| raw([b"GET ", target, b" HTTP/1.1\r\nHost: burrow\r\n\r\n"].concat());
+    let line = |target: &[u8]| raw([b"GET ", target, b" HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat());
     let mut cases = Vec::new();
     for target in [&b"/\0"[..], b"/\x01", b"/\x7f", b"/\rstats", b"/a\tb", b"/\xff", b"/\xc3(", b"/images?q=\xff"] {
         cases.push(line(target).any(UNREADABLE));
@@ -61,7 +61,7 @@ pub(super) fn targets(stored: &Stored) -> Vec<Case> {
         for method in ["DELETE", "CONNECT", "TRACE"] {
             let line = format!("{method} {}", odd.replace("ID", &stored.id));
             let refused: &[u16] = &[400, 404, 405, 501, CLOSED];
-            cases.push(raw(format!("{line} HTTP/1.1\r\nHost: burrow\r\n\r\n")).any(refused));
+            cases.push(raw(format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n")).any(refused));
         }
     }
     cases
@@ -99,7 +99,7 @@ pub(super) fn percent_signs(stored: &Stored) -> Vec<Case> {
     }
     // Text that should have been encoded.
     for path in ["/images/by-name/\u{fc}", "/image/\u{1f9ab}", "/\u{fc}", "/images?q=\u{fc}&limit=0"] {
-        cases.push(raw(format!("GET {path} HTTP/1.1\r\nHost: burrow\r\n\r\n")).any(&[400, 404, 422]));
+        cases.push(raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).any(&[400, 404, 422]));
     }
     cases
 }

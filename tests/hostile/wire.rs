@@ -7,7 +7,7 @@ use super::case::{CLOSED, Case, UNREADABLE, cut, raw};
 const TOO_LONG: &[u16] = &[400, 413, 431, CLOSED];
 
 /// The head of a request that adds an image, without its end.
-const POST: &str = "POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: application/json\r\n";
+const POST: &str = "POST /images HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 
 /// A body that would add an image.
 const ADD: &str = "{\"url\":\"http://127.0.0.1:1/chunked.png\"}";
@@ -37,7 +37,7 @@ const SIZES: &str = "-S|+S|0xS| S|\tS|Sh|Sg|S,|S_0|S 0|S\0|\r\nS||;a=b|\"S\"|S\u
 
 /// A request that must stay a part of another request's body.
 fn hidden(stored: &Stored) -> String {
-    format!("DELETE /images/{} HTTP/1.1\r\nHost: burrow\r\nConnection: close\r\n\r\n", stored.id)
+    format!("DELETE /images/{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", stored.id)
 }
 
 /// Requests whose end two servers could see in different places. Each hides a request that removes an image.
@@ -158,7 +158,7 @@ pub(super) fn unread_bodies(stored: &Stored) -> Vec<Case> {
         ("DELETE /images/x", 404),
         ("POST /images/x/retry", 404),
     ] {
-        let head = format!("{line} HTTP/1.1\r\nHost: burrow\r\n");
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n");
         for times in [1, 1000] {
             let body = hidden(stored).repeat(times);
             let counted = format!("Content-Length: {}\r\n\r\n{body}", body.len());

@@ -89,7 +89,7 @@ async fn bytes() {
 
 async fn connections() {
     let served = Served::new(&["--max-connections", "2"], &[]).await;
-    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: burrow\r\n\r\n");
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     // A connection that was answered has its place, and keeps it.
     let kept = async || {
         let mut stream = served.begun(&ask("/healthz")).await;
@@ -114,7 +114,7 @@ pub async fn slow_clients_are_bounded() {
     let upload = upload(1_000_000);
     let (silent, idle, head, body) = tokio::join!(
         served.begun(""),
-        served.begun("GET /healthz HTTP/1.1\r\nHost: burrow\r\n\r\n"),
+        served.begun("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         served.begun("GET /healthz HTTP/1.1\r\nHost: bur"),
         served.begun(&upload),
     );

@@ -62,7 +62,7 @@ pub async fn the_access_log_has_a_line_a_request() {
     // A request whose client hangs up before the answer.
     let (origin, (_open, gate)) = (Origin::start().await, watch::channel(false));
     let add = json!({ "url": origin.serve("/a.bmp", Behaviour::Gated(bitmap(300_000, 4).into(), gate)) }).to_string();
-    let head = "POST /images HTTP/1.1\r\nHost: burrow\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n";
+    let head = "POST /images HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n";
     let gone = served.begun(&format!("{head}Content-Length: {}\r\n\r\n{add}", add.len())).await;
     while origin.requests() == 0 {
         tokio::task::yield_now().await;

@@ -16,7 +16,7 @@ const TOO_LONG: Duration = Duration::from_secs(45);
 
 /// Sent after a request, once the request is answered. A further answer between the two means that the server took a
 /// part of the request for another request.
-const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: burrow\r\nConnection: close\r\n\r\n";
+const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// Writes `request` to the server and returns its answers, in order, until it closes the connection.
 ///

@@ -2,5 +2,6 @@
 
 pub(crate) mod cookie;
 pub mod cors;
+pub(crate) mod hosts;
 pub mod links;
 pub mod token;

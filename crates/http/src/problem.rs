@@ -32,6 +32,8 @@ kinds! {
         "This needs `Authorization: Bearer` with a token that the operator set (write_token, or read_token for reading).";
     FORBIDDEN: "forbidden", "Forbidden",
         "A page of another site tried to change something (cors_origins can allow it), or a signed link is wrong or has expired.";
+    MISDIRECTED: "misdirected", "Unknown host",
+        "Without write_token, Burrow answers only for IP addresses, localhost and the names in allowed_http_hosts: a page of another site could let its own name lead here.";
     NOT_FOUND: "not-found", "Not found",
         "There is no such image, or nothing at this path.";
     METHOD: "method-not-allowed", "Method not allowed",
@@ -249,6 +251,15 @@ impl Problem {
              same site, the proxy in front must pass the Host header on"
         );
         Self::new(StatusCode::FORBIDDEN, &FORBIDDEN, detail)
+    }
+
+    /// A service without tokens does not know the name in `Host`.
+    pub(crate) fn misdirected(host: &str) -> Self {
+        let detail = format!(
+            "this server does not answer for {host} without write_token; set write_token, or add the name to \
+             allowed_http_hosts"
+        );
+        Self::new(StatusCode::MISDIRECTED_REQUEST, &MISDIRECTED, detail)
     }
 
     /// A signed link is wrong or has expired.

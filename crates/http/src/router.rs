@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::access::cookie::{self, holds_one_of};
 use crate::access::cors::Site;
+use crate::access::hosts;
 use crate::access::token::{Tokens, bearer};
 use crate::api::json;
 use crate::message::{Answer, Body, Piece, Request, etag, no_content, set, varying};
@@ -123,7 +124,12 @@ impl<P: Ports> Service<P> {
     /// Refuses a request that may not do what it asks for. Returns the seconds for which its signed link is still
     /// valid, if it uses one.
     fn admit(&self, target: &Target, method: &Method, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-        let ServiceSettings { write_tokens, read_tokens, link_keys, cors_origins, .. } = &self.settings;
+        let ServiceSettings { write_tokens, read_tokens, link_keys, cors_origins, allowed_http_hosts, .. } =
+            &self.settings;
+        let public = matches!(target.route, Route::Health | Route::Asset(_) | Route::Interface | Route::Problem(_));
+        if write_tokens.is_empty() && !public {
+            hosts::check(headers, allowed_http_hosts)?;
+        }
         let has_token = bearer(headers).is_some() || cookie::token(headers).is_some();
         let holds = |tokens: &Tokens| holds_one_of(tokens, headers);
         if !matches!(*method, Method::GET | Method::HEAD) {
@@ -141,7 +147,6 @@ impl<P: Ports> Service<P> {
                 return Ok(link);
             }
         }
-        let public = matches!(target.route, Route::Health | Route::Asset(_) | Route::Interface | Route::Problem(_));
         let admitted = public || read_tokens.is_empty() || holds(read_tokens) || holds(write_tokens);
         if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) }
     }

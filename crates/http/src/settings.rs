@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use burrow_vault::policy::AllowedHosts;
+
 use crate::access::cors::Origins;
 use crate::access::links::LinkKeys;
 use crate::access::token::Tokens;
@@ -19,6 +21,7 @@ pub struct ServiceSettings {
     pub link_keys: LinkKeys,
     pub max_link_seconds: u64,
     pub cors_origins: Origins,
+    pub allowed_http_hosts: AllowedHosts,
     pub run_jobs: bool,
 }
 
@@ -34,6 +37,7 @@ impl Default for ServiceSettings {
             link_keys: LinkKeys::default(),
             max_link_seconds: 7 * 86_400,
             cors_origins: Origins::None,
+            allowed_http_hosts: AllowedHosts::default(),
             run_jobs: true,
         }
     }
