@@ -82,6 +82,12 @@ pub async fn add_ls_get_give_the_same_bytes() {
     let file = here.path().join("file");
     assert_eq!(run(burrow(store.path()).args(["get", id, "-o"]).arg(&file)).await.0, Some(0));
     assert!([image.clone(), fixture("photo.png")].contains(&std::fs::read(&file).unwrap()));
+    // A file that is there is replaced only with --force.
+    std::fs::write(&file, "mine").unwrap();
+    let (code, _, err) = run(burrow(store.path()).args(["get", id, "-o"]).arg(&file)).await;
+    assert!(code == Some(1) && err.contains("--force") && std::fs::read(&file).unwrap() == b"mine", "{err}");
+    assert_eq!(run(burrow(store.path()).args(["get", "--force", id, "-o"]).arg(&file)).await.0, Some(0));
+    assert!(std::fs::read(&file).unwrap() != b"mine");
     let output = burrow(store.path()).args(["get", "b.png", "-o", "-"]).output().await.unwrap();
     assert!(output.stdout == fixture("photo.png"));
     assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 2, "something else was left there");

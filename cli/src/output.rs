@@ -1,13 +1,15 @@
 //! Printing: results to standard output; errors, notes and progress to standard error.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use burrow_host::Status;
+use tempfile::TempPath;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -84,25 +86,26 @@ pub(crate) fn width() -> Option<usize> {
 /// its place never holds half a file. A pipe or a device is written directly.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// The temporary file, or `None` if the output is written directly.
-    beside: Option<PathBuf>,
+    /// The temporary file, which is removed unless it is kept; `None` if the output is written directly.
+    beside: Option<TempPath>,
     place: PathBuf,
 }
 
-/// Number of temporary files so far; part of their names.
-static PARTS: AtomicU64 = AtomicU64::new(0);
-
 impl Part {
-    pub(crate) fn new(place: &Path) -> Self {
-        let is_special = std::fs::metadata(place).is_ok_and(|metadata| !metadata.is_file());
-        // The name does not contain the place's name, which may have the greatest length already.
-        let name = || format!(".burrow-{}-{}.part", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed));
-        Self { beside: (!is_special).then(|| place.with_file_name(name())), place: place.into() }
-    }
-
-    /// Where to write.
-    pub(crate) fn path(&self) -> &Path {
-        self.beside.as_ref().unwrap_or(&self.place)
+    /// Creates the temporary file, or opens the pipe or device. The name is random and the file is new: in a directory
+    /// that others write to, nobody can plant a link in its place.
+    pub(crate) fn create(place: &Path) -> std::io::Result<(Self, File)> {
+        if std::fs::metadata(place).is_ok_and(|metadata| !metadata.is_file()) {
+            let file = File::options().write(true).open(place)?;
+            return Ok((Self { beside: None, place: place.into() }, file));
+        }
+        let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The umask applies, as for any new file.
+        let mode = std::fs::Permissions::from_mode(0o666);
+        let file =
+            tempfile::Builder::new().prefix(".burrow-").suffix(".part").permissions(mode).tempfile_in(directory)?;
+        let (file, beside) = file.into_parts();
+        Ok((Self { beside: Some(beside), place: place.into() }, file))
     }
 
     /// Whether the output is no regular file: a pipe, a device or a directory.
@@ -110,19 +113,20 @@ impl Part {
         self.beside.is_none()
     }
 
-    /// Renames the temporary file to its place.
-    pub(crate) fn keep(mut self) -> std::io::Result<()> {
-        self.beside.take().map_or(Ok(()), |beside| std::fs::rename(beside, &self.place))
+    /// Renames the temporary file to its place. It replaces a file that is there.
+    pub(crate) fn keep(self) -> std::io::Result<()> {
+        let Self { beside, place } = self;
+        beside.map_or(Ok(()), |beside| beside.persist(place)).map_err(|refused| refused.error)
     }
-}
 
-impl Drop for Part {
-    /// Removes the temporary file, if it was not kept.
-    fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
-            // The file may never have been created.
-            let _ = std::fs::remove_file(beside);
-        }
+    /// Renames the temporary file to its place.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) if there is a file or a link already.
+    pub(crate) fn keep_new(self) -> std::io::Result<()> {
+        let Self { beside, place } = self;
+        beside.map_or(Ok(()), |beside| beside.persist_noclobber(place)).map_err(|refused| refused.error)
     }
 }
 

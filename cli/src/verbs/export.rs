@@ -30,11 +30,10 @@ impl Export {
             known.add(std::io::BufReader::new(file)).with_context(|| path.display().to_string())?;
         }
         let path = &self.archive;
-        let part = (path != Path::new("-")).then(|| Part::new(path));
-        let file = part.as_ref().map(|part| File::create(part.path())).transpose();
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        let out: Box<dyn Write + Send> = match &file {
-            Some(file) => Box::new(file.try_clone()?),
+        let part = (path != Path::new("-")).then(|| Part::create(path)).transpose();
+        let part = part.with_context(|| format!("cannot write {}", path.display()))?;
+        let out: Box<dyn Write + Send> = match &part {
+            Some((_, file)) => Box::new(file.try_clone()?),
             None => Box::new(std::io::stdout()),
         };
         let mut progress = Progress::new();
@@ -44,7 +43,7 @@ impl Export {
         let exported = exported.await;
         progress.clear();
         let exported = exported?;
-        if let (Some(file), Some(part)) = (file, part) {
+        if let Some((part, file)) = part {
             // A pipe or a device cannot be synced to a disk.
             let synced = if part.is_special() { Ok(()) } else { file.sync_all() };
             let kept = synced.and_then(|()| part.keep());

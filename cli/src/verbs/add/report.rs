@@ -366,8 +366,7 @@ impl FailedList {
         let place = path.canonicalize().ok();
         let is_read =
             place.is_some_and(|place| lists.iter().any(|list| list.canonicalize().is_ok_and(|list| list == place)));
-        let part = Part::new(path);
-        let file = File::create(part.path()).with_context(|| format!("cannot write {}", path.display()))?;
+        let (part, file) = Part::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path: path.into(), is_read, part, file: BufWriter::new(file) })
     }
 
