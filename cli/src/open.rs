@@ -87,6 +87,8 @@ pub(crate) struct Opened {
     pub(crate) uses_socket: bool,
     /// The component's file, or `None` if the component is built in.
     pub(crate) component: Option<PathBuf>,
+    /// Whether changes over HTTP need a token.
+    pub(crate) needs_token: bool,
     /// Lets other processes use the store, until it is dropped.
     _server: Option<SocketServer>,
 }
@@ -118,6 +120,7 @@ impl Global {
             is_exclusive: self.store.is_exclusive() && !uses_socket,
             uses_socket,
             component: self.component.path.clone(),
+            needs_token: self.settings.needs_token(),
             _server: server,
         })
     }

@@ -105,6 +105,13 @@ macro_rules! settings {
     };
 }
 
+impl SettingFlags {
+    /// Whether changes over HTTP need a token.
+    pub(crate) fn needs_token(&self) -> bool {
+        self.write_token.is_some()
+    }
+}
+
 settings! {
     /// Download only from these hosts: names, or *.example.com for the names below it, separated by spaces or commas.
     allowed_hosts: Text, "BURROW_ALLOWED_HOSTS", "HOSTS";

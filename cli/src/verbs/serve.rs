@@ -1,5 +1,6 @@
 //! `burrow serve`: serves images over HTTP.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -83,6 +84,9 @@ impl Serve {
         };
         let (listener, address) = listen(&self.listen).await?;
         output::line(&format!("Serving http://{address}"))?;
+        if let Some(warning) = warning(address, opened.needs_token) {
+            output::note(&warning);
+        }
         let limits = Limits {
             connections: self.max_connections,
             requests: self.max_requests,
@@ -94,7 +98,18 @@ impl Serve {
     }
 }
 
-async fn listen(address: &str) -> anyhow::Result<(TcpListener, std::net::SocketAddr)> {
+/// Says who may change images if other machines can reach `address` and no token is needed.
+fn warning(address: SocketAddr, needs_token: bool) -> Option<String> {
+    let is_open = !needs_token && !address.ip().to_canonical().is_loopback();
+    is_open.then(|| {
+        format!(
+            "warning: everyone who can reach {address} can read, add, change and delete images; set BURROW_WRITE_TOKEN, \
+             or listen on 127.0.0.1"
+        )
+    })
+}
+
+async fn listen(address: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot tell which port was taken")?;
     Ok((listener, address))
@@ -104,4 +119,20 @@ async fn listen(address: &str) -> anyhow::Result<(TcpListener, std::net::SocketA
 async fn stopped(mut signals: Signals) {
     signals.next().await;
     tokio::spawn(async move { std::process::exit(signals.next().await.into()) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_open_to_other_machines_warns() {
+        let warns = |address: &str, needs_token| warning(address.parse().unwrap(), needs_token).is_some();
+        for address in ["0.0.0.0:80", "[::]:80", "192.168.1.5:80", "[2001:db8::1]:80"] {
+            assert!(warns(address, false) && !warns(address, true), "{address}");
+        }
+        for address in ["127.0.0.1:80", "127.1.2.3:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
+            assert!(!warns(address, false), "{address}");
+        }
+    }
 }
