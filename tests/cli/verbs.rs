@@ -97,9 +97,9 @@ pub async fn get_writes_several_into_a_directory() {
     assert!(here.path().join("photo.png").is_file());
     let output = burrow(store.path()).args(["get", "photo.png", "drawing.svg", "-o", "-"]).output().await.unwrap();
     assert!(output.stdout == [fixture("photo.png"), fixture("drawing.svg")].concat());
-    // If two images have the same file name, the second is an error and does not overwrite the first.
+    // A file that exists is replaced only with --force. If two images have the same file name, the second is an error and does not overwrite the first.
     let mut get = burrow(store.path());
-    let (code, _, err) = run(get.args(["get", "photo.png", "photo.png"]).current_dir(here.path())).await;
+    let (code, _, err) = run(get.args(["get", "photo.png", "photo.png", "--force"]).current_dir(here.path())).await;
     assert!(code == Some(1) && err.contains("another of these images") && err.lines().count() == 1, "{err}");
     // A pipe is written, not replaced. A name may be as long as a file name may be.
     let pipe = here.path().join("pipe");

@@ -17,6 +17,7 @@ pub(super) const MALFORMED: &str = "/problems/malformed";
 pub(super) const DIGEST: &str = "/problems/digest";
 pub(super) const UNAUTHORIZED: &str = "/problems/unauthorized";
 pub(super) const FORBIDDEN: &str = "/problems/forbidden";
+pub(super) const MISDIRECTED: &str = "/problems/misdirected";
 pub(super) const NOT_FOUND: &str = "/problems/not-found";
 pub(super) const METHOD: &str = "/problems/method-not-allowed";
 pub(super) const NOT_ACCEPTABLE: &str = "/problems/not-acceptable";
@@ -29,11 +30,12 @@ pub(super) const INVALID: &str = "/problems/invalid";
 pub(super) const NOT_AN_IMAGE: &str = "/problems/not-an-image";
 
 /// The documented problems that a client can cause, with their statuses.
-const DOCUMENTED: [(&str, &[u16]); 16] = [
+const DOCUMENTED: [(&str, &[u16]); 17] = [
     (MALFORMED, &[400]),
     (DIGEST, &[400]),
     (UNAUTHORIZED, &[401]),
     (FORBIDDEN, &[403]),
+    (MISDIRECTED, &[421]),
     (NOT_FOUND, &[404]),
     (METHOD, &[405]),
     (NOT_ACCEPTABLE, &[406]),

@@ -1,7 +1,7 @@
 //! Invalid request lines and header lines, and heads that are too large.
 
 use super::Stored;
-use super::case::{CLOSED, Case, FORBIDDEN, UNREADABLE, cut, raw};
+use super::case::{CLOSED, Case, MISDIRECTED, UNREADABLE, cut, raw};
 
 const HEADERS: &str = "X: a\0b|X: a\rb|X: a\u{1}b|X: a\u{7f}b|X\0: a|X : a|X\t: a| X: a|\tX: a|X: a\r\n b|X: a\r\n\tb\
     |X: a\r\n |: a|X|X y: a|X(y): a|X\u{e9}: a|\"X\": a|@: a|[X]: a|X;y: a|X/y: a|{X}: a|X=y: a|X,y: a|X<y>: a\
@@ -68,7 +68,7 @@ pub(super) fn hosts(_: &Stored) -> Vec<Case> {
             cases.push(raw(format!("POST /images HTTP/{version}\r\n{hosts}{REST}")).any(&[400, 403, CLOSED]));
         }
     }
-    cases.push(raw(format!("POST /images HTTP/1.1\r\nHost: evil.example:1\r\n{REST}")).is(403, FORBIDDEN));
+    cases.push(raw(format!("POST /images HTTP/1.1\r\nHost: evil.example:1\r\n{REST}")).is(421, MISDIRECTED));
     for hosts in ["Host: localhost\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: localhost\r\n"] {
         cases.push(raw(format!("POST /images HTTP/1.1\r\n{hosts}{REST}")).any(&[400, 403, CLOSED]));
     }
