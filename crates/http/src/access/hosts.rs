@@ -57,7 +57,8 @@ mod tests {
     fn without_tokens_a_foreign_name_reaches_no_image() {
         let world = World::default();
         let answer = |method: Method, path: &str, tokens: &str| {
-            let write_tokens = if tokens.is_empty() { Default::default() } else { tokens.parse().unwrap() };
+            let write_tokens =
+                if tokens.is_empty() { crate::access::token::Tokens::default() } else { tokens.parse().unwrap() };
             let service = Service::new(world.vault(), ServiceSettings { write_tokens, ..ServiceSettings::default() });
             let headers = HeaderMap::from_iter([(header::HOST, "evil.example:3000".parse().unwrap())]);
             let request = Request { method, path_and_query: path.into(), headers, body: Whole::new(b"") };
