@@ -44,6 +44,9 @@ const PACKERS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 /// itself.
 const BLOCKS: usize = 2;
 
+/// Instances that wait for their next call, per [`Builder::jobs`].
+const IDLE: usize = 4;
+
 impl Default for Builder {
     fn default() -> Self {
         Self {
@@ -150,8 +153,9 @@ impl Builder {
         }
         let blocks = self.jobs.get() * BLOCKS;
         let instances = self.jobs.saturating_mul(OVERLAP).get() + blocks + self.jobs.get();
+        let idle = self.jobs.get() * IDLE;
         let packers = Burrow {
-            factory: engine::Factory::new(component, kv, self.variables, outbound, self.memory, instances)?,
+            factory: engine::Factory::new(component, kv, self.variables, outbound, self.memory, instances, idle)?,
             pool: Pool::new(self.jobs)?,
             origins,
             does_jobs,

@@ -70,10 +70,12 @@ impl Burrow {
         head: oneshot::Sender<Option<Image>>,
         pieces: mpsc::Sender<Result<Bytes, Error>>,
     ) -> Result<(), Error> {
-        let (mut store, instance) = self.instantiate().await?;
-        store
+        let mut callable = self.factory.take().await?;
+        let exports = &callable.exports;
+        callable
+            .store
             .run_concurrent(async |accessor| -> Result<(), Error> {
-                let (vault, codec) = (instance.burrow_vault_vault(), instance.burrow_vault_codec());
+                let (vault, codec) = (exports.burrow_vault_vault(), exports.burrow_vault_codec());
                 let input = |bytes: Bytes| accessor.with(|mut access| StreamReader::new(&mut access, bytes));
                 let (image, stream, completion) = match call {
                     Call::Open(id, range) => {
@@ -101,7 +103,9 @@ impl Burrow {
                     Err(_) => Err(Error::Interrupted),
                 }
             })
-            .await?
+            .await??;
+        self.factory.put_back(callable);
+        Ok(())
     }
 }
 

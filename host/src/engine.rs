@@ -1,4 +1,4 @@
-//! Compiles the component once and makes fresh instances of it.
+//! Compiles the component once and makes instances of it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use wasmtime::component::{Component, Instance, InstancePre, Linker, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
-    StoreLimitsBuilder,
 };
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::bindings::BurrowPre;
+use crate::bindings::{Burrow as Exports, BurrowPre};
 use crate::guest_log::GuestLog;
+use crate::idle::{Callable, Idle};
 use crate::kv::KeyValue;
 use crate::metrics;
 use crate::outbound::Outbound;
-use crate::state::{self, InstanceState};
+use crate::state::{self, InstanceState, MemoryLimit};
 use crate::variables::Variables;
 
 /// Instances that may live at once, besides those of jobs: one for each request, and for each call of a program.
@@ -25,6 +25,9 @@ const INSTANCES: u32 = 1024;
 
 /// The most memory of an instance that verifies a whole vault, in bytes: enough for some 3.5 million images.
 const LARGE_MEMORY: usize = 3 * 1024 * 1024 * 1024;
+
+/// Bytes of an instance's memory that stay mapped when the instance is dropped, and are zeroed for the next one.
+const KEEP_RESIDENT: usize = 2 * 1024 * 1024;
 
 /// How long guest code runs before it yields to other tasks of its thread.
 const TICK: Duration = Duration::from_millis(10);
@@ -34,16 +37,25 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Factory {
     engine: Engine,
     /// The compiled component. All clones share it, so a replacement reaches all.
-    pre: Arc<RwLock<InstancePre<InstanceState>>>,
+    current: Arc<RwLock<Current>>,
     pub(crate) kv: Arc<dyn KeyValue>,
     variables: Arc<Variables>,
     outbound: Outbound,
     /// The most memory of one instance, in bytes.
     memory: usize,
+    /// The instances of this factory that wait for their next call.
+    idle: Arc<Idle>,
+}
+
+/// What instances are made of.
+struct Current {
+    pre: InstancePre<InstanceState>,
+    /// How many times the component has been replaced.
+    version: u64,
 }
 
 impl Factory {
-    /// Compiles the component. At most `for_jobs` instances for jobs may live at once.
+    /// Compiles the component. At most `for_jobs` instances for jobs may live at once; at most `idle` wait for a call.
     pub(crate) fn new(
         component: &[u8],
         kv: Arc<dyn KeyValue>,
@@ -51,6 +63,7 @@ impl Factory {
         outbound: Outbound,
         memory: usize,
         for_jobs: usize,
+        idle: usize,
     ) -> Result<Self> {
         let instances = INSTANCES + u32::try_from(for_jobs)?;
         let mut pool = PoolingAllocationConfig::new();
@@ -60,6 +73,7 @@ impl Factory {
         pool.total_tables(instances * 8);
         pool.total_stacks(instances * 4);
         pool.max_memory_size(LARGE_MEMORY);
+        pool.linear_memory_keep_resident(KEEP_RESIDENT);
         let mut config = Config::new();
         config.wasm_component_model_async(true);
         config.epoch_interruption(true);
@@ -72,28 +86,53 @@ impl Factory {
             Err(error) => tracing::debug!("the compiled component cannot be kept: {error:#}"),
         }
         let engine = Engine::new(&config)?;
-        let pre = Arc::new(RwLock::new(compile(&engine, component)?));
+        let current = Arc::new(RwLock::new(Current { pre: compile(&engine, component)?, version: 0 }));
         tick(&engine)?;
-        Ok(Self { engine, pre, kv, variables: Arc::new(variables), outbound, memory })
+        let idle = Arc::new(Idle::new(idle));
+        Ok(Self { engine, current, kv, variables: Arc::new(variables), outbound, memory, idle })
     }
 
     /// Returns this factory with other outgoing HTTP.
     pub(crate) fn with_outbound(&self, outbound: impl FnOnce(Outbound) -> Outbound) -> Self {
-        Self { outbound: outbound(self.outbound.clone()), ..self.clone() }
+        let idle = Arc::new(Idle::new(self.idle.at_most));
+        Self { outbound: outbound(self.outbound.clone()), idle, ..self.clone() }
     }
 
     /// Compiles another component and makes instances of it from now on. An error changes nothing.
     pub(crate) fn replace(&self, component: &[u8]) -> Result<()> {
         let pre = compile(&self.engine, component)?;
-        *self.pre.write().unwrap_or_else(PoisonError::into_inner) = pre;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Current { pre, version: current.version + 1 };
         Ok(())
+    }
+
+    /// How many times the component has been replaced.
+    fn version(&self) -> u64 {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).version
     }
 
     /// Makes an instance in a store of this factory.
     pub(crate) async fn instantiate(&self, store: &mut Store<InstanceState>) -> Result<Instance> {
-        let pre = self.pre.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let pre = self.current.read().unwrap_or_else(PoisonError::into_inner).pre.clone();
         metrics::instance_made();
         pre.instantiate_async(store).await.inspect_err(|_| metrics::instance_failed())
+    }
+
+    /// Takes an instance that waits for its next call, or makes one.
+    pub(crate) async fn take(&self) -> Result<Callable> {
+        let version = self.version();
+        if let Some(callable) = self.idle.take(version) {
+            return Ok(callable);
+        }
+        let mut store = self.store();
+        let instance = self.instantiate(&mut store).await?;
+        let exports = Exports::new(&mut store, &instance)?;
+        Ok(Callable { store, exports, version, calls: 0 })
+    }
+
+    /// Lets an instance that answered a call wait for its next one. An instance whose call failed is dropped instead.
+    pub(crate) fn put_back(&self, callable: Callable) {
+        self.idle.put(callable);
     }
 
     /// Makes the store of a new instance.
@@ -113,13 +152,13 @@ impl Factory {
             wasi: WasiCtx::builder().stderr(GuestLog::default()).build(),
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
-            limits: StoreLimitsBuilder::new().memory_size(memory).build(),
+            memory: MemoryLimit::new(memory),
             kv: self.kv.clone(),
             variables: self.variables.clone(),
             recorded: None,
         };
         let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| &mut state.limits);
+        store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store

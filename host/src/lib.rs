@@ -26,7 +26,7 @@
 //! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
-//! - `engine`: compiles the component and makes instances of it; `pool`: the threads on which they compute
+//! - `engine`: compiles the component and makes instances of it; `idle`: instances between two calls; `pool`: the threads on which they compute
 //! - `schedule`: which job begins next; `origins`: limits requests to each origin
 //! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
 //! - `target`: the host that a request names; `timed_body`: a body with a time limit; `sending`: responses being sent
@@ -41,6 +41,7 @@ mod builder;
 mod content;
 mod engine;
 mod guest_log;
+mod idle;
 mod jobs;
 pub mod kv;
 mod maintenance;
@@ -146,7 +147,7 @@ pub const COMPONENT: Option<&[u8]> = None;
 
 /// Burrow in this process: the component over one store. A [`Builder`] makes it. Clones are cheap and share it.
 ///
-/// Each call runs in a fresh instance of the component. Any of them may fail with [`Error::Component`], if the instance
+/// Each call has an instance of the component to itself. Any of them may fail with [`Error::Component`], if the instance
 /// traps or cannot be made; the methods' `# Errors` have the rest.
 #[derive(Clone)]
 pub struct Burrow {

@@ -8,7 +8,7 @@ use burrow_model::key::Family;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use wasmtime::component::{Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader};
-use wasmtime::{Result, StoreLimits};
+use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -30,11 +30,46 @@ pub(crate) struct InstanceState {
     pub(crate) wasi: WasiCtx,
     pub(crate) http: WasiHttpCtx,
     pub(crate) outbound: Outbound,
-    pub(crate) limits: StoreLimits,
+    pub(crate) memory: MemoryLimit,
     pub(crate) kv: Arc<dyn KeyValue>,
     pub(crate) variables: Arc<Variables>,
     /// Notified when this instance writes an image's record, if set.
     pub(crate) recorded: Option<Arc<Notify>>,
+}
+
+/// Limits the linear memory of an instance, and knows how much it has taken.
+pub(crate) struct MemoryLimit {
+    limit: usize,
+    taken: usize,
+}
+
+impl MemoryLimit {
+    /// At most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, taken: 0 }
+    }
+
+    /// The bytes that the instance has taken; they are never given back.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
+    }
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        // An instance has one memory for its data, and the memories of its adapters, which do not grow.
+        let taken = self.taken.saturating_add(desired.saturating_sub(current));
+        let may_grow = taken <= self.limit;
+        if may_grow {
+            self.taken = taken;
+        }
+        Ok(may_grow)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> Result<bool> {
+        // The pooling allocator limits tables.
+        Ok(true)
+    }
 }
 
 impl WasiView for InstanceState {

@@ -1,4 +1,4 @@
-//! The vault for programs: calls `burrow:vault/vault` and `codec`, each call in its own instance.
+//! The vault for programs: calls `burrow:vault/vault` and `codec`. An instance serves one call at a time.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,14 +25,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Bytes read from a file at once.
 const PIECE: usize = 64 * 1024;
 
-/// Calls an export in a fresh instance. It runs in a task of its own, so that a panic does not reach the caller.
+/// Calls an export in an instance that serves no other call meanwhile. It runs in a task of its own, so that a panic
+/// does not reach the caller.
 macro_rules! call {
     ($burrow:expr, $interface:ident . $function:ident ( $($argument:ident),* )) => {{
         let burrow = $burrow.clone();
         $crate::vault::apart(async move {
-            let (mut store, instance) = burrow.instantiate().await?;
-            let called = async |accessor: &_| instance.$interface().$function(accessor, $($argument),*).await;
-            Ok(store.run_concurrent(called).await???)
+            let mut callable = burrow.factory.take().await?;
+            let exports = &callable.exports;
+            let called = async |accessor: &_| exports.$interface().$function(accessor, $($argument),*).await;
+            let answer = callable.store.run_concurrent(called).await??;
+            burrow.factory.put_back(callable);
+            Ok(answer?)
         })
         .await?
     }};
@@ -91,7 +95,7 @@ impl Burrow {
     }
 
     /// Does a recorded job. Returns the image's record, ready or failed. If the instance traps, or takes longer than
-    /// [`Builder::job_time`](crate::Builder::job_time), it tries the job again in a fresh instance, three times in all.
+    /// [`Builder::job_time`](crate::Builder::job_time), it tries the job again in another instance, three times in all.
     ///
     /// # Errors
     ///
@@ -125,7 +129,7 @@ impl Burrow {
             }
             match (&worked, waits.next()) {
                 (Err(error), Some(&wait)) => {
-                    tracing::warn!("job {id}: {error}; it is tried again on a fresh instance");
+                    tracing::warn!("job {id}: {error}; it is tried again in another instance");
                     tokio::time::sleep(wait).await;
                     if self.get(id).await.is_ok_and(|image| Some(image.updated) >= millis(since)) {
                         // The failed instance changed the record in this attempt, so its lease is a dead worker's.
@@ -186,11 +190,13 @@ impl Burrow {
     pub async fn put(&self, content: impl AsyncRead + Send + 'static, label: Label) -> Result<Image, Error> {
         let burrow = self.clone();
         let put = async move {
-            let (mut store, instance) = burrow.instantiate().await?;
+            let mut callable = burrow.factory.take().await?;
             let pieces = ReaderStream::with_capacity(content, PIECE).map_ok(Vec::from);
-            let content = StreamReader::new(&mut store, ToGuest(pieces.boxed()))?;
-            let called = async |accessor: &_| instance.burrow_vault_vault().call_put(accessor, content, label).await;
-            let image = store.run_concurrent(called).await.and_then(|called| called).map_err(reading)?;
+            let content = StreamReader::new(&mut callable.store, ToGuest(pieces.boxed()))?;
+            let vault = callable.exports.burrow_vault_vault();
+            let called = async |accessor: &_| vault.call_put(accessor, content, label).await;
+            let image = callable.store.run_concurrent(called).await.and_then(|called| called).map_err(reading)?;
+            burrow.factory.put_back(callable);
             Ok(image?)
         };
         self.compute(put).await
