@@ -1,5 +1,6 @@
 //! Operating the native host: limits, logs, metrics, traces, reload, stop (docs/operations.md).
 
+mod answers;
 mod limits;
 mod logs;
 mod metrics;
@@ -7,6 +8,10 @@ mod reload;
 mod stopping;
 mod traces;
 
+pub use answers::{
+    a_removed_image_is_gone_for_every_reader, an_answer_is_not_sent_again_once_the_image_changed,
+    an_answer_is_sent_again_as_it_was, what_needs_a_token_is_not_sent_to_others,
+};
 pub use limits::{slow_clients_are_bounded, what_is_over_a_limit_waits_and_is_refused};
 pub use logs::{
     every_answer_has_its_request_id, no_secret_is_in_any_log, the_access_log_has_a_line_a_request,

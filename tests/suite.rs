@@ -116,7 +116,9 @@ fn main() -> ExitCode {
         operations: what_is_over_a_limit_waits_and_is_refused, slow_clients_are_bounded,
             every_answer_has_its_request_id, the_access_log_has_a_line_a_request, no_secret_is_in_any_log,
             what_the_component_logs_is_an_event, a_trace_of_every_request_is_sent, what_happens_is_counted,
-            a_new_component_is_taken_up, stopping_is_told_first, asked_twice_it_ends_at_once;
+            a_new_component_is_taken_up, stopping_is_told_first, asked_twice_it_ends_at_once,
+            an_answer_is_sent_again_as_it_was, an_answer_is_not_sent_again_once_the_image_changed,
+            what_needs_a_token_is_not_sent_to_others, a_removed_image_is_gone_for_every_reader;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;

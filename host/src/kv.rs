@@ -8,6 +8,9 @@ mod redis;
 mod socket;
 #[cfg(feature = "spin-sqlite")]
 mod spin;
+mod watched;
+
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -20,6 +23,7 @@ pub use redis::Redis;
 pub use socket::{SocketServer, SocketStore};
 #[cfg(feature = "spin-sqlite")]
 pub use spin::SpinSqlite;
+pub use watched::{Quiet, RecordWrites, Watched};
 
 /// Why a store failed: one line that names the store, the fault and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +63,12 @@ pub trait KeyValue: Send + Sync + 'static {
     /// For tools, never for requests. A key that exists from the call to the end of the stream comes at least once, and
     /// may come twice; a key that is made or removed meanwhile may come or not. An error ends the stream.
     fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>>;
+
+    /// Returns the count of the writes of image records, if every write to the store goes through this value. Stores
+    /// that other processes write to have none.
+    fn record_writes(&self) -> Option<Arc<RecordWrites>> {
+        None
+    }
 }
 
 /// Approximate number of keys in a batch of [`KeyValue::keys`].

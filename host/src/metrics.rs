@@ -27,6 +27,7 @@ struct Metrics {
     requests_in_flight: Gauge,
     connections: Gauge,
     refused: Family<Labels<1>, Counter>,
+    answers_reused: Counter,
     received: Counter,
     sent: Counter,
     instances: Counter,
@@ -46,6 +47,7 @@ impl Metrics {
             requests_in_flight: add(to, "http_requests_in_flight", "Requests whose answer has not ended"),
             connections: add(to, "http_connections", "Open connections"),
             refused: add(to, "http_refused", "Requests refused, by the limit they would exceed"),
+            answers_reused: add(to, "http_answers_reused", "Answers sent again without asking the component"),
             received: add(to, "http_received_bytes", "Bytes of request bodies"),
             sent: add(to, "http_sent_bytes", "Bytes of answers' bodies"),
             instances: add(to, "instances", "Instances of the component made"),
@@ -95,6 +97,11 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }
+}
+
+/// Counts an answer that was sent again without asking the component.
+pub(crate) fn answer_reused() {
+    METRICS.answers_reused.inc();
 }
 
 /// Counts an answer that has ended.

@@ -3,9 +3,10 @@
 //! - `server`: from connections to answers
 //! - `limits`: admission; `problem`: the host's own error answers
 //! - `exchange`: a request's id, span and line in the access log; `body`: counts bytes, releases resources at the end
-//! - `workers`: instances that serve; `reload`: replaces their component
+//! - `workers`: instances that serve; `answers`: their answers that are sent again; `reload`: replaces their component
 //! - `management`: `/metrics`, `/readyz`, `/livez`
 
+mod answers;
 mod body;
 mod exchange;
 mod limits;
@@ -41,16 +42,31 @@ const REFUSALS: usize = 64;
 const GRACE_TIME: Duration = Duration::from_secs(10);
 
 /// Options of [`Burrow::serve`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Service {
     /// Limits of what is served at once.
     pub limits: Limits,
+    /// How many bytes of answers are kept, to be sent again without asking the component; 0 means none. Only answers
+    /// that everyone may read are kept, and only over a store that no other process writes to.
+    pub kept_bytes: usize,
     /// Whether every request is logged, as an event of `burrow::access`.
     pub access_log: bool,
     /// The listener that answers `/metrics`, `/readyz` and `/livez`, if any.
     pub management: Option<TcpListener>,
     /// The component's file, and when it was read. The service replaces the component when the file changes.
     pub watched: Option<(PathBuf, SystemTime)>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self { limits, kept_bytes: Self::KEPT_BYTES, access_log: false, management: None, watched: None }
+    }
+}
+
+impl Service {
+    /// The default of [`kept_bytes`](Self::kept_bytes): 64 MiB.
+    pub const KEPT_BYTES: usize = 64 * 1024 * 1024;
 }
 
 impl Burrow {
@@ -77,7 +93,8 @@ impl Burrow {
             stopping: stopping.clone(),
             instances: instances.clone(),
         };
-        let server = Server::new(Admission::new(service.limits), workers.clone(), service.access_log);
+        let server =
+            Server::new(Admission::new(service.limits), workers.clone(), service.kept_bytes, service.access_log);
         let server = Arc::new(server);
         // Answers until this function returns, so `/readyz` reports that the service stops.
         let mut management = JoinSet::new();

@@ -40,6 +40,10 @@ pub(crate) struct Serve {
     #[arg(value_name = "BYTES", value_parser = at_least_one)]
     max_bytes_in_flight: usize,
 
+    /// Bytes of answers kept in memory, to be sent again without asking the component; 0 keeps none.
+    #[arg(long, env = "BURROW_ANSWER_CACHE", default_value_t = Service::KEPT_BYTES, value_name = "BYTES")]
+    answer_cache: usize,
+
     /// Load the file that --component names again whenever it changes.
     #[arg(long, env = "BURROW_WATCH")]
     watch: bool,
@@ -92,7 +96,8 @@ impl Serve {
             requests: self.max_requests,
             bytes_in_flight: self.max_bytes_in_flight,
         };
-        let service = Service { limits, access_log: self.request_logs.access_log, management, watched };
+        let (kept_bytes, access_log) = (self.answer_cache, self.request_logs.access_log);
+        let service = Service { limits, kept_bytes, access_log, management, watched };
         burrow.serve(listener, service, stopped(signals)).await?;
         Ok(ExitCode::SUCCESS)
     }

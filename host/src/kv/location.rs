@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 #[cfg(feature = "spin-sqlite")]
 use super::SpinSqlite;
-use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore};
+use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore, Watched};
 #[cfg(feature = "redis")]
 use super::{Redis, redis::Address};
 
@@ -127,9 +127,9 @@ impl Location {
         Ok(match self {
             Self::Directory(path) => {
                 let path = path.clone();
-                Arc::new(blocking(move || Embedded::open(&path)).await?)
+                Arc::new(Watched::new(blocking(move || Embedded::open(&path)).await?))
             }
-            Self::Memory => Arc::new(Memory::default()),
+            Self::Memory => Arc::new(Watched::new(Memory::default())),
             #[cfg(feature = "redis")]
             Self::Redis(address) => Arc::new(Redis::open(address).await?),
             #[cfg(feature = "spin-sqlite")]

@@ -19,6 +19,7 @@ use tracing::Instrument as _;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::ProxyHandler;
 
+use super::answers::Answers;
 use super::body::{Held, Received, Sent};
 use super::exchange::{Exchange, REQUEST_ID};
 use super::limits::{Admission, OverLimit};
@@ -47,22 +48,41 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 /// The state that all connections share.
 pub(super) struct Server {
     admission: Admission,
-    handler: RwLock<ProxyHandler<Workers>>,
+    component: RwLock<Component>,
+    /// How many bytes of answers are kept.
+    kept_bytes: usize,
     access_log: bool,
 }
 
+/// The instances of a component, and its answers that are kept.
+#[derive(Clone)]
+struct Component {
+    handler: ProxyHandler<Workers>,
+    answers: Option<Answers>,
+}
+
+impl Component {
+    fn new(workers: Workers, kept_bytes: usize) -> Self {
+        let answers = Answers::new(kept_bytes, workers.burrow.factory.kv.record_writes());
+        Self { handler: ProxyHandler::new(workers), answers }
+    }
+}
+
 impl Server {
-    pub(super) fn new(admission: Admission, workers: Workers, access_log: bool) -> Self {
-        Self { admission, handler: RwLock::new(ProxyHandler::new(workers)), access_log }
+    pub(super) fn new(admission: Admission, workers: Workers, kept_bytes: usize, access_log: bool) -> Self {
+        let component = RwLock::new(Component::new(workers, kept_bytes));
+        Self { admission, component, kept_bytes, access_log }
     }
 
     /// Hands requests to instances of these workers from now on. Requests that have begun stay with their instances.
+    /// The answers of the instances before are no longer used.
     pub(super) fn switch(&self, workers: Workers) {
-        *self.handler.write().unwrap_or_else(PoisonError::into_inner) = ProxyHandler::new(workers);
+        let component = Component::new(workers, self.kept_bytes);
+        *self.component.write().unwrap_or_else(PoisonError::into_inner) = component;
     }
 
-    fn handler(&self) -> ProxyHandler<Workers> {
-        self.handler.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn component(&self) -> Component {
+        self.component.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Serves a connection to its end. A connection over the limit gets one 503, then it is closed.
@@ -135,6 +155,12 @@ impl Server {
                 return Err(problem::over(over));
             }
         };
+        let Component { handler, answers } = self.component();
+        let asked = answers.as_ref().and_then(|answers| Some((answers, Answers::asked(&request)?)));
+        if let Some(response) = asked.as_ref().and_then(|(answers, asked)| answers.find(asked)) {
+            return Ok(response);
+        }
+        let keeper = asked.and_then(|(answers, asked)| answers.begin(asked));
         let time = if request.body().is_end_stream() { ANSWER_TIME } else { UPLOAD_TIME };
         let too_slow = Arc::<AtomicBool>::default();
         let request = request.map(|body| {
@@ -142,7 +168,7 @@ impl Server {
             Received { body, too_slow: too_slow.clone(), _room: room }.boxed_unsync()
         });
         let ticket = held.ticket.insert(Ticket::default());
-        let response = self.handler().handle((time, ticket.stub()), request).await.map_err(|error| {
+        let response = handler.handle((time, ticket.stub()), request).await.map_err(|error| {
             tracing::error!("the component gave no answer: {error:#}");
             problem::internal()
         })?;
@@ -150,7 +176,10 @@ impl Server {
         if response.status() == StatusCode::BAD_REQUEST && too_slow.load(Ordering::Relaxed) {
             return Err(problem::too_slow());
         }
-        Ok(response)
+        Ok(match keeper {
+            Some(keeper) => keeper.keep(response),
+            None => response,
+        })
     }
 }
 
