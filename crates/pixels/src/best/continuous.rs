@@ -1,0 +1,170 @@
+//! Models samples of 8 and 16 bits, whose neighbours predict them.
+
+use super::blend::{Blend, Sets};
+use super::guess::Guess;
+use super::predict::{Bias, Linear, TAPS, median, steps};
+use crate::range::Coder;
+use crate::rows::{Around, Pixel, Rows, mark};
+use crate::table::hash;
+
+const CONTEXTS: usize = 16;
+
+#[derive(Debug)]
+pub(crate) struct Continuous {
+    bits: u32,
+    max: i32,
+    order: &'static [usize],
+    blend: Blend<CONTEXTS>,
+    linear: [Linear; 4],
+    bias: [Bias; 4],
+}
+
+impl Continuous {
+    pub(crate) fn new(bits: u32, channels: usize, pixels: u64) -> Self {
+        let order: &[usize] = match channels {
+            1 => &[0],
+            2 => &[1, 0],
+            3 => &[1, 0, 2],
+            _ => &[3, 1, 0, 2],
+        };
+        Self {
+            bits,
+            max: (1 << bits) - 1,
+            order,
+            blend: Blend::new(groups(pixels, channels), SETS),
+            linear: std::array::from_fn(|channel| Linear::new(channel == 3 || channel == 1 || channels < 3)),
+            bias: std::array::from_fn(|_| Bias::new()),
+        }
+    }
+
+    pub(crate) fn memory(pixels: u64, channels: usize) -> u64 {
+        Blend::<CONTEXTS>::memory(groups(pixels, channels), SETS) + (4 * 8 << 14)
+    }
+
+    /// Codes the samples of pixel `x`, which is not as guessed.
+    #[inline(always)]
+    pub(crate) fn pixel<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        rows: &mut Rows,
+        x: usize,
+        guess: &Guess,
+        around: &Around<Pixel>,
+        samples: &mut [u16],
+    ) {
+        if self.bits == 16 {
+            self.samples::<true, C>(coder, rows, x, guess, around, samples);
+        } else {
+            self.samples::<false, C>(coder, rows, x, guess, around, samples);
+        }
+    }
+
+    #[inline(always)]
+    fn samples<const WIDE: bool, C: Coder>(
+        &mut self,
+        coder: &mut C,
+        rows: &mut Rows,
+        x: usize,
+        guess: &Guess,
+        around: &Around<Pixel>,
+        samples: &mut [u16],
+    ) {
+        let mut known = 0; // a hash of the samples of this pixel
+        let mut before = 0i32; // the error of the sample before
+        let mut opacity = 0;
+        for (place, &channel) in self.order.iter().enumerate() {
+            let a = rows.samples(x, channel);
+            let e = rows.errors(x, channel);
+            let twice = a.w + a.n;
+            let mut taps = [0; TAPS];
+            let own = [a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nne, a.nww, a.nee, a.nnw];
+            for (tap, value) in taps.iter_mut().zip(own) {
+                *tap = 2 * value - twice;
+            }
+            let mut simple = median(&a);
+            for (back, &other) in self.order[..place].iter().rev().enumerate() {
+                let (b, here) = (rows.samples(x, other), rows.sample(x, other));
+                let twice = b.w + b.n;
+                for (tap, value) in taps[10 + 4 * back..].iter_mut().zip([here, b.w, b.nw, b.ne]) {
+                    *tap = 2 * value - twice;
+                }
+                if back == 0 {
+                    simple = (simple + here - median(&b)).clamp(0, self.max);
+                }
+            }
+            let linear = &mut self.linear[channel];
+            let (sum, power) = linear.combine::<WIDE>(&taps);
+            let limit = self.max * 8;
+            let raw = (twice * 4 + sum).clamp(0, limit);
+            let energy = (2 * (e.w + e.n) + e.ne + e.nw + 1) / 2 + 2 * before.abs();
+            let quiet = steps(energy).min(15);
+            let texture = [a.w > a.n, a.nw > a.n, a.ne > a.n, a.ww > a.w, a.nn > a.n, simple * 8 > raw];
+            let texture = texture.iter().fold(0, |bits, bit| bits << 1 | u32::from(*bit));
+            let similar = (quiet << 6 | texture) as usize;
+            let eighths = (raw + self.bias[channel].get(similar)).clamp(0, limit);
+            let prediction = (eighths + 4) >> 3;
+            let part = (eighths + 4 & 7) as u32;
+
+            let off = |value: i32| (value - prediction) as u32;
+            let dm = simple - prediction;
+            let qd = signed(dm);
+            let qp = steps((power >> 7) as i32);
+            let [w, n, nw, ne] = [e.w, e.n, e.nw, e.ne].map(steps);
+            let contexts = [
+                (quiet * 8 + part) * 64 + qp,
+                ((w * 32 + n) * 32 + qd) * 4 + (part >> 1),
+                ((signed(before) * 16 + quiet) * 4 + (part >> 1)) * 32 + qd,
+                hash(prediction as u32 >> 1, quiet >> 1),
+                hash(hash(mark(around.w), mark(around.n)), known),
+                hash(known, prediction as u32),
+                hash(mark(around.w), known),
+                hash(mark(around.n), known),
+                hash(off(a.w), off(a.n) << 2 | part >> 2),
+                hash(off(a.ne) >> 1, off(a.nw) >> 1),
+                ((ne * 32 + nw) * 32 + w) * 256 + quiet * 8 + part,
+                hash(known, 1),
+                hash(guess.neighbours, known),
+                hash(hash(mark(around.n), mark(around.ne)), known),
+                hash(hash(mark(around.w), mark(around.nw)), hash(mark(around.ww), known)),
+                hash((a.nn - a.n) as u32 >> 1, (a.ww - a.w) as u32 >> 1),
+            ];
+            let salt = (channel as u32) << 2 | opacity;
+            let mut number = 0;
+            let contexts = contexts.map(|context| {
+                number += 1;
+                hash(hash(context, salt), number)
+            });
+            let sets = Sets { first: (channel as u32) << 4 | quiet, second: part << 2 | w.min(3) };
+            let sample =
+                self.blend.difference(coder, &contexts, sets, i32::from(samples[channel]), prediction, self.max);
+            samples[channel] = sample as u16;
+            before = sample - prediction;
+            rows.put(x, channel, sample, before.abs());
+            linear.learn::<WIDE>(&taps, power, sample * 8 - raw);
+            self.bias[channel].learn(similar, sample * 8 - raw);
+            known = hash(known + 1, sample as u32);
+            if place == 0 && self.order.len() % 2 == 0 {
+                opacity = if sample == 0 {
+                    1
+                } else if sample == self.max {
+                    2
+                } else {
+                    3
+                };
+            }
+        }
+        let _ = guess;
+    }
+}
+
+const SETS: [u32; 2] = [6, 5];
+
+fn groups(pixels: u64, channels: usize) -> u32 {
+    (pixels * channels as u64).next_power_of_two().trailing_zeros().clamp(10, 16)
+}
+
+/// 0 to 30: the steps of a value with its sign.
+fn signed(value: i32) -> u32 {
+    let steps = steps(value).min(15);
+    if value < 0 { 15 + steps } else { steps }
+}

@@ -1,0 +1,200 @@
+//! Guesses the whole pixel, from what followed the same neighbours and from what followed the last pixels, and codes
+//! whether the guess is right.
+
+use crate::counter::Counter;
+use crate::mixer::{Mixer, probability};
+use crate::range::Coder;
+use crate::rows::{Around, Pixel, mark};
+use crate::table::{Table, hash};
+
+/// Contexts of the bit that says whether the guess is right.
+const CONTEXTS: usize = 6;
+
+/// A pixel that followed certain neighbours, and how often it did so in a row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Follower {
+    pixel: Pixel,
+    times: u8,
+}
+
+impl Follower {
+    fn learn(&mut self, pixel: Pixel) {
+        if self.pixel == pixel && self.times > 0 {
+            self.times = (self.times + 1).min(250);
+        } else if self.times > 1 {
+            self.times /= 2;
+        } else {
+            *self = Self { pixel, times: 1 };
+        }
+    }
+}
+
+/// Follows the place where the last pixels came before.
+#[derive(Debug)]
+struct Repeat {
+    /// The last pixels: a ring.
+    past: Table<Pixel>,
+    capacity: u64,
+    /// Where hashes of the last pixels were seen last.
+    seen: Table<u64>,
+    /// How many pixels there were.
+    at: u64,
+    /// The place that is followed, and for how many pixels it was right.
+    from: u64,
+    length: u32,
+    recent: [u32; 5],
+}
+
+impl Repeat {
+    fn new(bits: u32) -> Self {
+        Self {
+            past: Table::new(bits, 0),
+            capacity: 1 << bits,
+            seen: Table::new(bits.min(18), u64::MAX),
+            at: 0,
+            from: 0,
+            length: 0,
+            recent: [0; 5],
+        }
+    }
+
+    fn guess(&self) -> Option<Pixel> {
+        (self.length > 0).then(|| self.past.get(self.from as usize))
+    }
+
+    #[inline(always)]
+    fn learn(&mut self, pixel: Pixel) {
+        if self.guess() == Some(pixel) {
+            self.length = (self.length + 1).min(1000);
+            self.from += 1;
+        } else {
+            self.length = 0;
+        }
+        *self.past.at(self.at as usize) = pixel;
+        self.at += 1;
+        self.recent.rotate_right(1);
+        self.recent[0] = mark(pixel);
+        let key = self.recent.iter().fold(0, |key, pixel| hash(key, *pixel)) >> 8;
+        if self.length == 0 {
+            let seen = *self.seen.at(key as usize);
+            if seen != u64::MAX && self.at - seen < self.capacity {
+                let same = (1..=16).take_while(|back| {
+                    *back <= seen && self.past.get((seen - back) as usize) == self.past.get((self.at - back) as usize)
+                });
+                let length = same.count() as u32;
+                if length >= 4 {
+                    self.length = length;
+                    self.from = seen;
+                }
+            }
+        }
+        *self.seen.at(key as usize) = self.at;
+    }
+}
+
+/// What is known about the pixel before it is coded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guess {
+    pub(crate) pixel: Pixel,
+    /// A hash of the neighbours.
+    pub(crate) neighbours: u32,
+    /// 0 to 15: how well founded it is; 8 and more if it is a repetition.
+    pub(crate) trust: u32,
+}
+
+/// Guesses pixels.
+#[derive(Debug)]
+pub(crate) struct Guesser {
+    followers: Table<Follower>,
+    repeat: Repeat,
+    counters: [Table<Counter>; CONTEXTS],
+    mixer: Mixer<CONTEXTS>,
+    /// The last guesses: 1 for each that was right.
+    past: u32,
+}
+
+impl Guesser {
+    pub(crate) fn new(pixels: u64) -> Self {
+        let bits = bits(pixels);
+        Self {
+            followers: Table::new(bits.min(18), Follower::default()),
+            repeat: Repeat::new(bits),
+            counters: std::array::from_fn(|_| Table::new(16, Counter::NEW)),
+            mixer: Mixer::new(8, 16000),
+            past: 0,
+        }
+    }
+
+    pub(crate) fn memory(pixels: u64) -> u64 {
+        let bits = bits(pixels);
+        (8 << bits) + (8 << bits.min(18)) + (16 << bits.min(18)) + (CONTEXTS as u64 * 4 << 16)
+    }
+
+    /// Guesses the pixel with these neighbours.
+    #[inline(always)]
+    pub(crate) fn guess(&self, a: &Around<Pixel>) -> Guess {
+        let neighbours = hash(hash(mark(a.w), mark(a.n)), hash(mark(a.nw), mark(a.ne)).wrapping_add(mark(a.ww)));
+        let follower = self.followers.get((neighbours >> 14) as usize);
+        let length = self.repeat.length;
+        if let Some(pixel) = self.repeat.guess() {
+            if length >= 24 || length >= 6 && follower.times < 2 || follower.times == 0 {
+                return Guess { pixel, neighbours, trust: 8 + (length.min(63) / 4).min(7) };
+            }
+        }
+        let pixel = match follower.times {
+            0 if a.n == a.nw => a.w,
+            0 => a.n,
+            _ => follower.pixel,
+        };
+        Guess { pixel, neighbours, trust: u32::from(follower.times.min(7)) }
+    }
+
+    /// Codes whether the guess is right.
+    #[inline(always)]
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, guess: &Guess, a: &Around<Pixel>, is_right: bool) -> bool {
+        let same = [
+            a.w == a.n,
+            a.n == a.ne,
+            a.n == a.nw,
+            a.w == a.nw,
+            guess.pixel == a.w,
+            guess.pixel == a.n,
+            a.ww == a.w,
+            a.nn == a.n,
+        ];
+        let pattern = same.iter().rev().fold(0, |bits, same| bits << 1 | u32::from(*same));
+        let contexts = [
+            guess.trust << 8 | pattern,
+            (self.past & 255) << 4 | guess.trust,
+            hash(guess.neighbours, 77) >> 16,
+            hash(mark(a.n) ^ pattern, mark(a.w)) >> 16,
+            hash(mark(guess.pixel), mark(a.w)) >> 16,
+            hash(mark(guess.pixel) ^ mark(a.nn), mark(a.nne)) >> 16,
+        ];
+        let set = (guess.trust << 4 | pattern & 15) as usize;
+        let mut logits = [0; CONTEXTS];
+        for ((logit, table), context) in logits.iter_mut().zip(&self.counters).zip(contexts) {
+            *logit = table.get(context as usize).logit();
+        }
+        let one = probability(self.mixer.mix(set, &logits));
+        let is_right = coder.bit(is_right, one);
+        self.mixer.learn(set, &logits, one, is_right, 4);
+        for (table, context) in self.counters.iter_mut().zip(contexts) {
+            table.at(context as usize).learn(is_right, 120);
+        }
+        self.past = self.past << 1 | u32::from(is_right);
+        is_right
+    }
+
+    /// Learns the pixel.
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, guess: &Guess, pixel: Pixel) {
+        self.followers.at((guess.neighbours >> 14) as usize).learn(pixel);
+        self.repeat.learn(pixel);
+    }
+}
+
+/// Repeats are found as far back as `2^bits` pixels.
+fn bits(pixels: u64) -> u32 {
+    pixels.next_power_of_two().trailing_zeros().clamp(8, 21)
+}
