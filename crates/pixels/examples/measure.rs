@@ -53,7 +53,7 @@ fn read(path: &Path) -> Result<(Layout, Vec<u8>), Box<dyn Error>> {
     rows.truncate(info.buffer_size());
     let depth = Depth::from_bits(info.bit_depth as u8).ok_or("no such depth")?;
     let palette = info.color_type == png::ColorType::Indexed;
-    let channels = info.color_type.samples() as u8;
+    let channels = u8::try_from(info.color_type.samples())?;
     Ok((Layout::new(info.width, info.height, channels, depth, palette)?, rows))
 }
 

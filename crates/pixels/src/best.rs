@@ -6,7 +6,7 @@ mod guess;
 mod indexed;
 mod predict;
 
-use crate::layout::Layout;
+use crate::layout::{Depth, Layout};
 use crate::range::Coder;
 use crate::rows::{Rows, join, split};
 use continuous::Continuous;
@@ -19,12 +19,15 @@ pub(crate) struct Best {
     rows: Rows,
     guesser: Guesser,
     samples: Samples,
+    /// Whether guesses are coded; a pixel of one bit is not worth it.
+    guesses: bool,
 }
 
+/// The model of the pixels that were not guessed.
 #[derive(Debug)]
 enum Samples {
-    Indexed(Indexed),
-    Continuous(Continuous),
+    Indexed(Box<Indexed>),
+    Continuous(Box<Continuous>),
 }
 
 impl Best {
@@ -32,11 +35,11 @@ impl Best {
         let rows = Rows::new(layout.row_pixels(), layout.channels());
         let pixels = layout.row_pixels() as u64 * u64::from(layout.rows());
         let samples = if layout.is_indexed() {
-            Samples::Indexed(Indexed::new(layout.depth().bits(), pixels))
+            Samples::Indexed(Box::new(Indexed::new(layout.depth().bits(), pixels)))
         } else {
-            Samples::Continuous(Continuous::new(layout.depth().bits(), layout.channels(), pixels))
+            Samples::Continuous(Box::new(Continuous::new(layout.depth().bits(), layout.channels(), pixels)))
         };
-        Self { rows, guesser: Guesser::new(pixels), samples }
+        Self { rows, guesser: Guesser::new(pixels), samples, guesses: layout.depth() > Depth::One }
     }
 
     pub(crate) fn memory(layout: &Layout) -> u64 {
@@ -48,29 +51,27 @@ impl Best {
 
     /// Codes the samples of a row.
     pub(crate) fn row<C: Coder>(&mut self, coder: &mut C, row: &mut [u16]) {
-        match &mut self.samples {
-            Samples::Indexed(model) => model.row(coder, &mut self.rows, &mut self.guesser, row),
-            Samples::Continuous(model) => {
-                self.rows.begin();
-                for (x, samples) in row.chunks_exact_mut(self.rows.channels).enumerate() {
-                    self.rows.approach(x);
-                    let around = self.rows.pixels(x);
-                    let guess = self.guesser.guess(&around);
-                    let is_right = self.guesser.code(coder, &guess, &around, guess.pixel == join(samples));
-                    if is_right {
-                        split(guess.pixel, samples);
-                        for (channel, sample) in samples.iter().enumerate() {
-                            self.rows.put(x, channel, i32::from(*sample), 0);
-                        }
-                    } else {
-                        model.pixel(coder, &mut self.rows, x, &guess, &around, samples);
-                    }
-                    let pixel = join(samples);
-                    self.rows.put_pixel(x, pixel);
-                    self.guesser.learn(&guess, pixel);
+        let Self { rows, guesser, samples: model, guesses } = self;
+        rows.begin();
+        for (x, samples) in row.chunks_exact_mut(rows.channels).enumerate() {
+            rows.approach(x);
+            let around = rows.pixels(x);
+            let guess = guesser.guess(&around);
+            if *guesses && guesser.code(coder, &guess, &around, guess.pixel == join(samples)) {
+                split(guess.pixel, samples);
+                for (channel, sample) in samples.iter().enumerate() {
+                    rows.put(x, channel, i32::from(*sample), 0);
                 }
-                self.rows.end();
+            } else {
+                match model {
+                    Samples::Indexed(model) => model.pixel(coder, rows, x, &guess, samples),
+                    Samples::Continuous(model) => model.pixel(coder, rows, x, &guess, &around, samples),
+                }
             }
+            let pixel = join(samples);
+            rows.put_pixel(x, pixel);
+            guesser.learn(&guess, pixel);
         }
+        rows.end();
     }
 }

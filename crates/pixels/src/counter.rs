@@ -7,6 +7,7 @@ use crate::logistic::stretch;
 pub(crate) struct Counter(u32);
 
 /// 65536 / (n + 1.4): how far the n-th bit moves a counter.
+#[allow(clippy::indexing_slicing, reason = "evaluated when Burrow is built")]
 static RATE: [u32; 1024] = {
     let mut table = [0; 1024];
     let mut n = 0;
@@ -18,6 +19,7 @@ static RATE: [u32; 1024] = {
 };
 
 /// n / (n + 0.4) in 1/256: how much the logit of a counter counts that has seen n bits.
+#[allow(clippy::indexing_slicing, reason = "evaluated when Burrow is built")]
 static TRUST: [i32; 1024] = {
     let mut table = [0; 1024];
     let mut n = 0;

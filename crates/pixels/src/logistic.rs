@@ -14,6 +14,7 @@ static SQUASH: [u16; 4096] = squash_table();
 /// The logit of each probability in 1/4096.
 static STRETCH: [i16; 4096] = stretch_table();
 
+#[allow(clippy::indexing_slicing, reason = "evaluated when Burrow is built")]
 const fn squash_table() -> [u16; 4096] {
     let mut table = [0; 4096];
     let mut power: u64 = 1 << 32; // e^(-i/256) in 2^-32
@@ -30,6 +31,7 @@ const fn squash_table() -> [u16; 4096] {
     table
 }
 
+#[allow(clippy::indexing_slicing, reason = "evaluated when Burrow is built")]
 const fn stretch_table() -> [i16; 4096] {
     let squash = squash_table();
     let mut table = [0; 4096];

@@ -42,7 +42,7 @@ impl<const N: usize> Mixer<N> {
         let Set { weights, seen } = self.sets.at(set);
         let rate = rate + 2560 / (32 + *seen);
         *seen = (*seen + 1).min(400);
-        let error = ((i32::from(bit) << 16) - one as i32) * rate >> 4;
+        let error = (((i32::from(bit) << 16) - one as i32) * rate) >> 4;
         for (weight, logit) in weights.iter_mut().zip(logits) {
             *weight = weight.wrapping_add(logit.wrapping_mul(error).wrapping_add(1 << 13) >> 14);
         }

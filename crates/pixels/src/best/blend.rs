@@ -42,7 +42,7 @@ impl<const N: usize> Mixers<N> {
         let slot = (slot & 15) as usize;
         let mut logits = [0; N];
         for (logit, group) in logits.iter_mut().zip(groups.iter()) {
-            *logit = group[slot].logit();
+            *logit = group.get(slot).map_or(0, |counter| counter.logit());
         }
         let (first, second) = ((sets.first << 6 | node) as usize, (sets.second << 6 | node) as usize);
         let (a, b) = (self.first.mix(first, &logits), self.second.mix(second, &logits));
@@ -50,7 +50,9 @@ impl<const N: usize> Mixers<N> {
         self.first.learn(first, &logits, probability(a), bit, 4);
         self.second.learn(second, &logits, probability(b), bit, 4);
         for group in groups.iter_mut() {
-            group[slot].learn(bit, 250);
+            if let Some(counter) = group.get_mut(slot) {
+                counter.learn(bit, 250);
+            }
         }
         bit
     }

@@ -7,38 +7,55 @@ use crate::range::Coder;
 use crate::rows::{Around, Pixel, Rows, mark};
 use crate::table::hash;
 
+/// Contexts of a sample.
 const CONTEXTS: usize = 16;
+
+/// Bits of the sets of weights: 6 for channel and errors, 5 for the fraction of the prediction and the error to the west.
+const SETS: [u32; 2] = [6, 5];
+
+/// One channel of the pixels.
+#[derive(Debug)]
+struct Channel {
+    index: usize,
+    /// The channels that are coded before this one, the last one first.
+    others: &'static [usize],
+    linear: Linear,
+    bias: Bias,
+}
 
 #[derive(Debug)]
 pub(crate) struct Continuous {
     bits: u32,
     max: i32,
-    order: &'static [usize],
+    has_alpha: bool,
+    /// In the order in which they are coded: alpha, green, red, blue.
+    channels: Vec<Channel>,
     blend: Blend<CONTEXTS>,
-    linear: [Linear; 4],
-    bias: [Bias; 4],
 }
 
 impl Continuous {
     pub(crate) fn new(bits: u32, channels: usize, pixels: u64) -> Self {
-        let order: &[usize] = match channels {
-            1 => &[0],
-            2 => &[1, 0],
-            3 => &[1, 0, 2],
-            _ => &[3, 1, 0, 2],
+        let order: &[(usize, &'static [usize])] = match channels {
+            1 => &[(0, &[])],
+            2 => &[(1, &[]), (0, &[1])],
+            3 => &[(1, &[]), (0, &[1]), (2, &[0, 1])],
+            _ => &[(3, &[]), (1, &[3]), (0, &[1, 3]), (2, &[0, 1, 3])],
+        };
+        let channel = |&(index, others)| {
+            let follows_color = channels > 2 && index != 1 && index != 3;
+            Channel { index, others, linear: Linear::new(!follows_color), bias: Bias::new() }
         };
         Self {
             bits,
             max: (1 << bits) - 1,
-            order,
+            has_alpha: channels.is_multiple_of(2),
+            channels: order.iter().map(channel).collect(),
             blend: Blend::new(groups(pixels, channels), SETS),
-            linear: std::array::from_fn(|channel| Linear::new(channel == 3 || channel == 1 || channels < 3)),
-            bias: std::array::from_fn(|_| Bias::new()),
         }
     }
 
     pub(crate) fn memory(pixels: u64, channels: usize) -> u64 {
-        Blend::<CONTEXTS>::memory(groups(pixels, channels), SETS) + (4 * 8 << 14)
+        Blend::<CONTEXTS>::memory(groups(pixels, channels), SETS) + 4 * Bias::MEMORY
     }
 
     /// Codes the samples of pixel `x`, which is not as guessed.
@@ -69,10 +86,12 @@ impl Continuous {
         around: &Around<Pixel>,
         samples: &mut [u16],
     ) {
-        let mut known = 0; // a hash of the samples of this pixel
+        let mut known = 0u32; // a hash of the samples of this pixel
         let mut before = 0i32; // the error of the sample before
         let mut opacity = 0;
-        for (place, &channel) in self.order.iter().enumerate() {
+        for Channel { index: channel, others, linear, bias } in &mut self.channels {
+            let channel = *channel;
+            let Some(place) = samples.get_mut(channel) else { continue };
             let a = rows.samples(x, channel);
             let e = rows.errors(x, channel);
             let twice = a.w + a.n;
@@ -82,17 +101,16 @@ impl Continuous {
                 *tap = 2 * value - twice;
             }
             let mut simple = median(&a);
-            for (back, &other) in self.order[..place].iter().rev().enumerate() {
+            for (back, &other) in others.iter().enumerate() {
                 let (b, here) = (rows.samples(x, other), rows.sample(x, other));
                 let twice = b.w + b.n;
-                for (tap, value) in taps[10 + 4 * back..].iter_mut().zip([here, b.w, b.nw, b.ne]) {
+                for (tap, value) in taps.iter_mut().skip(10 + 4 * back).zip([here, b.w, b.nw, b.ne]) {
                     *tap = 2 * value - twice;
                 }
                 if back == 0 {
                     simple = (simple + here - median(&b)).clamp(0, self.max);
                 }
             }
-            let linear = &mut self.linear[channel];
             let (sum, power) = linear.combine::<WIDE>(&taps);
             let limit = self.max * 8;
             let raw = (twice * 4 + sum).clamp(0, limit);
@@ -101,14 +119,14 @@ impl Continuous {
             let texture = [a.w > a.n, a.nw > a.n, a.ne > a.n, a.ww > a.w, a.nn > a.n, simple * 8 > raw];
             let texture = texture.iter().fold(0, |bits, bit| bits << 1 | u32::from(*bit));
             let similar = (quiet << 6 | texture) as usize;
-            let eighths = (raw + self.bias[channel].get(similar)).clamp(0, limit);
+            let eighths = (raw + bias.get(similar)).clamp(0, limit);
             let prediction = (eighths + 4) >> 3;
-            let part = (eighths + 4 & 7) as u32;
+            let part = ((eighths + 4) & 7) as u32;
 
             let off = |value: i32| (value - prediction) as u32;
             let dm = simple - prediction;
             let qd = signed(dm);
-            let qp = steps((power >> 7) as i32);
+            let qp = steps((power >> 7).min(1 << 30) as i32);
             let [w, n, nw, ne] = [e.w, e.n, e.nw, e.ne].map(steps);
             let contexts = [
                 (quiet * 8 + part) * 64 + qp,
@@ -135,32 +153,27 @@ impl Continuous {
                 hash(hash(context, salt), number)
             });
             let sets = Sets { first: (channel as u32) << 4 | quiet, second: part << 2 | w.min(3) };
-            let sample =
-                self.blend.difference(coder, &contexts, sets, i32::from(samples[channel]), prediction, self.max);
-            samples[channel] = sample as u16;
+            let sample = self.blend.difference(coder, &contexts, sets, i32::from(*place), prediction, self.max);
+            *place = sample as u16;
             before = sample - prediction;
             rows.put(x, channel, sample, before.abs());
             linear.learn::<WIDE>(&taps, power, sample * 8 - raw);
-            self.bias[channel].learn(similar, sample * 8 - raw);
-            known = hash(known + 1, sample as u32);
-            if place == 0 && self.order.len() % 2 == 0 {
-                opacity = if sample == 0 {
-                    1
-                } else if sample == self.max {
-                    2
-                } else {
-                    3
+            bias.learn(similar, sample * 8 - raw);
+            known = hash(known.wrapping_add(1), sample as u32);
+            if self.has_alpha && others.is_empty() {
+                opacity = match sample {
+                    0 => 1,
+                    _ if sample == self.max => 2,
+                    _ => 3,
                 };
             }
         }
-        let _ = guess;
     }
 }
 
-const SETS: [u32; 2] = [6, 5];
-
+/// Bits of the number of groups for each context.
 fn groups(pixels: u64, channels: usize) -> u32 {
-    (pixels * channels as u64).next_power_of_two().trailing_zeros().clamp(10, 16)
+    (pixels * channels as u64).next_power_of_two().trailing_zeros().clamp(10, 15)
 }
 
 /// 0 to 30: the steps of a value with its sign.

@@ -73,7 +73,8 @@ impl Repeat {
         *self.past.at(self.at as usize) = pixel;
         self.at += 1;
         self.recent.rotate_right(1);
-        self.recent[0] = mark(pixel);
+        let [newest, ..] = &mut self.recent;
+        *newest = mark(pixel);
         let key = self.recent.iter().fold(0, |key, pixel| hash(key, *pixel)) >> 8;
         if self.length == 0 {
             let seen = *self.seen.at(key as usize);
@@ -127,7 +128,7 @@ impl Guesser {
 
     pub(crate) fn memory(pixels: u64) -> u64 {
         let bits = bits(pixels);
-        (8 << bits) + (8 << bits.min(18)) + (16 << bits.min(18)) + (CONTEXTS as u64 * 4 << 16)
+        (8 << bits) + (8 << bits.min(18)) + (16 << bits.min(18)) + CONTEXTS as u64 * (4 << 16)
     }
 
     /// Guesses the pixel with these neighbours.
@@ -136,10 +137,10 @@ impl Guesser {
         let neighbours = hash(hash(mark(a.w), mark(a.n)), hash(mark(a.nw), mark(a.ne)).wrapping_add(mark(a.ww)));
         let follower = self.followers.get((neighbours >> 14) as usize);
         let length = self.repeat.length;
-        if let Some(pixel) = self.repeat.guess() {
-            if length >= 24 || length >= 6 && follower.times < 2 || follower.times == 0 {
-                return Guess { pixel, neighbours, trust: 8 + (length.min(63) / 4).min(7) };
-            }
+        if let Some(pixel) = self.repeat.guess()
+            && (length >= 24 || length >= 6 && follower.times < 2 || follower.times == 0)
+        {
+            return Guess { pixel, neighbours, trust: 8 + (length.min(63) / 4).min(7) };
         }
         let pixel = match follower.times {
             0 if a.n == a.nw => a.w,

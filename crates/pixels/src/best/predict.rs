@@ -47,7 +47,7 @@ impl Linear {
         if WIDE {
             let gain = 41936 * i64::from(error.clamp(-192 * 256, 192 * 256)) / (power + 80);
             for (weight, tap) in self.weights.iter_mut().zip(taps) {
-                *weight = weight.wrapping_add((gain * i64::from(*tap) >> 4) as i32);
+                *weight = weight.wrapping_add(((gain * i64::from(*tap)) >> 4) as i32);
             }
         } else {
             let gain = 41936 * error.clamp(-192, 192) / (power as i32 + 80);
@@ -65,6 +65,8 @@ pub(crate) struct Bias {
 }
 
 impl Bias {
+    pub(crate) const MEMORY: u64 = 8 << 14;
+
     pub(crate) fn new() -> Self {
         Self { means: Table::new(14, (0, 0)) }
     }

@@ -3,10 +3,10 @@
 use burrow_pixels::{Depth, Layout};
 
 /// A sequence of numbers that looks random (splitmix64).
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -17,7 +17,7 @@ impl Numbers {
 
 /// What an image shows.
 #[derive(Debug, Clone, Copy)]
-pub enum Motif {
+pub(crate) enum Motif {
     Noise,
     Flat,
     /// A smooth slope with a little noise, like a photograph.
@@ -30,10 +30,11 @@ pub enum Motif {
     Shape,
 }
 
-pub const MOTIFS: [Motif; 6] = [Motif::Noise, Motif::Flat, Motif::Slope, Motif::Text, Motif::Repeats, Motif::Shape];
+pub(crate) const MOTIFS: [Motif; 6] =
+    [Motif::Noise, Motif::Flat, Motif::Slope, Motif::Text, Motif::Repeats, Motif::Shape];
 
 /// Every kind of pixel that PNG has: channels, depth, palette.
-pub const KINDS: [(u8, Depth, bool); 15] = [
+pub(crate) const KINDS: [(u8, Depth, bool); 15] = [
     (1, Depth::One, false),
     (1, Depth::Two, false),
     (1, Depth::Four, false),
@@ -52,7 +53,7 @@ pub const KINDS: [(u8, Depth, bool); 15] = [
 ];
 
 /// The raw rows of such an image.
-pub fn rows(layout: Layout, width: u32, motif: Motif) -> Vec<u8> {
+pub(crate) fn rows(layout: Layout, width: u32, motif: Motif) -> Vec<u8> {
     let (channels, bits) = (layout.channels() as u64, layout.depth().bits());
     let max = (1u64 << bits) - 1;
     let mut numbers = Numbers(u64::from(width) * 31 + u64::from(layout.rows()));

@@ -65,7 +65,7 @@ fn images_get_small() {
         (Motif::Text, 1, Depth::One, 200),
         (Motif::Repeats, 3, Depth::Eight, 1100),
         (Motif::Repeats, 1, Depth::Two, 900),
-        (Motif::Slope, 3, Depth::Eight, 16_500),
+        (Motif::Slope, 3, Depth::Eight, 20_000),
         (Motif::Shape, 4, Depth::Eight, 900),
     ];
     for (motif, channels, depth, bound) in cases {
