@@ -1,5 +1,6 @@
-//! Guesses the whole pixel, from what followed the same neighbours and from what followed the last pixels, and codes
-//! whether the guess is right.
+//! Guesses whole pixels, and codes whether the guess is right.
+//!
+//! A guess is what followed the same neighbours, or what followed the last pixels where they came before.
 
 use crate::counter::Counter;
 use crate::mixer::{Mixer, probability};

@@ -1,5 +1,4 @@
-//! Models indexes into a palette and samples of few bits: each value is coded by itself, in the context of the values
-//! around it.
+//! Models indexes into a palette and samples of few bits, in the context of the values around each.
 
 use super::blend::{Blend, Sets};
 use super::guess::Guess;

@@ -1,5 +1,7 @@
-//! Predicts a sample from its neighbours: a linear combination whose weights follow the image, corrected by the mean
-//! error in similar surroundings.
+//! Predicts a sample from its neighbours.
+//!
+//! The prediction is a linear combination whose weights follow the image, corrected by the mean error in similar
+//! surroundings.
 
 use crate::rows::Around;
 use crate::table::Table;
