@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it does")]
 
+mod bench;
 mod browser;
 mod component;
 mod contract;
@@ -27,6 +28,7 @@ cargo xtask <command>
   flask              builds all, then tests examples/flask-frontend
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
   torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
+  bench [-- ARGS]    builds all, then measures Burrow beside its peers; --short, --only NAME, --rounds N, ...
   lint               clippy for the host and for the component, and the documentation, warnings denied; cargo-deny
 ";
 
@@ -46,9 +48,11 @@ fn main() -> ExitCode {
             let burrow = host::build_for_tests(&component)?;
             contract::test(&burrow, &[])?;
             flask::test(&burrow, &[])?;
-            browser::test(&burrow, &[])
+            browser::test(&burrow, &[])?;
+            bench::run_all(&burrow, &["--short".to_owned()])
         }),
         "browser" => burrow().and_then(|burrow| browser::test(&burrow, &rest)),
+        "bench" => burrow().and_then(|burrow| bench::run_all(&burrow, &rest)),
         "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
         "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
