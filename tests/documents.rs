@@ -5,8 +5,16 @@ use std::path::{Path, PathBuf};
 use crate::support::images::repository;
 
 /// Directories whose files are in the map.
-const MAPPED: [&str; 7] =
-    ["crates/model/src", "crates/vault/src", "crates/pixels/src", "crates/http/src", "src", "host/src", "cli/src"];
+const MAPPED: [&str; 8] = [
+    "crates/model/src",
+    "crates/vault/src",
+    "crates/pixels/src",
+    "crates/recompress/src",
+    "crates/http/src",
+    "src",
+    "host/src",
+    "cli/src",
+];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,0 +1,44 @@
+//! What unpacking a stream takes: memory and work.
+
+use crate::deflate::chains::Chains;
+use crate::png::geometry::Geometry;
+use crate::png::rows;
+use crate::skeleton::Head;
+
+/// The window, and the tables of the coders: the same for every stream.
+const BASE_MEMORY: u64 = 3 << 20;
+
+/// The bytes that a token of the longest block takes: itself, and what it is written as.
+const TOKEN_MEMORY: u64 = 16;
+
+/// The work for a stream, for a plain byte, and for a place that a prediction looks at.
+const STREAM_WORK: u64 = 300_000;
+const BYTE_WORK: u64 = 400;
+const STEP_WORK: u64 = 3;
+
+/// The memory that unpacking a stream takes.
+pub(crate) fn memory(geometry: &Geometry, head: &Head) -> u64 {
+    let row = geometry.row_bytes(geometry.width);
+    let tokens = u64::from(head.tokens.max(head.settings.block_tokens()));
+    let filters = 2 * head.rows;
+    BASE_MEMORY
+        + Chains::memory(head.settings)
+        + rows::memory(geometry, head.rows)
+        + TOKEN_MEMORY * tokens
+        + 6 * row
+        + filters
+}
+
+/// The work of unpacking a stream whose predictions look at so many places.
+pub(crate) fn work(head: &Head, steps: u64) -> u64 {
+    base_work(head).saturating_add(steps.saturating_mul(STEP_WORK))
+}
+
+/// How many places the predictions for a stream may look at, for so much work; `None` if there is not enough.
+pub(crate) fn steps(head: &Head, work: u64) -> Option<u64> {
+    Some(work.checked_sub(base_work(head))? / STEP_WORK)
+}
+
+fn base_work(head: &Head) -> u64 {
+    STREAM_WORK + u64::from(head.length) * BYTE_WORK
+}

@@ -1,0 +1,215 @@
+//! Packs files.
+
+use burrow_pixels::Effort;
+
+use crate::coder::Encoder;
+use crate::cost;
+use crate::deflate::blocks::{Blocks, Bounds};
+use crate::deflate::detect::detect;
+use crate::deflate::stream::{Adler, Inflater};
+use crate::deflate::window::{REACH, Window};
+use crate::format::{self, Info, put_section};
+use crate::png::chunks::{Part, SIGNATURE, Split, Stream, split};
+use crate::png::rows;
+use crate::skeleton::{self, Head, Skeleton};
+use crate::{Limits, MOST_PLAIN, Refused};
+
+/// So many plain bytes are inflated between two pauses.
+const STEP: usize = 32 * 1024;
+
+/// The most tokens of a block, however much memory there is.
+const MOST_TOKENS: u64 = 1 << 22;
+
+/// The most streams of a file. An animation with more frames is left as it is.
+const MOST_STREAMS: usize = 4096;
+
+/// Packs a file. `pause` is awaited at least once for every 64 KiB of plain bytes.
+///
+/// # Errors
+/// Says why the file is to be left as it is.
+pub async fn pack(file: &[u8], limits: &Limits, pause: impl AsyncFn()) -> Result<Vec<u8>, Refused> {
+    if file.len() as u64 > limits.length.min(u64::from(MOST_PLAIN)) {
+        return Err(Refused::Long { limit: limits.length.min(u64::from(MOST_PLAIN)) });
+    }
+    let rest = file.strip_prefix(&SIGNATURE).ok_or(Refused::Format)?;
+    let mut split = split(rest);
+    if split.streams.is_empty() || split.streams.len() > MOST_STREAMS {
+        return Err(Refused::Pixels("there is no image data, or there are too many frames"));
+    }
+    let (mut packed, mut kept, mut refused) = (Vec::new(), Vec::new(), Refused::NotSmaller);
+    for stream in &split.streams {
+        let result = pack_stream(stream, limits, &pause).await;
+        kept.push(result.is_ok());
+        match result {
+            Ok(stream) => packed.push(stream),
+            Err(reason) => refused = reason,
+        }
+    }
+    if packed.is_empty() {
+        return Err(refused);
+    }
+    split.retain(&kept);
+    let out = assemble(file, &split, packed, limits)?;
+    if out.len() < file.len() { Ok(out) } else { Err(Refused::NotSmaller) }
+}
+
+/// A stream, packed.
+struct Packed {
+    head: Head,
+    memory: u64,
+    work: u64,
+    corrections: Vec<u8>,
+    rows: rows::Packed,
+}
+
+/// Puts the packed form together.
+fn assemble(file: &[u8], split: &Split, packed: Vec<Packed>, limits: &Limits) -> Result<Vec<u8>, Refused> {
+    let memory = packed.iter().map(|stream| stream.memory).max().unwrap_or(0);
+    let work = packed.iter().map(|stream| stream.work).fold(0, u64::saturating_add);
+    let heads: Vec<Head> = packed.iter().map(|stream| stream.head.clone()).collect();
+    let memory = memory + skeleton::memory(&split.parts, &heads);
+    // Stated in units of 1,024, rounded up.
+    let (memory, work) = (memory.next_multiple_of(1024), work.div_ceil(1024).saturating_mul(1024));
+    if memory > limits.memory {
+        return Err(Refused::Memory { needed: memory, limit: limits.memory });
+    }
+    if work > limits.work {
+        return Err(Refused::Work { needed: work, limit: limits.work });
+    }
+    let mut out = format::begin(Info { length: file.len() as u64, memory, work }, crc32fast::hash(file));
+    put_section(&mut out, &encode_skeleton(&split.parts, &heads).ok_or(Refused::Format)?);
+    for stream in packed {
+        put_section(&mut out, &stream.corrections);
+        put_section(&mut out, &stream.rows.filters);
+        for pass in &stream.rows.passes {
+            put_section(&mut out, pass);
+        }
+    }
+    Ok(out)
+}
+
+fn encode_skeleton(parts: &[Part], heads: &[Head]) -> Option<Vec<u8>> {
+    let (mut bits, mut skeleton, mut heads) = (Encoder::new(), Skeleton::new(u64::MAX), heads.iter());
+    for part in parts {
+        skeleton.part(&mut bits, Some(part)).ok()?;
+        if let Part::Stream { geometry, .. } = part {
+            skeleton.head(&mut bits, geometry, Some(heads.next()?)).ok()?;
+        }
+    }
+    skeleton.part(&mut bits, None).ok()?;
+    Some(bits.finish())
+}
+
+/// What a first pass over a stream finds.
+struct Survey {
+    length: u32,
+    rows: u64,
+    tokens: usize,
+    checksum: u32,
+    padding: u8,
+    /// The length of the deflated data.
+    end: usize,
+}
+
+/// Inflates the stream once.
+async fn survey(
+    stream: &Stream<'_>,
+    deflated: &[u8],
+    most_tokens: usize,
+    limits: &Limits,
+    pause: &impl AsyncFn(),
+) -> Result<Survey, Refused> {
+    let (mut inflater, mut window) = (Inflater::new(deflated, most_tokens), Window::default());
+    let (mut rows, mut adler, mut tokens) = (rows::Count::new(&stream.geometry), Adler::new(), 0);
+    let limit = limits.length.min(u64::from(MOST_PLAIN));
+    loop {
+        let before = window.end();
+        let has_more = inflater.fill(&mut window, STEP)?;
+        let bytes = window.from(before);
+        rows.push(bytes);
+        adler.update(bytes);
+        if u64::from(window.end()) > limit {
+            return Err(Refused::Long { limit });
+        }
+        tokens = inflater.blocks().map(|block| block.tokens.len()).fold(tokens, usize::max);
+        inflater.pop_inflated();
+        window.forget_before(window.end().saturating_sub(REACH));
+        pause().await;
+        if !has_more {
+            break;
+        }
+    }
+    let (padding, end) = inflater.end()?;
+    Ok(Survey { length: window.end(), rows: rows.finish(), tokens, checksum: adler.value(), padding, end })
+}
+
+async fn pack_stream(stream: &Stream<'_>, limits: &Limits, pause: &impl AsyncFn()) -> Result<Packed, Refused> {
+    let (zlib, deflated) = stream.bytes.split_first_chunk::<2>().ok_or(Refused::Truncated)?;
+    let [method, flags] = *zlib;
+    if method & 15 != 8 || method >> 4 > 7 || flags & 0x20 != 0 {
+        return Err(Refused::Deflate("this is no zlib stream"));
+    }
+    let most_tokens = MOST_TOKENS.min(limits.memory / 64) as usize;
+    let survey = survey(stream, deflated, most_tokens, limits, pause).await?;
+    let (sum, rest) = deflated.get(survey.end..).and_then(<[u8]>::split_first_chunk).ok_or(Refused::Truncated)?;
+    let sum = u32::from_be_bytes(*sum);
+    let detected = detect(deflated, most_tokens, (method >> 4) + 8)?;
+    pause().await;
+    let mut head = Head {
+        zlib: *zlib,
+        settings: detected.settings,
+        is_often_wrong: detected.is_often_wrong,
+        length: survey.length,
+        rows: survey.rows,
+        tokens: survey.tokens as u32,
+        tail: Vec::new(),
+        padding: survey.padding,
+        wrong_sum: (sum != survey.checksum).then_some(sum),
+        rest: rest.to_vec(),
+    };
+    let memory = cost::memory(&stream.geometry, &head);
+    if memory > limits.memory {
+        return Err(Refused::Memory { needed: memory, limit: limits.memory });
+    }
+    let (corrections, rows, steps) = code(stream, deflated, &head, most_tokens, limits, pause).await?;
+    head.tail.clone_from(&rows.tail);
+    Ok(Packed { memory, work: cost::work(&head, steps), head, corrections, rows })
+}
+
+/// Inflates the stream again, and codes its pixels and what predictions get wrong. Returns the latter, the former, and
+/// how many places predictions looked at.
+async fn code(
+    stream: &Stream<'_>,
+    deflated: &[u8],
+    head: &Head,
+    most_tokens: usize,
+    limits: &Limits,
+    pause: &impl AsyncFn(),
+) -> Result<(Vec<u8>, rows::Packed, u64), Refused> {
+    let (mut inflater, mut window) = (Inflater::new(deflated, most_tokens), Window::default());
+    let mut rows = rows::Packer::new(stream.geometry, head.rows, Effort::Best)?;
+    let steps =
+        cost::steps(head, limits.work).ok_or(Refused::Work { needed: cost::work(head, 0), limit: limits.work })?;
+    let bounds = Bounds { length: head.length, tokens: most_tokens, steps };
+    let (mut blocks, mut bits) = (Blocks::new(head.settings, head.is_often_wrong, bounds), Encoder::new());
+    let mut is_done = false;
+    while !is_done {
+        let before = window.end();
+        inflater.fill(&mut window, STEP)?;
+        rows.push(window.from(before))?;
+        inflater.parse_first()?;
+        while let Some(block) = inflater.first() {
+            let coded = blocks.step(&mut bits, &window, Some(block));
+            let coded =
+                coded.map_err(|_| Refused::Work { needed: cost::work(head, blocks.steps()), limit: limits.work })?;
+            if coded.is_none() {
+                break;
+            }
+            is_done = inflater.pop();
+        }
+        window.forget_before(blocks.position().saturating_sub(REACH));
+        pause().await;
+    }
+    blocks.end(&mut bits);
+    Ok((bits.finish(), rows.finish(), blocks.steps()))
+}
