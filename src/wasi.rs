@@ -53,10 +53,10 @@ pub(crate) async fn settings() -> Result<Settings, Error> {
     }));
     let values = values.await?;
     let mut settings = Settings::read(|name| values.iter().find(|(set, _)| *set == name)?.1.clone())?;
-    // The native host states these about itself; Spin does not know these variables.
+    // A host states these about itself; Spin does not know these variables.
     let own = async |name| variables::get(name).await.ok();
     settings.vault.host.packers = own("packers").await.and_then(|count| count.parse().ok()).unwrap_or(0);
-    settings.vault.host.alone_since = own("alone_since").await.and_then(|since| since.parse().ok());
+    settings.vault.host.generation = own("generation").await.and_then(|number| number.parse().ok());
     Ok(SETTINGS.with(|read| read.get_or_init(|| settings).clone()))
 }
 

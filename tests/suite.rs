@@ -12,6 +12,7 @@ mod cli;
 mod content;
 mod damage;
 mod documents;
+mod field;
 mod first_design;
 mod gallery;
 mod hostile;
@@ -62,6 +63,8 @@ fn main() -> ExitCode {
             other_sites_change_nothing, allowed_sites_may_read_and_change, only_allowed_hosts_are_asked;
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
             several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
+        field: names_are_found_however_they_are_composed, names_that_nobody_typed_are_cleaned,
+            file_names_that_go_out_fit;
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
         gallery: the_page_shows_images_and_adds_some, names_are_shown_as_text, a_form_of_another_site_is_refused,
             forms_do_what_they_say, lists_are_searched_and_ordered, an_image_has_a_page,
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
             a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         documents: the_map_has_every_source_file, every_link_leads_to_a_file;
+        field: a_job_of_a_killed_server_whose_clock_was_wrong, openings_are_counted_and_verified;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,

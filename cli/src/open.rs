@@ -79,10 +79,10 @@ pub(crate) enum Access {
 /// An open store.
 pub(crate) struct Opened {
     pub(crate) burrow: Burrow,
-    /// When the process that has the store open opened it.
+    /// When this process began to open it, and to read the component's file.
     pub(crate) since: SystemTime,
     /// Whether this process has the store open and no other process can open it.
-    is_exclusive: bool,
+    pub(crate) is_alone: bool,
     /// Whether another process has the store open, and this one uses it through that process's socket.
     pub(crate) uses_socket: bool,
     /// The component's file, or `None` if the component is built in.
@@ -93,31 +93,26 @@ pub(crate) struct Opened {
     _server: Option<SocketServer>,
 }
 
-impl Opened {
-    /// The time since which no other process can have had the store open, if that is certain.
-    pub(crate) fn alone_since(&self) -> Option<SystemTime> {
-        self.is_exclusive.then_some(self.since)
-    }
-}
-
 impl Global {
     pub(crate) async fn open(&self, access: Access) -> anyhow::Result<Opened> {
         if access == Access::Short && self.store.is_missing() {
             anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
         }
-        let (kv, since, uses_socket) = self.kv(access).await?;
-        let server = if uses_socket || access == Access::Short { None } else { self.listen(&kv, since) };
+        let since = SystemTime::now();
+        let (kv, generation, uses_socket) = self.kv(access).await?;
+        let serves_others = !uses_socket && access != Access::Short;
+        let server = generation.filter(|_| serves_others).and_then(|generation| self.listen(&kv, generation));
         let mut builder = Builder::new().variables(self.settings.variables()).per_origin(self.per_origin);
         if let Some(jobs) = self.jobs {
             builder = builder.jobs(jobs);
         }
-        if self.store.is_exclusive() {
-            builder = builder.alone_since(since);
+        if let Some(generation) = generation {
+            builder = builder.generation(generation);
         }
         Ok(Opened {
             burrow: builder.component(self.component.bytes()?).build(kv)?,
             since,
-            is_exclusive: self.store.is_exclusive() && !uses_socket,
+            is_alone: self.store.is_exclusive() && !uses_socket,
             uses_socket,
             component: self.component.path.clone(),
             needs_token: self.settings.needs_token(),
@@ -125,20 +120,23 @@ impl Global {
         })
     }
 
-    /// Opens the store or connects to the process that has it open. Returns the store, when it was opened, and whether
-    /// this process is connected to another. Waits up to [`PATIENCE`] for a process that has it open and lets nobody
+    /// Opens the store or connects to the process that has it open. Returns the store, its generation if it has one, and
+    /// whether this process is connected to another. Waits up to [`PATIENCE`] for a process that has it open and lets nobody
     /// connect.
-    async fn kv(&self, access: Access) -> anyhow::Result<(Arc<dyn KeyValue>, SystemTime, bool)> {
+    async fn kv(&self, access: Access) -> anyhow::Result<(Arc<dyn KeyValue>, Option<u64>, bool)> {
         let begun = Instant::now();
         loop {
             let shared = self.store.connect().await?;
             let is_shared = shared.is_some();
             if let Some(shared) = shared.filter(|_| access != Access::Alone) {
-                let since = shared.since();
-                return Ok((Arc::new(shared), since, true));
+                let generation = shared.generation();
+                return Ok((Arc::new(shared), Some(generation), true));
             }
             match self.store.open().await {
-                Ok(kv) => return Ok((kv, SystemTime::now(), false)),
+                Ok(kv) => {
+                    let generation = self.store.begin(kv.as_ref()).await?;
+                    return Ok((kv, generation, false));
+                }
                 Err(error) if error.is_held() && !is_shared && begun.elapsed() < PATIENCE => {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
@@ -148,8 +146,8 @@ impl Global {
     }
 
     /// Lets other processes use the store through a socket. If that fails, prints the error and goes on without.
-    fn listen(&self, kv: &Arc<dyn KeyValue>, since: SystemTime) -> Option<SocketServer> {
-        self.store.listen(kv.clone(), since).unwrap_or_else(|error| {
+    fn listen(&self, kv: &Arc<dyn KeyValue>, generation: u64) -> Option<SocketServer> {
+        self.store.listen(kv.clone(), generation).unwrap_or_else(|error| {
             output::complain(&error.to_string());
             None
         })

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -12,7 +12,7 @@ use crate::kv::{KeyValue, Location};
 use crate::origins::Origins;
 use crate::outbound::Outbound;
 use crate::pool::Pool;
-use crate::{Burrow, COMPONENT, Error, Variables, engine, millis};
+use crate::{Burrow, COMPONENT, Error, Variables, engine};
 
 /// The options of a [`Burrow`]; an option that is not set has its default.
 ///
@@ -30,7 +30,7 @@ pub struct Builder {
     per_origin: NonZeroUsize,
     job_time: Duration,
     memory: usize,
-    alone_since: Option<SystemTime>,
+    generation: Option<u64>,
 }
 
 /// The default of requests to one origin at once. Browsers send at most 6.
@@ -56,7 +56,7 @@ impl Default for Builder {
             per_origin: PER_ORIGIN,
             job_time: Duration::from_mins(15),
             memory: 128 * 1024 * 1024,
-            alone_since: None,
+            generation: None,
         }
     }
 }
@@ -111,11 +111,12 @@ impl Builder {
         self
     }
 
-    /// States that every process that wrote to the store before `time` is dead. Every process that uses the store must
-    /// state the same time. Jobs that the dead processes left are then taken up at once, not when their lease of 15
-    /// minutes ends. [`Builder::open`] states it for a store that only one process can open.
-    pub fn alone_since(mut self, time: SystemTime) -> Self {
-        self.alone_since = Some(time);
+    /// States that this process alone has the store open, and that this is the store's `generation`: a number that no
+    /// earlier opening had ([`Location::begin`]). Jobs that earlier processes left are then taken up at once, not when
+    /// their lease of 15 minutes is over. Processes that use the store through this one must state the same number.
+    /// [`Builder::open`] states it for a store that only one process at a time can open.
+    pub fn generation(mut self, generation: u64) -> Self {
+        self.generation = Some(generation);
         self
     }
 
@@ -127,8 +128,8 @@ impl Builder {
     /// [`Error::Store`] if the store cannot be opened; else as [`Builder::build`].
     pub async fn open(self, location: &Location) -> Result<Burrow, Error> {
         let kv = location.open().await?;
-        let builder = if location.is_exclusive() { self.alone_since(SystemTime::now()) } else { self };
-        builder.build(kv)
+        let generation = location.begin(kv.as_ref()).await?;
+        Self { generation, ..self }.build(kv)
     }
 
     /// Runs the component over an open store. Call it within a Tokio runtime, which drives the sockets.
@@ -148,8 +149,8 @@ impl Builder {
         // The component only records jobs; the host does them on the pool.
         self.variables.set("run_jobs", &false);
         self.variables.set("packers", &self.jobs.min(PACKERS));
-        if let Some(since) = self.alone_since.and_then(millis) {
-            self.variables.set("alone_since", &since);
+        if let Some(generation) = self.generation {
+            self.variables.set("generation", &generation);
         }
         let blocks = self.jobs.get() * BLOCKS;
         let instances = self.jobs.saturating_mul(OVERLAP).get() + blocks + self.jobs.get();
@@ -162,7 +163,6 @@ impl Builder {
             jobs: self.jobs,
             per_origin: self.per_origin,
             job_time: self.job_time,
-            alone_since: self.alone_since,
         };
         let factory =
             packers.factory.with_outbound(|outbound| outbound.with_packers(packers.clone(), blocks, self.jobs.get()));

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::{self, Stream};
@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::schedule::{self, Limits, Task};
-use crate::{Burrow, Error, Image, Job, Label, Status, VaultError, millis};
+use crate::{Burrow, Error, Image, Job, Label, Status, VaultError};
 
 /// Jobs that run at once for each packing thread: most of them wait for their origins.
 pub(crate) const OVERLAP: NonZeroUsize = NonZeroUsize::new(8).unwrap();
@@ -98,8 +98,6 @@ impl Burrow {
             burrow: self.clone(),
             wake,
             taken: Arc::default(),
-            // Only the first pass compares records with the clock, because the clock may be set back later.
-            dead_before: self.alone_since,
             after: None,
             is_at_end: false,
             found: Vec::new().into_iter(),
@@ -107,10 +105,10 @@ impl Burrow {
         };
         let taken = search.taken.clone();
         let jobs = stream::unfold(search, async |mut search| Some((search.next().await, search)));
-        let work = |(id, dead_before): (String, Option<SystemTime>)| {
+        let work = |id: String| {
             let taken = taken.clone();
             async move {
-                match self.work_since(&id, dead_before).await {
+                match self.work(&id).await {
                     // Ready, failed with the reason in its record, removed, or held by another worker.
                     Ok(_)
                     | Err(Error::Vault(VaultError::NotFound | VaultError::WrongStatus(_)) | Error::Interrupted) => {}
@@ -135,7 +133,6 @@ struct Search {
     wake: Arc<Notify>,
     /// Ids of jobs that this search handed out and that have not ended.
     taken: Arc<Mutex<HashSet<String>>>,
-    dead_before: Option<SystemTime>,
     /// The feed number up to which this pass has listed; `None` at its beginning.
     after: Option<u64>,
     /// Whether this pass has listed the last job, so the next step waits for `wake` or the next pass.
@@ -146,18 +143,14 @@ struct Search {
 
 impl Search {
     /// Waits for the next job that no worker holds.
-    async fn next(&mut self) -> Wanted<(String, Option<SystemTime>)> {
+    async fn next(&mut self) -> Wanted<String> {
         loop {
             for job in self.found.by_ref() {
-                let now = millis(SystemTime::now()).unwrap_or_default();
-                let is_dead = self.dead_before.and_then(millis).is_some_and(|before| job.updated < before);
-                let is_free = job.held_until <= now || is_dead;
-                if is_free && self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(job.image.clone()) {
-                    return Wanted { url: Some(job.source), what: (job.image, self.dead_before) };
+                if !job.held && self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(job.image.clone()) {
+                    return Wanted { url: Some(job.source), what: job.image };
                 }
             }
             if self.is_at_end {
-                self.dead_before = None;
                 self.is_at_end = false;
                 tokio::select! {
                     () = self.wake.notified() => {}
@@ -168,7 +161,7 @@ impl Search {
                 }
             }
             if self.after.is_none()
-                && let Err(error) = self.burrow.sweep(self.dead_before).await
+                && let Err(error) = self.burrow.sweep().await
             {
                 tracing::error!("cannot reclaim space: {error}");
             }

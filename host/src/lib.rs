@@ -159,7 +159,6 @@ pub struct Burrow {
     jobs: NonZeroUsize,
     per_origin: NonZeroUsize,
     job_time: Duration,
-    alone_since: Option<SystemTime>,
 }
 
 impl std::fmt::Debug for Burrow {

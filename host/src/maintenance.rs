@@ -1,7 +1,5 @@
 //! Verifies, repairs and restores: the component's `burrow:vault/maintenance` for programs.
 
-use std::time::SystemTime;
-
 use burrow_model::key::Family;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -12,7 +10,7 @@ use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, Fau
 use crate::pool::Running;
 use crate::streams::{Completion, FromGuest, ToGuest};
 use crate::vault::call;
-use crate::{Burrow, Error, Image, millis};
+use crate::{Burrow, Error, Image};
 
 /// A verification that runs: its discoveries, one batch after the other.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ impl Verification {
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `invalid-input` for `repair` without `dead_before`, `store-failed`; [`Error::Component`] if
+    /// [`Error::Vault`]: `invalid-input` for `repair` without `alone`, `store-failed`; [`Error::Component`] if
     /// the component failed.
     pub async fn finish(mut self) -> Result<Verified, Error> {
         // Discoveries that the caller did not read are dropped.
@@ -46,29 +44,27 @@ impl Verification {
 
 impl Burrow {
     /// Examines everything in the vault except content, and with `repair` repairs what can be repaired. By
-    /// `dead_before` the caller states that every process that wrote to the vault before that time is dead, and that no
-    /// other process uses it now. `repair` needs that statement.
+    /// `alone` the caller states that no other process uses the vault now. `repair` needs that statement.
     ///
     /// It goes on while [`Verification::next`] is called.
-    pub fn verify(&self, repair: bool, dead_before: Option<SystemTime>) -> Verification {
+    pub fn verify(&self, repair: bool, alone: bool) -> Verification {
         let (sender, discoveries) = mpsc::channel(16);
         let burrow = self.clone();
-        let done = self.pool.spawn(async move { burrow.run_verify(repair, dead_before, sender).await });
+        let done = self.pool.spawn(async move { burrow.run_verify(repair, alone, sender).await });
         Verification { discoveries, done }
     }
 
     async fn run_verify(
         &self,
         repair: bool,
-        dead_before: Option<SystemTime>,
+        alone: bool,
         discoveries: mpsc::Sender<Result<Vec<Discovery>, Error>>,
     ) -> Result<Verified, Error> {
         let (mut store, instance) = self.instantiate_in(self.factory.large_store()).await?;
         store
             .run_concurrent(async |accessor| -> Result<Verified, Error> {
                 let maintenance = instance.burrow_vault_maintenance();
-                let dead_before = dead_before.and_then(millis);
-                let (stream, completion) = maintenance.call_verify(accessor, repair, dead_before).await?;
+                let (stream, completion) = maintenance.call_verify(accessor, repair, alone).await?;
                 let (sender, outcome) = oneshot::channel();
                 accessor.with(|mut access| -> wasmtime::Result<()> {
                     stream.pipe(&mut access, FromGuest::into(discoveries))?;

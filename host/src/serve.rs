@@ -73,8 +73,7 @@ impl Burrow {
     /// Serves HTTP on `listener` until `stop` resolves; then gives open requests and jobs 10 seconds to end.
     ///
     /// In the background it does the jobs in the store. It takes up jobs that earlier processes left: at once if their
-    /// record was written before [`Builder::alone_since`](crate::Builder::alone_since), else when their lease of 15
-    /// minutes ends.
+    /// worker had another [`Builder::generation`](crate::Builder::generation), else when their lease of 15 minutes ends.
     ///
     /// # Errors
     ///

@@ -104,18 +104,13 @@ impl Burrow {
     /// [`Error::TooLong`] if the third instance failed, too: the job stays, and can be done when its lease of 15
     /// minutes has ended.
     pub async fn work(&self, id: &str) -> Result<Image, Error> {
-        self.work_since(id, self.alone_since).await
-    }
-
-    /// The same; the caller states that every process that wrote to this job before `dead_before` is dead.
-    pub(crate) async fn work_since(&self, id: &str, mut dead_before: Option<SystemTime>) -> Result<Image, Error> {
         let Some(_begun) = self.pool.begin(id) else {
             return Err(VaultError::WrongStatus(Status::Storing).into());
         };
-        let mut waits = WAITS.iter();
+        let (mut waits, mut left) = (WAITS.iter(), None);
         loop {
             let (begun, since) = (Instant::now(), SystemTime::now());
-            let worked = self.work_once(id, dead_before).await;
+            let worked = self.work_once(id, left).await;
             let attempt = match &worked {
                 Ok(image) if image.status == Status::Ready => Attempt::Ready,
                 Ok(_) => Attempt::Failed,
@@ -131,10 +126,13 @@ impl Burrow {
                 (Err(error), Some(&wait)) => {
                     tracing::warn!("job {id}: {error}; it is tried again in another instance");
                     tokio::time::sleep(wait).await;
-                    if self.get(id).await.is_ok_and(|image| Some(image.updated) >= millis(since)) {
-                        // The failed instance changed the record in this attempt, so its lease is a dead worker's.
-                        dead_before = Some(SystemTime::now());
-                    }
+                    // If the record changed in this attempt, the failed instance changed it, so its lease is a dead
+                    // worker's. If the clock was set back meanwhile, the time of the change says nothing.
+                    let was_set_back = SystemTime::now() < since;
+                    left = match self.get(id).await {
+                        Ok(image) if was_set_back || Some(image.updated) >= millis(since) => Some(image.updated),
+                        _ => None,
+                    };
                 }
                 _ => return worked,
             }
@@ -151,10 +149,9 @@ impl Burrow {
         }
     }
 
-    async fn work_once(&self, id: &str, dead_before: Option<SystemTime>) -> Result<Image, Error> {
+    async fn work_once(&self, id: &str, left: Option<u64>) -> Result<Image, Error> {
         let (burrow, id) = (self.clone(), id.to_owned());
-        let dead_before = dead_before.and_then(millis);
-        let work = async move { Ok(call!(burrow, burrow_vault_vault.call_work(id, dead_before))) };
+        let work = async move { Ok(call!(burrow, burrow_vault_vault.call_work(id, left))) };
         self.compute(work).await
     }
 
@@ -168,15 +165,13 @@ impl Burrow {
         Ok(call!(self, burrow_vault_vault.call_list_jobs(after, limit)))
     }
 
-    /// Reclaims the space of removed images, and records up to which feed number every job has ended. The caller states
-    /// that every process that wrote to the vault before `dead_before` is dead.
+    /// Reclaims the space of removed images, and records up to which feed number every job has ended.
     ///
     /// # Errors
     ///
     /// [`Error::Vault`]: `corrupt`, `store-failed`.
-    pub(crate) async fn sweep(&self, dead_before: Option<SystemTime>) -> Result<(), Error> {
-        let dead_before = dead_before.and_then(millis);
-        call!(self, burrow_vault_vault.call_sweep(dead_before));
+    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+        call!(self, burrow_vault_vault.call_sweep());
         Ok(())
     }
 
@@ -320,15 +315,14 @@ impl Burrow {
     }
 
     /// Finishes jobs that were recorded but never finished, and reclaims the space of removed images. It takes a job
-    /// from another worker only if the record predates [`Builder::alone_since`](crate::Builder::alone_since), or the
-    /// lease of 15 minutes has ended.
+    /// from another worker only if that worker had another [`Builder::generation`](crate::Builder::generation), or its
+    /// lease of 15 minutes is over.
     ///
     /// # Errors
     ///
     /// [`Error::Vault`]: `corrupt`, `store-failed`. Jobs finished before the error stay finished.
     pub async fn resume(&self) -> Result<Resumed, Error> {
-        let dead_before = self.alone_since.and_then(millis);
-        Ok(call!(self, burrow_vault_vault.call_resume(dead_before)))
+        Ok(call!(self, burrow_vault_vault.call_resume()))
     }
 }
 

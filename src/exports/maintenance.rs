@@ -16,7 +16,7 @@ use crate::wasi::vault;
 impl Guest for Component {
     async fn verify(
         repair: bool,
-        dead_before: Option<u64>,
+        alone: bool,
     ) -> (StreamReader<Discovery>, FutureReader<Result<Verified, wit::Error>>) {
         let (mut out, stream) = wit_stream::new();
         let (result, completion) = wit_future::new(|| Err(wit::Error::StoreFailed("verifying was given up".into())));
@@ -26,7 +26,7 @@ impl Guest for Component {
                     // If the reader is gone, nobody needs the rest.
                     let _ = out.write_all(vec![discovery.into()]).await;
                 };
-                vault().await?.verify(Plan { repair, dead_before }, give).await
+                vault().await?.verify(Plan { repair, alone }, give).await
             };
             let outcome = outcome.await.map(Into::into).map_err(Into::into);
             drop(out);

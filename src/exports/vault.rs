@@ -27,12 +27,19 @@ impl Guest for Component {
     }
 
     async fn list_jobs(after: Option<u64>, limit: u32) -> Result<JobsPage, wit::Error> {
-        let Jobs { jobs, next, is_last } = vault().await?.jobs(after, limit as usize).await?;
-        Ok(JobsPage { jobs: jobs.into_iter().map(Into::into).collect(), next, is_last })
+        let vault = vault().await?;
+        let Jobs { jobs, next, is_last } = vault.jobs(after, limit as usize).await?;
+        let job = |record: ImageRecord| Job {
+            image: record.id.to_string(),
+            held: vault.is_held(&record),
+            source: record.source.unwrap_or_default(),
+            updated: record.updated,
+        };
+        Ok(JobsPage { jobs: jobs.into_iter().map(job).collect(), next, is_last })
     }
 
-    async fn work(id: String, dead_before: Option<u64>) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await?.work_on(parse(&id)?, dead_before).await?.into())
+    async fn work(id: String, left: Option<u64>) -> Result<wit::Image, wit::Error> {
+        Ok(vault().await?.work_on(parse(&id)?, left).await?.into())
     }
 
     async fn put(content: StreamReader<u8>, label: wit::Label) -> Result<wit::Image, wit::Error> {
@@ -153,13 +160,13 @@ impl Guest for Component {
         })
     }
 
-    async fn resume(dead_before: Option<u64>) -> Result<Resumed, wit::Error> {
-        let resumed = vault().await?.resume(dead_before).await?;
+    async fn resume() -> Result<Resumed, wit::Error> {
+        let resumed = vault().await?.resume().await?;
         Ok(Resumed { ready: resumed.ready, failed: resumed.failed, busy: resumed.busy })
     }
 
-    async fn sweep(dead_before: Option<u64>) -> Result<(), wit::Error> {
-        Ok(vault().await?.sweep(dead_before).await?)
+    async fn sweep() -> Result<(), wit::Error> {
+        Ok(vault().await?.sweep().await?)
     }
 }
 
@@ -194,7 +201,7 @@ impl TryFrom<Filter> for vault::Filter {
             wit::Status::Ready => Status::Ready,
             wit::Status::Failed => Status::Failed,
         });
-        Ok(Self { tags, status, name: name.map(|name| name.to_lowercase()) })
+        Ok(Self { tags, status, name })
     }
 }
 
@@ -205,17 +212,6 @@ impl From<Status> for wit::Status {
             Status::Storing => Self::Storing,
             Status::Ready => Self::Ready,
             Status::Failed => Self::Failed,
-        }
-    }
-}
-
-impl From<ImageRecord> for Job {
-    fn from(record: ImageRecord) -> Self {
-        Self {
-            image: record.id.to_string(),
-            held_until: record.held_until().unwrap_or(0),
-            source: record.source.unwrap_or_default(),
-            updated: record.updated,
         }
     }
 }

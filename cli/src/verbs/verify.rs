@@ -29,16 +29,16 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
-        let alone_since = if self.alone { Some(opened.since) } else { opened.alone_since() };
+        let is_alone = self.alone || opened.is_alone;
         if self.repair && opened.uses_socket {
             anyhow::bail!("another process, a server perhaps, has this store open: stop it first");
         }
-        if self.repair && alone_since.is_none() {
+        if self.repair && !is_alone {
             anyhow::bail!("others may be using this store: stop them, and say --alone with --repair");
         }
         let burrow = &opened.burrow;
         let mut report = Report::new(self.json);
-        let mut verification = burrow.verify(self.repair, alone_since);
+        let mut verification = burrow.verify(self.repair, is_alone);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut reading = JoinSet::new();
         while let Some(discoveries) = verification.next().await? {

@@ -84,11 +84,13 @@ pub enum Vaultwide {
     Settled,
     /// Mark: every trash entry up to this number is deleted.
     Emptied,
+    /// Counter: how often a process opened a store that only one process at a time can open.
+    Generation,
 }
 
 impl Vaultwide {
     /// Every counter and mark.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Feed,
         Self::Trash,
         Self::Ready,
@@ -99,6 +101,7 @@ impl Vaultwide {
         Self::LastUploaded,
         Self::Settled,
         Self::Emptied,
+        Self::Generation,
     ];
 }
 
@@ -172,9 +175,9 @@ impl Key {
         Self::of(Family::Thumbnail, format_args!("{blob}:{width}"))
     }
 
-    /// `b1:a:{image}:{updated}:{window}`.
-    pub fn takeover(id: ImageId, updated: u64, window: u64) -> Self {
-        Self::of(Family::Takeover, format_args!("{id}:{updated}:{window}"))
+    /// `b1:a:{image}:{updated}:{term}`.
+    pub fn takeover(id: ImageId, updated: u64, term: u64) -> Self {
+        Self::of(Family::Takeover, format_args!("{id}:{updated}:{term}"))
     }
 
     /// `b1:k:{sha256 of key}`.
@@ -182,9 +185,9 @@ impl Key {
         Self::of(Family::Idempotency, key)
     }
 
-    /// `b1:k:{sha256 of key}:{window}`.
-    pub fn answering(key: &Sha256Hex, window: u64) -> Self {
-        Self::of(Family::Idempotency, format_args!("{key}:{window}"))
+    /// `b1:k:{sha256 of key}:{term}`.
+    pub fn answering(key: &Sha256Hex, term: u64) -> Self {
+        Self::of(Family::Idempotency, format_args!("{key}:{term}"))
     }
 
     /// `b1:x:{image}`.
@@ -215,6 +218,7 @@ impl Key {
             Vaultwide::LastUploaded => "last-uploaded",
             Vaultwide::Settled => "settled",
             Vaultwide::Emptied => "emptied",
+            Vaultwide::Generation => "generation",
         };
         Self::of(Family::Vaultwide, name)
     }

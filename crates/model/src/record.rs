@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::key::{BlobId, ImageId, Sha256Hex};
+use crate::lease::Lease;
 use crate::status::Status;
 
 /// Something that is stored in an envelope.
@@ -67,14 +68,15 @@ pub struct ImageRecord {
 pub enum State {
     /// Accepted.
     Pending {
-        /// Until this time the process that accepted it is expected to begin; then any worker may. In milliseconds
-        /// since 1970; 0 if any worker may begin at once.
-        lease: u64,
+        /// The lease of the process that accepted it and is expected to begin; nobody's if any worker may begin.
+        #[serde(flatten)]
+        lease: Lease,
     },
     /// A worker is downloading, packing and storing it.
     Storing {
-        /// Until this time the worker counts as alive, in milliseconds since 1970.
-        lease: u64,
+        /// The worker's lease.
+        #[serde(flatten)]
+        lease: Lease,
     },
     /// Stored completely.
     Ready(Content),
@@ -121,9 +123,8 @@ impl ImageRecord {
         }
     }
 
-    /// If it is an unfinished job: when the lease of its worker ends, in milliseconds since 1970; 0 if no worker holds
-    /// it.
-    pub fn held_until(&self) -> Option<u64> {
+    /// The lease of its worker, if it is an unfinished job.
+    pub fn lease(&self) -> Option<Lease> {
         match self.state {
             State::Pending { lease } | State::Storing { lease } => Some(lease),
             State::Ready(_) | State::Failed { .. } => None,
@@ -231,10 +232,10 @@ pub enum Rubbish {
     Blob(BlobId),
     /// The claims to remove an image that is gone.
     Removal(ImageId),
-    /// A claim to take over, retry, change or restore an image: the image, the time of its record, and the window of
-    /// time. The claim on the next window goes with it.
+    /// A claim to take over, retry, change or restore an image: the image, the time of its record, and the term. The
+    /// claim on the next term goes with it.
     Takeover(ImageId, u64, u64),
-    /// The record of an idempotency key, given by its SHA-256, and the claims to answer it in a window of time and its
+    /// The record of an idempotency key, given by its SHA-256, and the claims to answer it in a term and its
     /// neighbours.
     Answer(Sha256Hex, u64),
 }
@@ -253,8 +254,9 @@ pub struct Answered {
     pub images: Vec<ImageId>,
     /// Whether all of them exist. If not, the process that answers is making them, or died.
     pub done: bool,
-    /// Until this time, in milliseconds since 1970, the process that makes them counts as alive.
-    pub lease: u64,
+    /// The lease of the process that makes them.
+    #[serde(flatten)]
+    pub lease: Lease,
     /// Until this time, in the same unit, the key is remembered.
     pub until: u64,
 }

@@ -12,6 +12,7 @@ mod trash;
 pub mod verify;
 
 pub use claims::LEASE;
+pub use trash::REMEMBERED;
 
 use burrow_model::envelope;
 use burrow_model::error::{Error, passing_over};
@@ -24,12 +25,13 @@ use crate::ports::Ports;
 #[derive(Clone, Debug)]
 pub struct Store<P> {
     ports: P,
+    generation: Option<u64>,
 }
 
 impl<P: Ports> Store<P> {
-    /// Opens the store behind the ports.
-    pub fn new(ports: P) -> Self {
-        Self { ports }
+    /// Opens the store behind the ports, in this [generation](crate::vault::HostFacts).
+    pub fn new(ports: P, generation: Option<u64>) -> Self {
+        Self { ports, generation }
     }
 
     async fn load<R: Record>(&self, key: &Key) -> Result<Option<R>, Error> {

@@ -20,7 +20,7 @@ use futures::task::{ArcWake, waker};
 
 use crate::codec::gzip::Pack;
 use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers, Kv, Random};
-use crate::vault::{Vault, VaultSettings};
+use crate::vault::{HostFacts, Vault, VaultSettings};
 
 /// The time at which tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
 pub const BEGINNING: u64 = 1_800_000_000_000;
@@ -57,9 +57,20 @@ impl World {
         Vault::new(self.clone(), VaultSettings::default())
     }
 
+    /// A vault in this world, whose store was opened for this time.
+    pub fn opened(&self, generation: u64) -> Vault<Self> {
+        let host = HostFacts { generation: Some(generation), ..HostFacts::default() };
+        Vault::new(self.clone(), VaultSettings { host, ..VaultSettings::default() })
+    }
+
     /// Advances the clock.
     pub fn pass(&self, milliseconds: u64) {
         self.0.passed.set(self.0.passed.get() + milliseconds);
+    }
+
+    /// Sets the clock back to the beginning.
+    pub fn set_back(&self) {
+        self.0.passed.set(0);
     }
 
     /// Adds answers that origins give next.

@@ -56,9 +56,10 @@ pub struct HostFacts {
     /// How many blocks of one large image helper instances pack at once. Below 2, the instance that downloads packs.
     /// Above 0, the host may also provide helpers that draw thumbnails.
     pub packers: usize,
-    /// A time in milliseconds since 1970, if the host knows one: every process that wrote to the store before it is
-    /// dead, and all that write since then have the same value.
-    pub alone_since: Option<u64>,
+    /// The generation of the store, if only one process at a time can have it open, and others use it through that
+    /// process: a number that no earlier opening had, and that all who use the store now have. `None` if processes
+    /// share the store.
+    pub generation: Option<u64>,
 }
 
 impl Default for VaultSettings {
@@ -78,7 +79,7 @@ pub struct Vault<P> {
 impl<P: Ports> Vault<P> {
     /// Makes a vault over these ports. It reads and writes nothing.
     pub fn new(ports: P, settings: VaultSettings) -> Self {
-        Self { store: Store::new(ports.clone()), ports, settings }
+        Self { store: Store::new(ports.clone(), settings.host.generation), ports, settings }
     }
 
     /// Now, in milliseconds since 1970.

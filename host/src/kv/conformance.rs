@@ -51,7 +51,7 @@ impl Place for OverSocket {
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        let server = SocketServer::listen(Arc::new(kv), directory, std::time::SystemTime::now()).unwrap();
+        let server = SocketServer::listen(Arc::new(kv), directory, 1).unwrap();
         Arc::new(Connected { store: SocketStore::connect(directory).await.unwrap().unwrap(), _server: server })
     }
 }

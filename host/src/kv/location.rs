@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::SystemTime;
+
+use burrow_model::key::{Key, Vaultwide};
 
 #[cfg(feature = "spin-sqlite")]
 use super::SpinSqlite;
@@ -87,7 +88,28 @@ impl fmt::Display for Location {
 }
 
 impl Location {
-    /// Whether only one process can open the store. Then workers of jobs begun before it was opened are dead.
+    /// Begins a generation of the open store, if only one process at a time can open it: returns a number that no
+    /// earlier opening had. Workers of any other generation are dead. `None` for a store that processes share.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn begin(&self, kv: &dyn KeyValue) -> Result<Option<u64>> {
+        if !self.is_exclusive() {
+            return Ok(None);
+        }
+        let key = Key::vaultwide(Vaultwide::Generation);
+        let number = kv.increment(key.as_str(), 1).await;
+        if let Some(number) = number.ok().and_then(|number| u64::try_from(number).ok()).filter(|number| *number > 0) {
+            return Ok(Some(number));
+        }
+        // The counter is damaged. A lower number does no harm: it is another than that of any lease but the first's.
+        kv.delete(key.as_str()).await?;
+        let number = kv.increment(key.as_str(), 1).await?;
+        Ok(Some(u64::try_from(number).unwrap_or(1)))
+    }
+
+    /// Whether only one process at a time can open the store.
     pub fn is_exclusive(&self) -> bool {
         matches!(self, Self::Directory(_) | Self::Memory)
     }
@@ -107,15 +129,15 @@ impl Location {
         SocketStore::connect(path).await
     }
 
-    /// Lets other processes of this user use the store through a socket. This process has had it open since `since`.
+    /// Lets other processes of this user use the store through a socket, in this generation ([`Location::begin`]).
     /// `None` if the store is no directory, so it needs no socket.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn listen(&self, kv: Arc<dyn KeyValue>, since: SystemTime) -> Result<Option<SocketServer>> {
+    pub fn listen(&self, kv: Arc<dyn KeyValue>, generation: u64) -> Result<Option<SocketServer>> {
         let Self::Directory(path) = self else { return Ok(None) };
-        SocketServer::listen(kv, path, since).map(Some)
+        SocketServer::listen(kv, path, generation).map(Some)
     }
 
     /// Opens the store, within a Tokio runtime. A directory without a store gets a new one.
@@ -169,6 +191,22 @@ mod tests {
         }
         assert!(parse("images").is_exclusive() && parse("memory:").is_exclusive());
         assert!(!parse("redis://localhost").is_exclusive() && !parse("spin:.").is_exclusive());
+    }
+
+    #[tokio::test]
+    async fn each_opening_has_a_generation_of_its_own() {
+        let (kv, key) = (Memory::default(), "b1:s:generation");
+        let begin = || async { parse("memory:").begin(&kv).await.unwrap().unwrap() };
+        assert_eq!([begin().await, begin().await], [1, 2]);
+        // Damage does not keep a store from being opened.
+        kv.set(key, b"no counter".to_vec()).await.unwrap();
+        assert_eq!([begin().await, begin().await], [1, 2]);
+        kv.delete(key).await.unwrap();
+        kv.increment(key, i64::MIN).await.unwrap();
+        assert_eq!([begin().await, begin().await], [1, 2]);
+        kv.increment(key, i64::MAX - 2).await.unwrap();
+        assert_eq!([begin().await, begin().await], [1, 2]);
+        assert_eq!(parse("redis://localhost").begin(&kv).await.unwrap(), None);
     }
 
     #[test]

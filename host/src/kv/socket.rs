@@ -9,7 +9,6 @@ mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -27,15 +26,15 @@ pub use server::SocketServer;
 const SOCKET: &str = "vault.sock";
 
 /// The first message of the server. Client and server must be of the same version.
-const GREETING: &str = concat!("burrow ", env!("CARGO_PKG_VERSION"), " store 1");
+const GREETING: &str = concat!("burrow ", env!("CARGO_PKG_VERSION"), " store 2");
 
 /// The second message of the server: which server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Host {
     /// Chosen anew by every server.
     id: [u8; 16],
-    /// When it opened the store.
-    since: SystemTime,
+    /// The generation of the store.
+    generation: u64,
 }
 
 /// The largest frame, in bytes: the largest value, its key, and some space for the encoding.
@@ -135,9 +134,9 @@ impl SocketStore {
         Ok(Some(store))
     }
 
-    /// When the other process opened the store; every process that used it before is dead.
-    pub fn since(&self) -> SystemTime {
-        self.host.since
+    /// The generation of the store, which began when the other process opened it.
+    pub fn generation(&self) -> u64 {
+        self.host.generation
     }
 
     fn put_back(&self, connection: Connection) {

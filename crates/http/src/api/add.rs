@@ -173,7 +173,7 @@ impl<P: Ports> Service<P> {
                 None => record = self.vault.watch(record, wait.time).await?,
             }
         }
-        let ended = record.held_until().is_none();
+        let ended = record.lease().is_none();
         let mut response = located(if ended { StatusCode::CREATED } else { StatusCode::ACCEPTED }, &record);
         if let Some(applied) = wait.applied() {
             set(response.headers_mut(), PREFERENCE_APPLIED, applied);
@@ -268,6 +268,7 @@ mod tests {
 
     use crate::{Request, ServiceSettings};
     use burrow_model::key::ImageId;
+    use burrow_model::lease::Lease;
     use burrow_model::status::Status;
     use burrow_vault::ports::Clock as _;
 
@@ -312,7 +313,11 @@ mod tests {
             let told = world.run(post(&world, run_jobs, path, &[], URL));
             assert_eq!(told.jobs.len(), usize::from(run_jobs), "{path}");
             let record = world.run(world.vault().get(told.id())).unwrap();
-            assert_eq!((record.status(), record.held_until() == Some(0)), (Status::Pending, !run_jobs), "{path}");
+            assert_eq!(
+                (record.status(), record.lease() == Some(Lease::NOBODY)),
+                (Status::Pending, !run_jobs),
+                "{path}"
+            );
             assert_eq!(world.asked().len(), 0);
         }
     }
@@ -326,7 +331,7 @@ mod tests {
         let path = format!("/images/{}/retry", failed.id);
         let told = world.run(post(&world, false, &path, &[], ""));
         assert_eq!((told.status, told.jobs.len()), (202, 0));
-        assert_eq!(world.run(world.vault().get(failed.id)).unwrap().held_until(), Some(0));
+        assert_eq!(world.run(world.vault().get(failed.id)).unwrap().lease(), Some(Lease::NOBODY));
     }
 
     #[test]

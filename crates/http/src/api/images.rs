@@ -151,7 +151,7 @@ impl<P: Ports> Service<P> {
     /// result. If that takes longer than `max_wait`, answers 202 and goes on.
     pub(crate) async fn resume(&self) -> Result<Answer<P>, Problem> {
         let vault = self.vault.clone();
-        let mut resuming = Box::pin(async move { vault.resume(None).await });
+        let mut resuming = Box::pin(async move { vault.resume().await });
         if let Some(resumed) = self.vault.wait(self.settings.max_wait, &mut resuming).await {
             let resumed = resumed?;
             let body = json!({ "ready": resumed.ready, "failed": resumed.failed, "busy": resumed.busy });
@@ -191,7 +191,7 @@ fn filter(query: &Query) -> Result<Filter, Error> {
         let reason = "only pending, storing, ready and failed are known".to_owned();
         Status::parse(word).ok_or(Error::Invalid { field: "status", reason })
     });
-    Ok(Filter { tags, status: status.transpose()?, name: name.map(|name| name.to_lowercase()) })
+    Ok(Filter { tags, status: status.transpose()?, name })
 }
 
 /// The path of the next page: the same query with a new cursor.

@@ -31,11 +31,11 @@ pub enum Kind {
     Preview(BlobId),
     /// A thumbnail of a blob, with its width in pixels.
     Thumbnail(BlobId, u32),
-    /// A claim to take over, retry, change or restore an image: image, time of the record, window.
+    /// A claim to take over, retry, change or restore an image: image, time of the record, term.
     Takeover(ImageId, u64, u64),
     /// The record of an idempotency key.
     Answered(Sha256Hex),
-    /// A claim to answer an idempotency key in a window of time.
+    /// A claim to answer an idempotency key in a term.
     Answering(Sha256Hex, u64),
     /// A claim to remove an image.
     Removal(ImageId),
@@ -69,13 +69,11 @@ impl Kind {
             (Family::Thumbnail, (Some(width), None, _)) => {
                 Self::Thumbnail(blob(first)?, number(width)?.try_into().ok()?)
             }
-            (Family::Takeover, (Some(updated), Some(window), None)) => {
-                Self::Takeover(image(first)?, number(updated)?, number(window)?)
+            (Family::Takeover, (Some(updated), Some(term), None)) => {
+                Self::Takeover(image(first)?, number(updated)?, number(term)?)
             }
             (Family::Idempotency, (None, ..)) => Self::Answered(Sha256Hex::parse(first)?),
-            (Family::Idempotency, (Some(window), None, _)) => {
-                Self::Answering(Sha256Hex::parse(first)?, number(window)?)
-            }
+            (Family::Idempotency, (Some(term), None, _)) => Self::Answering(Sha256Hex::parse(first)?, number(term)?),
             (Family::Removal, (None, ..)) => Self::Removal(image(first)?),
             (Family::Removal, (Some("left"), None, _)) => Self::BlobLeft(image(first)?),
             (Family::Trash, (None, ..)) => Self::Trash(number(first)?),

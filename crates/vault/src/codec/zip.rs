@@ -3,6 +3,7 @@
 //! The bytes of the entries are packed already: deflated content goes in as it is stored. So the length of an archive
 //! is known before any content is read.
 
+use burrow_model::name::{MAX_BYTES, folded, shortened};
 use burrow_model::time::instant;
 use jiff::tz::TimeZone;
 
@@ -164,14 +165,18 @@ impl Names {
         } else {
             name.to_owned()
         };
-        // Some systems ignore case.
-        if self.0.insert(path.to_lowercase()) {
+        let path = shortened(&path, MAX_BYTES).into_owned();
+        // Some systems ignore case, and how characters are composed.
+        if self.0.insert(folded(&path)) {
             return path;
         }
-        let dot = path.rfind('.').filter(|dot| *dot > 0).unwrap_or(path.len());
+        let dot = path.rfind('.').filter(|dot| *dot > 0 && path.len() - dot < MAX_BYTES / 2).unwrap_or(path.len());
         let (stem, extension) = path.split_at(dot);
-        let mut paths = (2..).map(|n| format!("{stem} ({n}){extension}"));
-        paths.find(|path| self.0.insert(path.to_lowercase())).unwrap_or(path)
+        let mut paths = (2..).map(|n: u64| {
+            let end = format!(" ({n}){extension}");
+            format!("{}{end}", shortened(stem, MAX_BYTES - end.len()))
+        });
+        paths.find(|path| self.0.insert(folded(path))).unwrap_or(path)
     }
 }
 
@@ -202,6 +207,13 @@ mod tests {
         assert_eq!(path("a\nb?.gif"), "a_b_.gif");
         assert_eq!(path("A"), "A");
         assert_eq!(path("a/b.jpg"), "a_b.jpg");
+        assert_eq!(path("Übung.png"), "Übung.png");
+        assert_eq!(path("u\u{308}BUNG.png"), "u\u{308}BUNG (2).png", "macOS takes it for the same");
+        let long = format!("{}.png", "n".repeat(300));
+        assert_eq!(path(&long), format!("{}.png", "n".repeat(251)));
+        assert_eq!(path(&long), format!("{} (2).png", "n".repeat(247)));
+        assert_eq!(path(&format!("a.{}", "b".repeat(300))).len(), 255);
+        assert_eq!(path(&format!("a.{}", "b".repeat(300))), format!("a.{} (2)", "b".repeat(249)));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use burrow_model::record::{Answered, ImageRecord, Rubbish};
 use super::Store;
 use crate::ports::Ports;
 
-/// How long a worker holds a job, in milliseconds. Every attempt begins with a new lease, and a worker whose lease
-/// expired neither completes the job nor gives it up.
+/// How long a worker holds a job, in milliseconds. Every attempt begins with a new lease, and a worker whose lease is
+/// over neither completes the job nor gives it up.
 pub const LEASE: u64 = 15 * 60 * 1000;
 
 /// How long the claim to restore an image lasts, in milliseconds.
@@ -19,67 +19,61 @@ const RESTORING: u64 = 10 * 1000;
 /// What the owner of a claim adds when it gives way: more than the number of callers that ever raise the claim.
 const VOID: i64 = 1 << 32;
 
+/// The generation of a term is above its 32 low bits, which number the window of time.
+const GENERATION: u64 = 1 << 32;
+
 impl<P: Ports> Store<P> {
-    /// Claims to change an image whose record is in this state: to take over a job whose lease expired, to retry a
-    /// failed job, or to change a label. If the owner dies before it writes a new record, the next window of time has a
-    /// new claim.
-    pub async fn claim_job(&self, record: &ImageRecord) -> Result<bool, Error> {
-        let (id, updated, window) = (record.id, record.updated, self.ports.now() / LEASE);
-        if self.ports.increment(&Key::takeover(id, updated, window), 1).await? != 1 {
-            return Ok(false);
-        }
-        self.discard(Rubbish::Takeover(id, updated, window)).await?;
-        // The owner claims the next window, too: a claim made at the end of a window must hold when the next one
-        // begins.
-        Ok(self.ports.increment(&Key::takeover(id, updated, window + 1), 1).await? == 1)
+    /// The term in which a claim is made now: the number of the window of time of this length, in this generation. An
+    /// owner that died in an earlier generation is in nobody's way.
+    fn term(&self, length: u64) -> u64 {
+        let window = (self.ports.now() / length).min(GENERATION - 2);
+        self.generation.unwrap_or(0).saturating_mul(GENERATION).saturating_add(window)
     }
 
-    /// Claims a job left by a process that used the store before `since`. If the owner dies before it writes a new
-    /// record, [`Store::claim_job`] has a claim once a lease has passed since then.
-    pub async fn claim_left(&self, record: &ImageRecord, since: u64) -> Result<bool, Error> {
-        let (id, updated, now) = (record.id, record.updated, self.ports.now());
-        if now >= since + LEASE {
-            return self.claim_job(record).await;
-        }
-        if self.ports.increment(&Key::takeover(id, updated, since), 1).await? != 1 {
+    /// Claims to change an image whose record is in this state: to take over a job whose lease is over, to retry a
+    /// failed job, or to change a label. If the owner dies before it writes a new record, there is a new claim two
+    /// terms later.
+    pub async fn claim_job(&self, record: &ImageRecord) -> Result<bool, Error> {
+        let (id, updated, term) = (record.id, record.updated, self.term(LEASE));
+        if self.ports.increment(&Key::takeover(id, updated, term), 1).await? != 1 {
             return Ok(false);
         }
-        self.discard(Rubbish::Takeover(id, updated, since)).await?;
-        // No other caller has the claim of this window, and none may take it while this one holds.
-        self.claim_job(record).await?;
-        Ok(true)
+        self.discard(Rubbish::Takeover(id, updated, term)).await?;
+        // The owner claims the next term, too: a claim made at the end of a term must hold when the next one begins.
+        Ok(self.ports.increment(&Key::takeover(id, updated, term + 1), 1).await? == 1)
     }
 
     /// Claims to restore an image that is not here.
     pub async fn claim_restoring(&self, id: ImageId) -> Result<bool, Error> {
-        let window = self.ports.now() / RESTORING;
-        if self.ports.increment(&Key::takeover(id, 0, window), 1).await? != 1 {
+        let term = self.term(RESTORING);
+        if self.ports.increment(&Key::takeover(id, 0, term), 1).await? != 1 {
             return Ok(false);
         }
-        self.discard(Rubbish::Takeover(id, 0, window)).await?;
+        self.discard(Rubbish::Takeover(id, 0, term)).await?;
         Ok(passing_over(self.image(id).await)?.is_none())
     }
 
-    /// Claims to answer the requests with an idempotency key in a window of time. `new` says that no earlier attempt is
-    /// known, so that the neighbouring windows must be unclaimed, too.
-    pub async fn claim_key(&self, key: &Sha256Hex, window: u64, new: bool) -> Result<bool, Error> {
-        if self.ports.increment(&Key::answering(key, window), 1).await? != 1 {
+    /// Claims to answer the requests with an idempotency key, in a term of this length. `new` says that no earlier
+    /// attempt is known, so that the neighbouring terms must be unclaimed, too.
+    pub async fn claim_key(&self, key: &Sha256Hex, length: u64, new: bool) -> Result<bool, Error> {
+        let term = self.term(length);
+        if self.ports.increment(&Key::answering(key, term), 1).await? != 1 {
             return Ok(false);
         }
-        self.discard(Rubbish::Answer(key.clone(), window)).await?;
+        self.discard(Rubbish::Answer(key.clone(), term)).await?;
         if !new {
             return Ok(true);
         }
-        // Two callers may begin at once on either side of a window's edge. Each raises its own counter before it reads
-        // the other's, so at least one sees the other. A caller that gives way makes its window void, so that it does
-        // not block callers of the next window.
-        for other in [window.saturating_sub(1), window + 1] {
+        // Two callers may begin at once on either side of a term's edge. Each raises its own counter before it reads
+        // the other's, so at least one sees the other. A caller that gives way makes its term void, so that it does not
+        // block callers of the next term.
+        for other in [term.saturating_sub(1), term + 1] {
             if (1..VOID).contains(&self.ports.increment(&Key::answering(key, other), 0).await?) {
-                self.ports.increment(&Key::answering(key, window), VOID).await?;
+                self.ports.increment(&Key::answering(key, term), VOID).await?;
                 return Ok(false);
             }
         }
-        // An earlier owner, in this window or another, has written its record by now, or holds no claim any more.
+        // An earlier owner, in this term or another, has written its record by now, or holds no claim any more.
         Ok(self.answered(key).await?.is_none_or(|answered| answered.until <= self.ports.now()))
     }
 

@@ -2,6 +2,7 @@
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{Key, Sha256Hex};
+use burrow_model::name::normal;
 use burrow_model::record::{Content, ImageRecord, Namesake};
 use futures::future::try_join_all;
 
@@ -15,6 +16,11 @@ pub(super) const WINDOW: u64 = 64;
 /// found.
 pub(super) const KEPT: usize = 32;
 
+/// The hash of a name, under which its entries are: the same for all ways to compose its characters.
+pub(super) fn hash(name: &str) -> Sha256Hex {
+    Sha256Hex::of(normal(name).as_bytes())
+}
+
 impl<P: Ports> Store<P> {
     /// Makes the image's name lead to it, if it does not yet.
     pub async fn enter_name(&self, record: &ImageRecord) -> Result<(), Error> {
@@ -23,7 +29,7 @@ impl<P: Ports> Store<P> {
 
     /// Writes a new entry for the image's name, whatever entries there are: they may be about to be deleted.
     pub async fn enter_name_anew(&self, record: &ImageRecord) -> Result<(), Error> {
-        let name = Sha256Hex::of(record.name.as_bytes());
+        let name = hash(&record.name);
         let (mut entering, mut entered_before) = (Namesake { seq: record.seq, id: record.id }, None);
         loop {
             // Each entry has a number of its own: without compare-and-swap, a writer of a common list would overwrite
@@ -50,7 +56,7 @@ impl<P: Ports> Store<P> {
 
     /// The entries by which the image's name leads to it.
     pub async fn name_entries(&self, record: &ImageRecord) -> Result<Vec<Key>, Error> {
-        let name = Sha256Hex::of(record.name.as_bytes());
+        let name = hash(&record.name);
         let mut entries = self.namesakes(&name).await?;
         entries.retain(|(_, namesake)| namesake.id == record.id);
         Ok(entries.into_iter().map(|(n, _)| Key::namesake(&name, n)).collect())
@@ -69,17 +75,22 @@ impl<P: Ports> Store<P> {
         self.delete_name_entries(&self.name_entries(record).await?).await
     }
 
-    /// Returns the newest ready image of that name whose content `is_such`.
+    /// Returns the newest ready image of that name whose content `is_such`. Its name may be composed otherwise.
     pub async fn image_named(
         &self,
         name: &str,
         is_such: impl Fn(&Content) -> bool,
     ) -> Result<Option<ImageRecord>, Error> {
-        let mut namesakes = self.namesakes(&Sha256Hex::of(name.as_bytes())).await?;
+        let normal_name = normal(name);
+        let mut namesakes = self.namesakes(&hash(name)).await?;
+        if normal_name != name {
+            // Burrow 0.1 entered such a name as it came.
+            namesakes.extend(self.namesakes(&Sha256Hex::of(name.as_bytes())).await?);
+        }
         namesakes.sort_unstable_by_key(|(_, namesake)| std::cmp::Reverse(*namesake));
         for (_, namesake) in namesakes {
             if let Some(record) = self.image(namesake.id).await?
-                && record.name == name
+                && normal(&record.name) == normal_name
                 && record.content().is_ok_and(&is_such)
             {
                 return Ok(Some(record));

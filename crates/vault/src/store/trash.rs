@@ -2,6 +2,7 @@
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{BlobId, Key, Sha256Hex, Vaultwide};
+use burrow_model::lease::lasts;
 use burrow_model::record::{Rubbish, Trash};
 
 use super::Store;
@@ -10,6 +11,9 @@ use crate::ports::Ports;
 /// How long an entry waits in the trash, in milliseconds: longer than any request or job is expected to use what it
 /// names.
 const GRACE: u64 = 60 * 60 * 1000;
+
+/// How long an idempotency key is remembered, in milliseconds.
+pub const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
 
 impl<P: Ports> Store<P> {
     /// Discards a blob that no image uses or will use.
@@ -37,14 +41,21 @@ impl<P: Ports> Store<P> {
     pub async fn empty_trash(&self) -> Result<(), Error> {
         let newest = self.count(Vaultwide::Trash).await?;
         let mut emptied = self.mark(Vaultwide::Emptied).await?.unwrap_or(0);
-        let before = emptied;
+        let (before, mut waits) = (emptied, false);
         for seq in before + 1..=newest {
             let key = Key::trash(seq);
             // A missing entry was deleted by another sweep, or its writer died, or is about to write it. The mark
             // passes it only when a later entry is old enough.
             if let Some(entry) = passing_over(self.load::<Trash>(&key).await)? {
-                if entry.after > self.ports.now() {
+                let now = self.ports.now();
+                if lasts(entry.after, GRACE, now) {
                     break;
+                }
+                if entry.after > now {
+                    // A clock was ahead when it was discarded. Nobody knows when that was, so it waits from now on.
+                    self.save(&key, &Trash { after: now + GRACE, ..entry }).await?;
+                    waits = true;
+                    continue;
                 }
                 match entry.what {
                     Rubbish::Blob(blob) => self.delete_blob(blob).await?,
@@ -58,14 +69,16 @@ impl<P: Ports> Store<P> {
                         self.ports.delete(&Key::blob_left(id)).await?;
                         self.ports.delete(&Key::removal(id)).await?;
                     }
-                    Rubbish::Takeover(id, updated, window) => {
-                        self.ports.delete(&Key::takeover(id, updated, window)).await?;
-                        self.ports.delete(&Key::takeover(id, updated, window + 1)).await?;
+                    Rubbish::Takeover(id, updated, term) => {
+                        self.ports.delete(&Key::takeover(id, updated, term)).await?;
+                        self.ports.delete(&Key::takeover(id, updated, term + 1)).await?;
                     }
-                    Rubbish::Answer(answer, window) => self.forget_answer(answer, window).await?,
+                    Rubbish::Answer(answer, term) => self.forget_answer(answer, term).await?,
                 }
                 self.ports.delete(&key).await?;
-                emptied = seq;
+                if !waits {
+                    emptied = seq;
+                }
             }
         }
         if emptied > before {
@@ -76,15 +89,15 @@ impl<P: Ports> Store<P> {
 
     /// Deletes the record of an idempotency key and its claims. A key that must be remembered longer goes to the end of
     /// the trash.
-    async fn forget_answer(&self, key: Sha256Hex, window: u64) -> Result<(), Error> {
+    async fn forget_answer(&self, key: Sha256Hex, term: u64) -> Result<(), Error> {
         let answered = passing_over(self.answered(&key).await)?;
-        if answered.is_some_and(|answered| answered.until > self.ports.now()) {
-            return self.discard(Rubbish::Answer(key, window)).await;
+        if answered.is_some_and(|answered| lasts(answered.until, REMEMBERED, self.ports.now())) {
+            return self.discard(Rubbish::Answer(key, term)).await;
         }
         self.ports.delete(&Key::answered(&key)).await?;
         // Some stores keep a counter that was only read.
-        for window in window.saturating_sub(1)..=window + 1 {
-            self.ports.delete(&Key::answering(&key, window)).await?;
+        for term in term.saturating_sub(1)..=term + 1 {
+            self.ports.delete(&Key::answering(&key, term)).await?;
         }
         Ok(())
     }

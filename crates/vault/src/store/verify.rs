@@ -32,11 +32,10 @@ const AT_ONCE: usize = 32;
 /// What to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Whether to repair; it needs `dead_before`.
+    /// Whether to repair; it needs `alone`.
     pub repair: bool,
-    /// If given, the caller states that no other process uses the vault, and that every process that wrote to it before
-    /// this time, in milliseconds since 1970, is dead. Only then are counters and leftovers examined.
-    pub dead_before: Option<u64>,
+    /// Whether the caller states that no other process uses the vault. Only then are counters and leftovers examined.
+    pub alone: bool,
 }
 
 /// What is wrong.
@@ -121,6 +120,7 @@ impl<P: Ports> Store<P> {
         let trash = verifier.trash(&survey).await?;
         let mut indexes = verifier.indexes(&survey).await?;
         let found = verifier.images(&survey, &mut indexes).await?;
+        verifier.generation(&found).await?;
         verifier.feed(&survey, indexes.feed, &found).await?;
         verifier.names(&survey, indexes.names, &found).await?;
         let blobs = verifier.blobs(&survey, &found, &trash).await?;
@@ -212,7 +212,7 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
 
     /// Whether no other process uses the vault.
     fn is_alone(&self) -> bool {
-        self.plan.dead_before.is_some()
+        self.plan.alone
     }
 
     /// Reads many records. One that was deleted meanwhile is `None`.

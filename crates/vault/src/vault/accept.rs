@@ -58,7 +58,7 @@ impl<P: Ports> Vault<P> {
 
     /// Records a job, so that it is done even if this process dies.
     pub async fn accept(&self, draft: Draft, worker: Worker) -> Result<ImageRecord, Error> {
-        let lease = worker.lease(self.ports.now());
+        let lease = self.lease_for(worker);
         let record = self.new_record(draft, State::Pending { lease }).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
         // Written before the feed entry: a caller that finds the image there and removes it then also finds the source.

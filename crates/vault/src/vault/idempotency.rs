@@ -6,9 +6,7 @@ use burrow_model::record::{Answered, ImageRecord};
 
 use super::Vault;
 use crate::ports::Ports;
-
-/// How long a key is remembered, in milliseconds.
-const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
+use crate::store::REMEMBERED;
 
 /// How long a process that began to answer counts as alive, in milliseconds.
 const ANSWERING: u64 = 60 * 1000;
@@ -57,15 +55,16 @@ impl<P: Ports> Vault<P> {
             if before.done {
                 return Ok(Once::Again(before.images.clone()));
             }
-            if before.lease > now {
+            if before.lease.is_held(now, self.settings.host.generation, ANSWERING) {
                 return Err(Error::KeyBusy);
             }
         }
-        if !self.store.claim_key(&key, now / ANSWERING, before.is_none()).await? {
+        if !self.store.claim_key(&key, ANSWERING, before.is_none()).await? {
             return Err(Error::KeyBusy);
         }
         let images = before.map_or(planned, |before| before.images);
-        let answered = Answered { fingerprint, images, done: false, lease: now + ANSWERING, until: now + REMEMBERED };
+        let (lease, until) = (self.new_lease(ANSWERING), now + REMEMBERED);
+        let answered = Answered { fingerprint, images, done: false, lease, until };
         self.store.remember_key(&key, &answered).await?;
         Ok(Once::First(Answering { key, answered }))
     }

@@ -38,8 +38,12 @@ impl<P: Ports> Vault<P> {
                 return self.give_up(record, format!("{MAX_ATTEMPTS} attempts began and did not end")).await;
             }
             record.attempts += 1;
-            self.check_lease(&record)?;
-            self.change(&mut record, State::Storing { lease: self.ports.now() + LEASE });
+            if waits.len() == BACKOFF.len() {
+                self.check_lease(&record)?
+            } else {
+                self.check_still(&record).await?
+            }
+            self.change(&mut record, State::Storing { lease: self.new_lease(LEASE) });
             if let Committed::Removed { .. } = self.commit_or_undo(&record).await? {
                 return Err(Error::Removed);
             }
@@ -116,7 +120,7 @@ impl<P: Ports> Vault<P> {
     }
 
     pub(super) async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
-        self.check_lease(&record)?;
+        self.check_still(&record).await?;
         let (blob, size) = (content.blob, signed(content.size));
         self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
@@ -136,7 +140,7 @@ impl<P: Ports> Vault<P> {
     }
 
     async fn give_up(&self, mut record: ImageRecord, error: String) -> Result<ImageRecord, Error> {
-        self.check_lease(&record)?;
+        self.check_still(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
         self.change(&mut record, State::Failed { error });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Vaultwide};
+use burrow_model::lease::Lease;
 use burrow_model::record::ImageRecord;
 use futures::{StreamExt as _, TryStreamExt as _};
 
@@ -27,16 +28,6 @@ pub enum Worker {
     Recorder,
     /// The first worker that takes it up.
     Anybody,
-}
-
-impl Worker {
-    /// The end of the lease of a job recorded now.
-    pub(super) fn lease(self, now: u64) -> u64 {
-        match self {
-            Self::Recorder => now + LEASE,
-            Self::Anybody => 0,
-        }
-    }
 }
 
 /// One page of jobs, oldest first.
@@ -77,7 +68,7 @@ impl<P: Ports> Vault<P> {
                 // Every lower number was taken even longer ago.
                 hole = None;
             }
-            if image.held_until().is_some() {
+            if image.lease().is_some() {
                 jobs.push(image);
             }
         }
@@ -87,25 +78,33 @@ impl<P: Ports> Vault<P> {
         Ok(Jobs { jobs, next, is_last })
     }
 
-    /// Does a job, unless it is done. Returns its record, ready or failed. The caller states that a process that wrote
-    /// the record before `dead_before`, in milliseconds since 1970, is dead.
+    /// Does a job, unless it is done. Returns its record, ready or failed. By `left` the caller states that the worker
+    /// that wrote the record whose `updated` is `left` is dead, and that no other worker does the job now.
     ///
     /// # Errors
     ///
     /// [`Error::Held`] if another worker holds the job; [`Error::NotFound`], or [`Error::Removed`] if it was removed
     /// meanwhile; [`Error::Corrupt`] or [`Error::Newer`] if its record cannot be read; [`Error::Store`].
-    pub async fn work_on(&self, id: ImageId, dead_before: Option<u64>) -> Result<ImageRecord, Error> {
+    pub async fn work_on(&self, id: ImageId, left: Option<u64>) -> Result<ImageRecord, Error> {
         let record = self.get(id).await?;
-        if record.held_until().is_none() {
+        if record.lease().is_none() {
             return Ok(record);
         }
-        self.take_up(record, dead_before.unwrap_or(0)).await
+        self.take_up(record, left).await
+    }
+
+    /// The lease of a job that is recorded now.
+    pub(super) fn lease_for(&self, worker: Worker) -> Lease {
+        match worker {
+            Worker::Recorder => self.new_lease(LEASE),
+            Worker::Anybody => Lease::NOBODY,
+        }
     }
 
     /// Does a job whose worker is presumed dead, or that has no worker.
-    pub(super) async fn take_up(&self, record: ImageRecord, dead_before: u64) -> Result<ImageRecord, Error> {
+    pub(super) async fn take_up(&self, record: ImageRecord, left: Option<u64>) -> Result<ImageRecord, Error> {
         let status = record.status();
-        match self.take_over(record, dead_before).await? {
+        match self.take_over(record, left).await? {
             Some(record) => self.work(record).await,
             None => Err(Error::Held(status)),
         }
@@ -113,14 +112,12 @@ impl<P: Ports> Vault<P> {
 
     /// Waits until a job has ended, whichever worker does it, for at most `time`. Returns its record as it is then.
     pub async fn watch(&self, mut record: ImageRecord, time: Duration) -> Result<ImageRecord, Error> {
-        let until = self.ports.now().saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        let mut pause = FIRST_LOOK;
-        while record.held_until().is_some() {
-            let left = Duration::from_millis(until.saturating_sub(self.ports.now()));
-            if left.is_zero() {
-                break;
-            }
-            self.ports.sleep(pause.min(left)).await;
+        // The time is what was slept, because the clock may be set meanwhile.
+        let (mut left, mut pause) = (time, FIRST_LOOK);
+        while record.lease().is_some() && !left.is_zero() {
+            let slept = pause.min(left);
+            self.ports.sleep(slept).await;
+            left -= slept;
             pause = LATER_LOOKS.min(2 * pause);
             record = self.get(record.id).await?;
         }

@@ -2,9 +2,9 @@
 
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
+use burrow_model::name::{MAX_BYTES, derived, normal};
 use url::Url;
 
-const MAX_NAME_BYTES: usize = 255;
 const MAX_TAGS: usize = 32;
 const MAX_TAG_BYTES: usize = 64;
 
@@ -24,12 +24,20 @@ impl Label {
         Ok(Self { name, tags: checked_tags(tags)? })
     }
 
+    /// The label of a file: the name that a user typed, if any, else the file's. A file's name that no image may have is
+    /// [made into one](derived): nobody typed it for Burrow.
+    pub fn of_file(typed: Option<&str>, file: &str, tags: &[String]) -> Result<Self, Error> {
+        let label = Self::new(typed, tags)?;
+        Ok(Self { name: label.name.or_else(|| Some(derived(file)).filter(|name| !name.is_empty())), ..label })
+    }
+
     /// The name to use: the given one, else the last segment of the URL's path, else the id.
     pub(super) fn name_or_default(&self, source: Option<&Url>, id: ImageId) -> String {
         let from_url = || {
             let segment = source?.path_segments()?.next_back()?;
-            let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
-            checked_name(&decoded).ok().filter(|name| !name.is_empty())
+            let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
+            // What is no UTF-8 stays encoded, as curl and wget leave it: so nothing is lost.
+            Some(derived(decoded.as_deref().unwrap_or(segment))).filter(|name| !name.is_empty())
         };
         self.name.clone().or_else(from_url).unwrap_or_else(|| id.to_string())
     }
@@ -37,7 +45,7 @@ impl Label {
 
 /// Checks a name.
 pub(super) fn checked_name(name: &str) -> Result<String, Error> {
-    checked("name", name, MAX_NAME_BYTES)
+    checked("name", name, MAX_BYTES)
 }
 
 /// Checks tags, and removes repeats.
@@ -46,17 +54,22 @@ pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>, Error> {
         let reason = format!("an image has at most {MAX_TAGS} tags; there are {}", tags.len());
         return Err(Error::Invalid { field: "tags", reason });
     }
-    let mut unique = Vec::with_capacity(tags.len());
+    let mut unique: Vec<String> = Vec::with_capacity(tags.len());
     for tag in tags {
         let tag = checked("tags", tag, MAX_TAG_BYTES)?;
         if tag.is_empty() {
             return Err(Error::Invalid { field: "tags", reason: "a tag is empty".into() });
         }
-        if !unique.contains(&tag) {
+        if !unique.iter().any(|other| is_same_tag(other, &tag)) {
             unique.push(tag);
         }
     }
     Ok(unique)
+}
+
+/// Whether two tags are the same, however their characters are composed.
+pub(super) fn is_same_tag(one: &str, other: &str) -> bool {
+    one == other || normal(one) == normal(other)
 }
 
 /// Checks a text, and removes the white space around it. Control characters are refused first, because some of them
@@ -98,6 +111,27 @@ mod tests {
         assert_eq!(named("http://example.com/a/b%20c.png?x=1"), "b c.png");
         assert_eq!(named("http://example.com/"), id.to_string());
         assert_eq!(named("http://example.com/%00"), id.to_string());
-        assert_eq!(named("http://example.com/%ff"), id.to_string());
+        assert_eq!(named("http://example.com/caf%E9.png"), "caf%E9.png");
+        assert_eq!(named("http://example.com/a%0Ab.png"), "a b.png");
+        assert_eq!(named("http://example.com/%2e%2e%2f"), "../");
+        let long = format!("http://example.com/{}.jpeg", "%E7%94%BB".repeat(100));
+        assert_eq!(named(&long), format!("{}.jpeg", "画".repeat(83)));
+    }
+
+    #[test]
+    fn the_name_of_a_file_becomes_one_of_an_image() {
+        let named = |typed: Option<&str>, file: &str| Label::of_file(typed, file, &[]).map(|label| label.name);
+        assert_eq!(named(None, "a\tb.png").unwrap().as_deref(), Some("a b.png"));
+        assert_eq!(named(None, &format!("{}.png", "画".repeat(100))).unwrap().unwrap().len(), 253);
+        assert_eq!(named(None, " .. ").unwrap(), None);
+        assert_eq!(named(Some("typed"), "a.png").unwrap().as_deref(), Some("typed"));
+        assert_eq!(named(Some(" "), "a.png").unwrap().as_deref(), Some("a.png"));
+        assert!(named(Some("a\tb"), "a.png").is_err() && named(Some(&"n".repeat(256)), "a.png").is_err());
+    }
+
+    #[test]
+    fn a_tag_is_the_same_however_its_characters_are_composed() {
+        let tags = Label::new(None, &["é".into(), "e\u{301}".into(), "É".into()]).unwrap().tags;
+        assert_eq!(tags, ["é", "É"], "the first stays as it came");
     }
 }

@@ -1,6 +1,7 @@
 //! Decides who may write a job's record: the worker with its lease, until a removal.
 
 use burrow_model::error::Error;
+use burrow_model::lease::Lease;
 use burrow_model::record::{ImageRecord, State};
 
 use super::Vault;
@@ -52,34 +53,46 @@ impl<P: Ports> Vault<P> {
         Ok(!self.store.is_removed(record.id).await?)
     }
 
-    /// Takes over a job whose worker is presumed dead: its record predates `dead_before`, or its lease expired. `None`
-    /// if another worker has the job. A caller that passes a time after
-    /// [`HostFacts::alone_since`](super::HostFacts) must be the only one allowed to run the job.
+    /// A lease that begins now.
+    pub(super) fn new_lease(&self, length: u64) -> Lease {
+        Lease { until: self.ports.now() + length, generation: self.settings.host.generation }
+    }
+
+    /// Whether a worker holds the job, so that others must leave it alone.
+    pub fn is_held(&self, record: &ImageRecord) -> bool {
+        record.lease().is_some_and(|lease| lease.is_held(self.ports.now(), self.settings.host.generation, LEASE))
+    }
+
+    /// Takes over a job that no worker holds, or whose worker is dead. `None` if another worker has the job. A caller
+    /// that knows that the worker that wrote the record at the time `left` is dead must be the only one allowed to run
+    /// the job.
     pub(super) async fn take_over(
         &self,
         mut record: ImageRecord,
-        dead_before: u64,
+        left: Option<u64>,
     ) -> Result<Option<ImageRecord>, Error> {
-        let Some(lease) = record.held_until() else { return Ok(None) };
-        let (is_dead, is_over) = (record.updated < dead_before, lease <= self.ports.now());
-        let mine = match self.settings.host.alone_since {
-            // Two kinds of worker take up such a job: those that know that its worker is dead, and those that find its
-            // lease expired. They must share one claim.
-            Some(since) if record.updated < since => {
-                (is_dead || is_over) && self.store.claim_left(&record, since).await?
-            }
-            _ => is_dead || (is_over && self.store.claim_job(&record).await?),
-        };
+        if record.lease().is_none() {
+            return Ok(None);
+        }
+        let is_mine = left == Some(record.updated) || (!self.is_held(&record) && self.store.claim_job(&record).await?);
         // The first attempt writes this lease.
-        record.state = State::Storing { lease: self.ports.now() + LEASE };
-        Ok(mine.then_some(record))
+        record.state = State::Storing { lease: self.new_lease(LEASE) };
+        Ok(is_mine.then_some(record))
     }
 
-    /// Refuses a worker whose lease expired: another worker may have taken the job over.
+    /// Refuses a worker whose lease is over: another worker may have taken the job over.
     pub(super) fn check_lease(&self, record: &ImageRecord) -> Result<(), Error> {
-        if record.held_until().is_some_and(|lease| lease <= self.ports.now()) {
-            return Err(Error::Held(record.status()));
+        let is_mine = |lease: Lease| lease.is_mine(self.ports.now(), self.settings.host.generation, LEASE);
+        if record.lease().is_none_or(is_mine) { Ok(()) } else { Err(Error::Held(record.status())) }
+    }
+
+    /// As [`Vault::check_lease`], for a worker that did something for a while. The clock may have been set back and
+    /// come round meanwhile, so it also refuses a worker whose record is not the stored one.
+    pub(super) async fn check_still(&self, record: &ImageRecord) -> Result<(), Error> {
+        self.check_lease(record)?;
+        match self.store.image(record.id).await? {
+            Some(stored) if stored.updated != record.updated => Err(Error::Held(record.status())),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -2,11 +2,13 @@
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Vaultwide};
+use burrow_model::name::folded;
 use burrow_model::record::{Content, ImageRecord};
 use burrow_model::status::Status;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Vault;
+use super::label::is_same_tag;
 use crate::policy;
 use crate::ports::Ports;
 use crate::store::blob::Blob;
@@ -31,15 +33,17 @@ pub struct Filter {
     pub tags: Vec<String>,
     /// They have this status.
     pub status: Option<Status>,
-    /// Their names, in lower case, contain this text, which must be in lower case.
+    /// Their names contain this text, without regard to case and to how characters are composed.
     pub name: Option<String>,
 }
 
 impl Filter {
-    fn lets_through(&self, image: &ImageRecord) -> bool {
-        self.tags.iter().all(|tag| image.tags.contains(tag))
+    /// Whether the image meets every condition; `text` is [`Filter::name`], folded.
+    fn lets_through(&self, image: &ImageRecord, text: Option<&str>) -> bool {
+        let has = |tag: &String| image.tags.iter().any(|other| is_same_tag(other, tag));
+        self.tags.iter().all(has)
             && self.status.is_none_or(|status| image.status() == status)
-            && self.name.as_ref().is_none_or(|text| image.name.to_lowercase().contains(text))
+            && text.is_none_or(|text| folded(&image.name).contains(text))
     }
 }
 
@@ -122,13 +126,14 @@ impl<P: Ports> Vault<P> {
         let entries = futures::stream::iter((0..count).map(nth).take(MAX_SCAN))
             .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
             .buffered(AT_ONCE);
+        let wanted = filter.name.as_deref().map(folded);
         let (mut images, mut text, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
         let mut entries = std::pin::pin!(entries);
         while images.len() < limit
             && text < MAX_TEXT
             && let Some((seq, image)) = entries.try_next().await?
         {
-            if let Some(image) = image.filter(|image| filter.lets_through(image)) {
+            if let Some(image) = image.filter(|image| filter.lets_through(image, wanted.as_deref())) {
                 text += size_of_text(&image);
                 images.push(image);
             }

@@ -37,38 +37,32 @@ enum Entry {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Finishes unfinished jobs, and sweeps. The caller states that every process that wrote a record before
-    /// `dead_before`, in milliseconds since 1970, is dead; so the leases of these records do not count.
-    pub async fn resume(&self, dead_before: Option<u64>) -> Result<Resumed, Error> {
-        let dead_before = dead_before.unwrap_or(0);
-        let work = async |record| match self.take_up(record, dead_before).await {
+    /// Finishes unfinished jobs that no worker holds, and sweeps.
+    pub async fn resume(&self) -> Result<Resumed, Error> {
+        let work = async |record| match self.take_up(record, None).await {
             Ok(record) => Ok(Entry::Done(Some(record.status()))),
             Err(Error::Removed) => Ok(Entry::Done(None)),
             Err(Error::Held(_)) => Ok(Entry::Open),
             Err(error) => Err(error),
         };
-        self.settle(dead_before, work).await
+        self.settle(work).await
     }
 
     /// Records the feed number up to which every image is ready, failed or removed, and empties the trash.
-    pub async fn sweep(&self, dead_before: Option<u64>) -> Result<(), Error> {
-        self.settle(dead_before.unwrap_or(0), async |_| Ok(Entry::Open)).await.map(drop)
+    pub async fn sweep(&self) -> Result<(), Error> {
+        self.settle(async |_| Ok(Entry::Open)).await.map(drop)
     }
 
     /// Sweeps, and calls `work` on each unfinished job. It begins after the number that the last sweep recorded.
-    async fn settle(
-        &self,
-        dead_before: u64,
-        work: impl AsyncFn(ImageRecord) -> Result<Entry, Error>,
-    ) -> Result<Resumed, Error> {
+    async fn settle(&self, work: impl AsyncFn(ImageRecord) -> Result<Entry, Error>) -> Result<Resumed, Error> {
         let mut resumed = Resumed::default();
         let newest = self.store.count(Vaultwide::Feed).await?;
         let before = self.store.mark(Vaultwide::Settled).await?.unwrap_or(0);
-        // A process that has written nothing for the time of a lease counts as dead, too.
-        let over = dead_before.max(self.ports.now().saturating_sub(LEASE));
+        // A process that took a number, and has written nothing for the time of a lease, counts as dead.
+        let over = self.ports.now().saturating_sub(LEASE);
         let entry = async |seq| match passing_over(self.store.feed(seq).await)? {
             None => Ok(Entry::Hole),
-            Some(record) if record.held_until().is_some() => work(record).await,
+            Some(record) if record.lease().is_some() => work(record).await,
             Some(record) => Ok(Entry::Settled { since: record.numbered() }),
         };
         let entries = futures::stream::iter(before + 1..=newest)

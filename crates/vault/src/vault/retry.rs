@@ -22,7 +22,7 @@ impl<P: Ports> Vault<P> {
         record.seq = self.store.next_seq().await?;
         record.attempts = 0;
         record.updated = self.ports.now().max(record.updated + 1);
-        record.state = State::Pending { lease: worker.lease(record.updated) };
+        record.state = State::Pending { lease: self.lease_for(worker) };
         self.store.add(Vaultwide::Failed, -1).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
         self.store.list_image(&record).await?;

@@ -3,12 +3,14 @@
 use burrow_model::envelope::encode;
 use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Key, Sha256Hex};
+use burrow_model::lease::Lease;
 use burrow_model::record::{ImageRecord, Pointer, State};
 use burrow_model::status::Status;
 
 use super::{Archived, ArchivedState, Discovery, FaultKind, Jobs, Label, Plan, Restored, Worker};
 use crate::testing::{Answer, IMAGE, Whole, World};
 
+mod clocks;
 mod thumbnails;
 
 const MINUTE: u64 = 60_000;
@@ -31,8 +33,8 @@ impl World {
         (jobs.into_iter().map(|record| record.id).collect(), next, is_last)
     }
 
-    fn work_on(&self, record: &ImageRecord, dead_before: Option<u64>) -> Result<ImageRecord, Error> {
-        self.run(self.vault().work_on(record.id, dead_before))
+    fn work_on(&self, record: &ImageRecord, left: Option<u64>) -> Result<ImageRecord, Error> {
+        self.run(self.vault().work_on(record.id, left))
     }
 }
 
@@ -87,13 +89,17 @@ fn a_job_that_enters_out_of_order_is_not_missed() {
 fn a_job_is_worked_on_unless_somebody_else_is_at_it() {
     let world = World::default();
     let submitted = world.submit("a");
-    assert_eq!((submitted.status(), submitted.held_until()), (Status::Pending, Some(0)));
+    assert_eq!((submitted.status(), submitted.lease()), (Status::Pending, Some(Lease::NOBODY)));
     assert_eq!(world.work_on(&submitted, None).unwrap().status(), Status::Ready);
     assert_eq!(world.work_on(&submitted, None).unwrap().attempts, 1, "what is done is not done again");
     let held = world.accept("b");
     assert!(matches!(world.work_on(&held, None), Err(Error::Held(Status::Pending))));
-    assert!(matches!(world.work_on(&held, Some(held.updated)), Err(Error::Held(Status::Pending))));
-    assert_eq!(world.work_on(&held, Some(held.updated + 1)).unwrap().status(), Status::Ready);
+    assert!(matches!(world.work_on(&held, Some(held.updated - 1)), Err(Error::Held(Status::Pending))));
+    assert_eq!(
+        world.work_on(&held, Some(held.updated)).unwrap().status(),
+        Status::Ready,
+        "its worker is known to be dead"
+    );
     let late = world.accept("c");
     world.pass(16 * MINUTE);
     assert_eq!(world.work_on(&late, None).unwrap().status(), Status::Ready);
@@ -118,7 +124,7 @@ fn a_failed_job_is_queued_again() {
     let failed = world.work_on(&record, None).unwrap();
     world.submit("b");
     let queued = world.run(world.vault().retry(failed.clone(), Worker::Anybody)).unwrap().unwrap();
-    assert_eq!((queued.status(), queued.held_until(), queued.attempts), (Status::Pending, Some(0), 0));
+    assert_eq!((queued.status(), queued.lease(), queued.attempts), (Status::Pending, Some(Lease::NOBODY), 0));
     assert_eq!(queued.seq, 3, "it is the newest now");
     assert_eq!(world.run(world.vault().retry(failed, Worker::Anybody)).unwrap(), None, "somebody has done so");
     assert_eq!(world.work_on(&record, None).unwrap().status(), Status::Ready);
@@ -149,14 +155,15 @@ fn a_sweep_notes_what_is_settled_and_works_on_nothing() {
     }
     world.run(world.vault().remove(removed.id)).unwrap();
     world.pass(61 * MINUTE);
-    world.run(world.vault().sweep(None)).unwrap();
+    world.run(world.vault().sweep()).unwrap();
     assert_eq!(world.run(world.vault().get(job.id)).unwrap(), job);
     // The removed image shared its content with others, so only its removal had to be forgotten.
     assert_eq!(world.keys_of("b1:x:"), Vec::<String>::new());
     let first = |world: &World| world.run(world.vault().jobs(None, 1)).unwrap();
     assert_eq!((first(&world).jobs, first(&world).next), (vec![job.clone()], 3));
     world.work_on(&job, None).unwrap();
-    world.run(world.vault().sweep(Some(world.vault().now() + 1))).unwrap();
+    world.pass(16 * MINUTE);
+    world.run(world.vault().sweep()).unwrap();
     let swept = first(&world);
     assert_eq!((swept.jobs, swept.next, swept.is_last), (vec![], 4, true));
     assert_eq!(world.jobs(Some(0), 10).0, Vec::<ImageId>::new());
@@ -201,7 +208,7 @@ fn a_hint_is_checked_and_mended() {
         assert!(matches!(find(record), Err(Error::NotFound)));
     }
     let faults = |repair| {
-        let (mut faults, plan) = (Vec::new(), Plan { repair, dead_before: Some(world.vault().now()) });
+        let (mut faults, plan) = (Vec::new(), Plan { repair, alone: true });
         let out = async |discovery| match discovery {
             Discovery::Fault(fault) => faults.push((fault.key, fault.kind, fault.repaired)),
             Discovery::Content(_) => {}

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use burrow_model::error::Error;
 use burrow_model::key::BlobId;
+use burrow_model::lease::lasts;
 use burrow_model::record::{Content, ImageRecord, Preview};
 use futures::StreamExt as _;
 
@@ -149,9 +150,10 @@ impl<P: Ports> Vault<P> {
             if let Some(shown) = self.known_thumbnail(content, width).await? {
                 return Ok(shown);
             }
+            let now = self.ports.now();
             let died = match self.store.preview(content.blob).await? {
-                Some(Preview::Begun { since, .. }) if since + DRAWING > self.ports.now() => None,
                 Some(Preview::Begun { since: Preview::NOBODY, died }) => Some(died),
+                Some(Preview::Begun { since, .. }) if lasts(since.saturating_add(DRAWING), DRAWING, now) => None,
                 Some(Preview::Begun { died, .. }) => Some(died + 1),
                 _ => Some(0),
             };

@@ -12,7 +12,7 @@ impl<P: Ports> Vault<P> {
     /// indexes and counters, and puts what nothing refers to into the trash. It never deletes what an image's record
     /// refers to.
     pub async fn verify(&self, plan: Plan, out: impl AsyncFnMut(Discovery)) -> Result<Verified, Error> {
-        if plan.repair && plan.dead_before.is_none() {
+        if plan.repair && !plan.alone {
             let reason = "a vault is repaired only while nobody else uses it".into();
             return Err(Error::Invalid { field: "repair", reason });
         }

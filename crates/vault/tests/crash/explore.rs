@@ -12,7 +12,7 @@ use crate::operations::Operation;
 use crate::oracle::{RESTART, Stop, judge};
 use crate::scenarios::{Bench, Orders, Scenario};
 use crate::schedule::{Chance, Choice, Chooser, Every, Run, Start, short};
-use crate::world::{Fault, FaultKind};
+use crate::world::{Fault, FaultKind, World};
 
 /// The result of exploring a scenario.
 #[derive(Debug, Default)]
@@ -57,10 +57,11 @@ fn crashed(start: &Start) -> Vec<Start> {
             let now = run.world.now() + RESTART;
             for (kept, map) in run.world.disk().survivors().enumerate() {
                 if seen.insert(map.fingerprint() ^ journal.fingerprint().rotate_left(1)) {
-                    let (operations, now) = match start.model {
-                        Model::Embedded => (vec![Operation::Restart(now)], now),
-                        Model::Immediate => (vec![Operation::Resume], now + 31 * 60_000),
-                    };
+                    let now = if start.model == Model::Embedded { now } else { now + 31 * 60_000 };
+                    let operations = vec![Operation::Resume];
+                    let world = World::new(start.model, map, now, 0);
+                    world.open();
+                    let map = world.disk().latest().clone();
                     let salt = start.salt + 1 + starts.len() as u64;
                     let journal = journal.clone();
                     let story = format!("{}{}", run.story(), crash(kept));

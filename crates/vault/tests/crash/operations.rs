@@ -11,7 +11,7 @@ use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_vault::store::blob::Form;
 use burrow_vault::vault::{
-    Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Resumed, Shown, Vault, VaultSettings, Worker,
+    Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Shown, Vault, VaultSettings, Worker,
 };
 
 use crate::images::original;
@@ -31,10 +31,6 @@ pub enum Operation {
     Work(Box<ImageRecord>),
     /// Does the job of this image, unless another worker does it.
     WorkOn(ImageId),
-    /// Does the job of this image. Every worker knows that the process that wrote it before this time is dead.
-    WorkOnLeft(ImageId, u64),
-    /// Resumes as cron does, with the same knowledge.
-    ResumeLeft(u64),
     /// Removes an image.
     Remove(ImageId),
     /// Tries a failed job again.
@@ -53,14 +49,12 @@ pub enum Operation {
     Find(&'static str),
     /// Reads the list, and looks up every name.
     Look,
-    /// Resumes as cron does.
+    /// Resumes, as cron does, and the native host when it starts.
     Resume,
     /// Sweeps, without doing jobs.
     Sweep,
     /// Verifies while other operations run: it must report no fault, whatever they do.
     Verify,
-    /// Resumes as the native host does when it starts: every process that wrote before this time is dead.
-    Restart(u64),
 }
 
 impl fmt::Display for Operation {
@@ -68,8 +62,6 @@ impl fmt::Display for Operation {
         match self {
             Self::Work(record) => write!(f, "work at {}", record.name),
             Self::WorkOn(id) => write!(f, "work at {id}"),
-            Self::WorkOnLeft(id, _) => write!(f, "work at {id}, which was left"),
-            Self::ResumeLeft(_) => write!(f, "resume what was left"),
             Self::Remove(id) => write!(f, "remove {id}"),
             Self::Retry(id) => write!(f, "retry {id}"),
             Self::Requeue(id) => write!(f, "requeue {id}"),
@@ -85,7 +77,6 @@ impl fmt::Display for Operation {
             Self::Resume => write!(f, "resume"),
             Self::Sweep => write!(f, "sweep"),
             Self::Verify => write!(f, "verify"),
-            Self::Restart(_) => write!(f, "restart"),
         }
     }
 }
@@ -94,18 +85,8 @@ impl fmt::Display for Operation {
 pub type Book = Rc<RefCell<Journal>>;
 
 pub fn vault(world: &World) -> Vault<World> {
-    Vault::new(world.clone(), VaultSettings::default())
-}
-
-/// The vault of a process that knows that every process that wrote before `since` is dead.
-fn knowing(world: &World, since: u64) -> Vault<World> {
-    Vault::new(
-        world.clone(),
-        VaultSettings {
-            host: HostFacts { alone_since: Some(since), ..HostFacts::default() },
-            ..VaultSettings::default()
-        },
-    )
+    let host = HostFacts { generation: world.generation(), ..HostFacts::default() };
+    Vault::new(world.clone(), VaultSettings { host, ..VaultSettings::default() })
 }
 
 fn url(path: &str) -> String {
@@ -118,10 +99,6 @@ pub async fn accept(vault: &Vault<World>, path: &str, name: &str) -> Result<Imag
 
 pub async fn put(vault: &Vault<World>, image: &str, name: &str) -> Result<ImageRecord, Error> {
     vault.put(&mut Body::whole(original(image)), Label::new(Some(name), &[image.into()])?).await
-}
-
-pub async fn resume(vault: &Vault<World>, dead_before: Option<u64>) -> Result<Resumed, Error> {
-    vault.resume(dead_before).await
 }
 
 /// All images of the list, read in pages of three.
@@ -172,12 +149,9 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::Draw(id) => draw(&vault, id, &book).await,
         Operation::Find(path) => find(&vault, &url(path), &book).await,
         Operation::Look => look(&vault, &book).await,
-        Operation::WorkOnLeft(id, since) => worked(knowing(&world, since).work_on(id, Some(since)).await, id, &book),
-        Operation::ResumeLeft(since) => resume(&knowing(&world, since), None).await.map(drop),
-        Operation::Resume => resume(&vault, None).await.map(drop),
-        Operation::Sweep => vault.sweep(None).await,
+        Operation::Resume => vault.resume().await.map(drop),
+        Operation::Sweep => vault.sweep().await,
         Operation::Verify => verify(&vault, &book).await,
-        Operation::Restart(now) => resume(&vault, Some(now)).await.map(drop),
     };
     match result {
         Err(_) if world.is_faulty() => {}

@@ -13,7 +13,7 @@ use crate::disk::{Map, Model};
 use crate::images::{LATE, Origin};
 use crate::journal::{Class, Journal, Problem, Removal, Request, expected, origin};
 use crate::ledger::Ledger;
-use crate::operations::{Book, ask, list, read, remove, resume, vault};
+use crate::operations::{Book, ask, list, read, remove, vault};
 use crate::world::World;
 
 const MINUTE: u64 = 60_000;
@@ -46,6 +46,7 @@ pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
     // The salt differs from state to state: after a restart no process draws the same random numbers as before.
     let started = stop.now + RESTART;
     let world = World::new(stop.model, stop.map.clone(), started, stop.map.fingerprint());
+    world.open();
     if let Err(error) = block_on(mend(stop, &world, &mut problems)) {
         problems.push(Problem::new(Class::Wrong, format_args!("after the restart: {error}")));
         return problems;
@@ -56,6 +57,7 @@ pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
     }
     let left = world.disk().latest().clone();
     let world = World::new(stop.model, left, stop.now + 200 * MINUTE, stop.map.fingerprint() ^ 1);
+    world.open();
     let mut later = Vec::new();
     if let Err(error) = block_on(repair(stop, &world, &mut later)) {
         later.push(Problem::new(Class::Wrong, format_args!("while mending: {error}")));
@@ -74,7 +76,7 @@ pub fn judge(stop: &Stop<'_>) -> Vec<Problem> {
 /// Lets `verify` repair what is left, and checks that nothing is wrong then, by the ledger and by `verify` itself.
 async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let vault = vault(world);
-    let plan = Plan { repair: true, dead_before: Some(vault.now()) };
+    let plan = Plan { repair: true, alone: true };
     vault
         .verify(plan, async |discovery| {
             if let Discovery::Fault(fault) = discovery
@@ -85,7 +87,7 @@ async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> 
         })
         .await?;
     world.pass(MINUTE);
-    resume(&vault, Some(vault.now())).await?;
+    vault.resume().await?;
     let plan = Plan { repair: false, ..plan };
     let mut contents = Vec::new();
     vault
@@ -104,13 +106,12 @@ async fn repair(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> 
 async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let vault = vault(world);
     look(&vault, stop.journal, Stage::Started, problems).await?;
-    // The native host knows which processes are dead. On Spin the leases must expire first, and so must claims of
-    // processes that died before they wrote a lease.
-    let dead_before = (stop.model == Model::Embedded).then_some(stop.now + RESTART);
-    resume(&vault, dead_before).await?;
+    // The native host knows that every earlier process is dead. On Spin the leases must expire first, and so must claims
+    // of processes that died before they wrote a lease.
+    vault.resume().await?;
     if stop.model == Model::Immediate {
         world.pass(31 * MINUTE);
-        resume(&vault, None).await?;
+        vault.resume().await?;
     }
     look(&vault, stop.journal, Stage::Resumed, problems).await?;
     look_for_sources(&vault, stop.journal, problems).await?;
@@ -118,7 +119,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
     // The first sweep deletes what the crash left in the trash, the second what was discarded meanwhile.
     for _ in 0..2 {
         world.pass(61 * MINUTE);
-        resume(&vault, None).await?;
+        vault.resume().await?;
     }
     look(&vault, stop.journal, Stage::Swept, problems).await
 }
@@ -301,7 +302,7 @@ async fn clear(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> R
     }
     for hours in [1, 1, 24, 1] {
         world.pass(hours * 61 * MINUTE);
-        resume(&vault, None).await?;
+        vault.resume().await?;
     }
     look(&vault, &known(&book), Stage::Swept, problems).await?;
     let map = world.disk().latest().clone();

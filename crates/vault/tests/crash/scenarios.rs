@@ -1,5 +1,6 @@
 //! The scenarios: each prepares a vault, and names operations that run at once.
 
+mod clocks;
 mod images;
 mod jobs;
 
@@ -48,7 +49,9 @@ const MINUTE: u64 = 60_000;
 
 impl Bench {
     pub fn new(model: Model) -> Self {
-        Self { world: World::new(model, Map::default(), BEGINNING, 0), book: Book::default() }
+        let world = World::new(model, Map::default(), BEGINNING, 0);
+        world.open();
+        Self { world, book: Book::default() }
     }
 
     pub fn start(self, operations: Vec<Operation>) -> Start {
@@ -111,6 +114,16 @@ impl Bench {
     fn pass(&self, milliseconds: u64) {
         self.world.pass(milliseconds);
     }
+
+    /// Sets the clock to the beginning, `after` it by so many milliseconds.
+    fn set_clock(&self, after: u64) {
+        self.world.set_clock(BEGINNING + after);
+    }
+
+    /// The process ends, and another opens the store.
+    fn restart(&self) {
+        self.world.open();
+    }
 }
 
 const EVERY: Scenario =
@@ -120,5 +133,5 @@ const SOME: Scenario = Scenario { orders: Orders::Switches(1), by_chance: 60, ..
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    images::SCENARIOS.iter().chain(jobs::SCENARIOS)
+    images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS)
 }

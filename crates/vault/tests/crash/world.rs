@@ -21,6 +21,8 @@ use crate::images::{LATE, Origin};
 
 const STATISTICS: [&str; 5] = ["b1:s:ready", "b1:s:pending", "b1:s:failed", "b1:s:original-bytes", "b1:s:stored-bytes"];
 
+const GENERATION: &str = "b1:s:generation";
+
 /// A failure of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -75,6 +77,7 @@ struct Shared {
     now: Cell<u64>,
     /// Whether a schedule decides which task goes on; if not, every task goes on at once.
     scheduled: Cell<bool>,
+    generation: Cell<Option<u64>>,
     waiting: RefCell<Vec<Waiting>>,
     tickets: Cell<u64>,
     calls: Cell<u32>,
@@ -94,12 +97,15 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose store holds `map`. Worlds with different salts draw different random numbers.
+    /// A world whose store holds `map`, and which goes on in the generation of that store. Worlds with different salts
+    /// draw different random numbers.
     pub fn new(model: Model, map: Map, now: u64, salt: u64) -> Self {
+        let generation = (model == Model::Embedded).then(|| map.count(GENERATION).cast_unsigned());
         let shared = Shared {
             disk: RefCell::new(Disk::new(model, map)),
             now: Cell::new(now),
             scheduled: Cell::new(false),
+            generation: Cell::new(generation),
             waiting: RefCell::default(),
             tickets: Cell::new(0),
             calls: Cell::new(0),
@@ -110,6 +116,19 @@ impl World {
             drawn: RefCell::default(),
         };
         Self { shared: Rc::new(shared), task: 0 }
+    }
+
+    /// Opens the store as a new process: where one process at a time can have it open, a new generation begins.
+    pub fn open(&self) {
+        if self.model() == Model::Embedded {
+            let generation = self.shared.disk.borrow_mut().increment(GENERATION, 1);
+            self.shared.generation.set(Some(generation.cast_unsigned()));
+        }
+    }
+
+    /// The generation of the store, if one process at a time can have it open.
+    pub fn generation(&self) -> Option<u64> {
+        self.shared.generation.get()
     }
 
     /// The same world for another task.
@@ -146,7 +165,12 @@ impl World {
 
     /// Advances the clock.
     pub fn pass(&self, milliseconds: u64) {
-        self.shared.now.set(self.shared.now.get() + milliseconds);
+        self.set_clock(self.now() + milliseconds);
+    }
+
+    /// Sets the clock, forward or back.
+    pub fn set_clock(&self, now: u64) {
+        self.shared.now.set(now);
     }
 
     /// How many calls of the store were made so far.

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio::net::{UnixListener, UnixStream};
@@ -25,13 +25,13 @@ pub struct SocketServer {
 }
 
 impl SocketServer {
-    /// Listens on the socket of `directory`, whose store this process alone has had open since `since`. Call it within
+    /// Listens on the socket of `directory`, whose store this process alone has open, in this generation. Call it within
     /// a Tokio runtime.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub fn listen(kv: Arc<dyn KeyValue>, directory: &Path, since: SystemTime) -> Result<Self> {
+    pub fn listen(kv: Arc<dyn KeyValue>, directory: &Path, generation: u64) -> Result<Self> {
         let bind = || {
             let (socket, open_directory) = address(directory)?;
             // Only one process has the store open, so an existing socket is a dead process's.
@@ -48,7 +48,7 @@ impl SocketServer {
         };
         let (listener, socket, open_directory) = bind().map_err(explain)?;
         let closing = CancellationToken::new();
-        let host = Host { id: uuid::Uuid::now_v7().into_bytes(), since };
+        let host = Host { id: uuid::Uuid::now_v7().into_bytes(), generation };
         let serving = AbortOnDropHandle::new(tokio::spawn(serve(kv, host, listener, closing.clone())));
         Ok(Self { socket, _directory: open_directory, closing, serving })
     }

@@ -8,7 +8,7 @@ use crate::kv::{Embedded, Memory};
 async fn nobody_answers_where_no_server_listens() {
     let directory = tempfile::tempdir().unwrap();
     assert!(SocketStore::connect(directory.path()).await.unwrap().is_none());
-    let server = SocketServer::listen(Arc::new(Memory::default()), directory.path(), SystemTime::now()).unwrap();
+    let server = SocketServer::listen(Arc::new(Memory::default()), directory.path(), 1).unwrap();
     let socket = directory.path().join(SOCKET);
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(SocketStore::connect(directory.path()).await.unwrap().is_some());
@@ -17,14 +17,14 @@ async fn nobody_answers_where_no_server_listens() {
     // A process that was killed leaves its socket.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     assert!(socket.exists() && SocketStore::connect(directory.path()).await.unwrap().is_none());
-    SocketServer::listen(Arc::new(Memory::default()), directory.path(), SystemTime::now()).unwrap();
+    SocketServer::listen(Arc::new(Memory::default()), directory.path(), 1).unwrap();
 }
 
 #[tokio::test]
 async fn a_client_is_told_when_the_server_closes() {
     let directory = tempfile::tempdir().unwrap();
     let kv = Arc::new(Embedded::open(directory.path()).unwrap());
-    let server = SocketServer::listen(kv, directory.path(), SystemTime::now()).unwrap();
+    let server = SocketServer::listen(kv, directory.path(), 1).unwrap();
     let store = SocketStore::connect(directory.path()).await.unwrap().unwrap();
     store.set("b1:i:a", b"x".to_vec()).await.unwrap();
     server.close().await;
@@ -39,7 +39,7 @@ async fn a_directory_may_lie_deep() {
     let top = tempfile::tempdir().unwrap();
     let deep = top.path().join("a".repeat(120)).join("b".repeat(120));
     std::fs::create_dir_all(&deep).unwrap();
-    let _server = SocketServer::listen(Arc::new(Memory::default()), &deep, SystemTime::now()).unwrap();
+    let _server = SocketServer::listen(Arc::new(Memory::default()), &deep, 1).unwrap();
     let store = SocketStore::connect(&deep).await.unwrap().unwrap();
     assert_eq!(store.increment("b1:m:x", 2).await.unwrap(), 2);
 }
@@ -61,17 +61,17 @@ async fn other_versions_are_not_talked_to() {
 async fn who_has_it_open_later_is_another() {
     let directory = tempfile::tempdir().unwrap();
     let kv = Arc::new(Memory::default());
-    let since = SystemTime::now();
-    let server = SocketServer::listen(kv.clone(), directory.path(), since).unwrap();
+    let server = SocketServer::listen(kv.clone(), directory.path(), 7).unwrap();
     let store = SocketStore::connect(directory.path()).await.unwrap().unwrap();
-    assert_eq!(store.since(), since);
+    assert_eq!(store.generation(), 7);
     store.set("b1:i:a", b"x".to_vec()).await.unwrap();
     server.close().await;
-    let _another = SocketServer::listen(kv, directory.path(), SystemTime::now()).unwrap();
+    let _another = SocketServer::listen(kv, directory.path(), 8).unwrap();
     for _ in 0..3 {
         // The first connection breaks; another is not made.
         assert!(store.get("b1:i:a").await.is_err());
     }
     let again = SocketStore::connect(directory.path()).await.unwrap().unwrap();
-    assert!(again.since() > since && again.get("b1:i:a").await.unwrap().is_some());
+    assert_eq!(again.generation(), 8);
+    assert!(again.get("b1:i:a").await.unwrap().is_some());
 }

@@ -30,8 +30,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 Ok(Some(Trash { what, .. })) => match what {
                     Rubbish::Blob(blob) => drop(trashed.blobs.insert(blob, seq)),
                     Rubbish::Removal(id) => drop(trashed.removals.insert(id)),
-                    Rubbish::Takeover(id, updated, window) => drop(trashed.takeovers.insert((id, updated, window))),
-                    Rubbish::Answer(key, window) => drop(trashed.answers.insert((key, window))),
+                    Rubbish::Takeover(id, updated, term) => drop(trashed.takeovers.insert((id, updated, term))),
+                    Rubbish::Answer(key, term) => drop(trashed.answers.insert((key, term))),
                 },
                 Err(error) => self.forget(&Key::trash(seq), error).await?,
             }
@@ -67,19 +67,19 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 self.mend(FaultKind::Orphan, &Key::removal(id), None, detail(), how).await?;
             }
         }
-        for &(id, updated, window) in &survey.takeovers {
-            // The owner of a claim claims the next window, too.
-            let windows = [window.saturating_sub(1), window];
-            if windows.iter().all(|&window| !trashed.takeovers.contains(&(id, updated, window))) {
-                let how = store.discard(Rubbish::Takeover(id, updated, window));
-                self.mend(FaultKind::Orphan, &Key::takeover(id, updated, window), None, detail(), how).await?;
+        for &(id, updated, term) in &survey.takeovers {
+            // The owner of a claim claims the next term, too.
+            let terms = [term.saturating_sub(1), term];
+            if terms.iter().all(|&term| !trashed.takeovers.contains(&(id, updated, term))) {
+                let how = store.discard(Rubbish::Takeover(id, updated, term));
+                self.mend(FaultKind::Orphan, &Key::takeover(id, updated, term), None, detail(), how).await?;
             }
         }
-        for (key, window) in &survey.answering {
-            let windows = [window.saturating_sub(1), *window, window + 1];
-            if windows.iter().all(|&window| !trashed.answers.contains(&(key.clone(), window))) {
-                let how = store.discard(Rubbish::Answer(key.clone(), *window));
-                self.mend(FaultKind::Orphan, &Key::answering(key, *window), None, detail(), how).await?;
+        for (key, term) in &survey.answering {
+            let terms = [term.saturating_sub(1), *term, term + 1];
+            if terms.iter().all(|&term| !trashed.answers.contains(&(key.clone(), term))) {
+                let how = store.discard(Rubbish::Answer(key.clone(), *term));
+                self.mend(FaultKind::Orphan, &Key::answering(key, *term), None, detail(), how).await?;
             }
         }
         let trashed: HashSet<&Sha256Hex> = trashed.answers.iter().map(|(key, _)| key).collect();

@@ -17,6 +17,8 @@ pub(super) struct Found {
     pub(super) damaged: HashSet<ImageId>,
     /// The highest feed number of an image.
     pub(super) highest: u64,
+    /// The highest generation in which a lease began; 0 if there is none.
+    pub(super) generation: u64,
     /// The lowest feed number of an unfinished job.
     pub(super) unfinished: Option<u64>,
     pub(super) ready: u64,

@@ -5,7 +5,7 @@ use burrow_model::key::{ImageId, Key, Sha256Hex};
 use burrow_model::record::{ImageRecord, Pointer, State};
 
 use super::super::Store;
-use super::super::names::KEPT;
+use super::super::names::{KEPT, hash};
 use super::found::Found;
 use super::indexes::Indexes;
 use super::survey::Survey;
@@ -71,7 +71,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 indexes.sources.remove(&url);
             }
         }
-        let name = Sha256Hex::of(record.name.as_bytes());
+        let name = hash(&record.name);
         let many = indexes.names.counts.get(&name).is_some_and(|&count| count >= KEPT);
         let is_entered = indexes.names.entries.remove(&(name, id)).is_some();
         match &record.state {
@@ -84,8 +84,9 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     found.unnamed.push(id);
                 }
             }
-            State::Pending { .. } | State::Storing { .. } => {
+            State::Pending { lease } | State::Storing { lease } => {
                 found.pending += 1;
+                found.generation = found.generation.max(lease.generation.unwrap_or(0));
                 found.unfinished = Some(found.unfinished.map_or(record.seq, |lowest| lowest.min(record.seq)));
             }
             State::Failed { .. } => found.failed += 1,

@@ -9,7 +9,7 @@ use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Key, Sha256Hex, Vaultwide};
 use burrow_model::record::{Namesake, Pointer};
 
-use super::super::names::WINDOW;
+use super::super::names::{WINDOW, hash};
 use super::found::Found;
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
@@ -113,6 +113,20 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         Ok(highest)
     }
 
+    /// Checks that the counter of generations has reached the highest in which a lease began. It may exceed it by far.
+    pub(super) async fn generation(&mut self, found: &Found) -> Result<(), Error> {
+        let (store, key) = (self.store, Key::vaultwide(Vaultwide::Generation));
+        let right = i64::try_from(found.generation).unwrap_or(i64::MAX);
+        // Some stores keep a counter that was only read.
+        let count = if right > 0 { self.counter(&key).await? } else { return Ok(()) };
+        if count >= right {
+            return Ok(());
+        }
+        let detail = format!("it is {count}, and the lease of a job has generation {right}");
+        let how = async { Ok(store.ports.increment(&key, right - count).await.map(drop)?) };
+        self.mend(FaultKind::WrongCount, &key, None, detail, how).await
+    }
+
     /// Lists images that the feed does not lead to. The rest of `entries` leads to no image.
     pub(super) async fn feed(
         &mut self,
@@ -181,7 +195,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             if !store.name_entries(&record).await?.is_empty() || store.is_removed(id).await? {
                 continue;
             }
-            let key = Key::name(&Sha256Hex::of(record.name.as_bytes()));
+            let key = Key::name(&hash(&record.name));
             let detail = "the image's name does not lead to it".into();
             self.mend(FaultKind::Unlisted, &key, Some(id), detail, store.enter_name_anew(&record)).await?;
         }

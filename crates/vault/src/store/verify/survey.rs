@@ -104,9 +104,9 @@ impl Survey {
             Kind::Namesake(name, n) => self.namesakes.push((name, n)),
             Kind::Feed(seq) => self.feed.push(seq),
             Kind::Source(url) => self.sources.push(url),
-            Kind::Takeover(id, updated, window) => self.takeovers.push((id, updated, window)),
+            Kind::Takeover(id, updated, term) => self.takeovers.push((id, updated, term)),
             Kind::Answered(key) => self.answered.push(key),
-            Kind::Answering(key, window) => self.answering.push((key, window)),
+            Kind::Answering(key, term) => self.answering.push((key, term)),
             Kind::Removal(id) | Kind::BlobLeft(id) => self.removals.push(id),
             Kind::Trash(seq) => self.trash.push(seq),
             Kind::Vaultwide => {}

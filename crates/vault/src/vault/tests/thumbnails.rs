@@ -33,7 +33,7 @@ fn a_thumbnail_is_drawn_once_and_by_one() {
     // All of them are deleted with the blob.
     world.run(vault.remove(image.id)).unwrap();
     world.pass(61 * MINUTE);
-    world.run(vault.sweep(None)).unwrap();
+    world.run(vault.sweep()).unwrap();
     assert_eq!((world.keys_of("b1:p:").len(), world.keys_of("b1:v:").len()), (0, 0));
 }
 
@@ -56,6 +56,11 @@ fn what_kills_its_decoder_is_given_up() {
     // Then this one tries.
     world.pass(MINUTE);
     assert!(matches!(world.run(world.vault().thumbnail(&image, 160)).unwrap(), Shown::Picture { .. }));
+    // One that began when the clock was far ahead is not waited for.
+    world.store(&Key::preview(blob), &begun(world.now() + 600 * MINUTE, 0));
+    let before = world.now();
+    assert!(matches!(world.run(world.vault().thumbnail(&image, 640)).unwrap(), Shown::Picture { .. }));
+    assert_eq!(world.now(), before);
     // If a helper draws, its death is known at once.
     let elsewhere = Vault::new(
         world.clone(),
@@ -101,7 +106,7 @@ fn verify_finds_what_was_made_from_a_blob() {
     world.run(vault.thumbnail(&image, 320)).unwrap();
     let faults = |repair| {
         let faults = std::cell::RefCell::new(Vec::new());
-        let plan = Plan { repair, dead_before: Some(world.now() + 1) };
+        let plan = Plan { repair, alone: true };
         let tell = async |discovery| {
             if let Discovery::Fault(fault) = discovery {
                 faults.borrow_mut().push((fault.kind, fault.key));

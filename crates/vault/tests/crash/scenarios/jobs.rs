@@ -1,11 +1,7 @@
 //! Scenarios of jobs: resumed, retried, worked on, swept.
 
-use burrow_vault::ports::Clock as _;
-
 use super::{EVERY, MINUTE, Orders, SOME, Scenario};
-use crate::operations::Operation::{
-    Find, Ingest, Put, Remove, Requeue, Resume, ResumeLeft, Retry, Submit, Sweep, Work, WorkOn, WorkOnLeft,
-};
+use crate::operations::Operation::{Find, Ingest, Put, Remove, Requeue, Resume, Retry, Submit, Sweep, Work, WorkOn};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -158,8 +154,9 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "two workers of a job that was left",
         prepare: |bench| {
-            let (id, since) = (bench.submit("/red/1", "a").id, bench.world.now());
-            vec![WorkOnLeft(id, since), WorkOnLeft(id, since)]
+            let id = bench.accept("/red/1", "a").id;
+            bench.restart();
+            vec![WorkOn(id), WorkOn(id)]
         },
         ..EVERY
     },
@@ -167,17 +164,17 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "work and resume of a job whose worker was killed",
         prepare: |bench| {
             let id = bench.accept("/red/1", "a").id;
-            bench.pass(1);
-            let since = bench.world.now();
-            vec![WorkOnLeft(id, since), ResumeLeft(since)]
+            bench.restart();
+            vec![WorkOn(id), Resume]
         },
         ..EVERY
     },
     Scenario {
         name: "work, resume and delete of a job that was left",
         prepare: |bench| {
-            let (id, since) = (bench.submit("/red/1", "a").id, bench.world.now());
-            vec![WorkOnLeft(id, since), ResumeLeft(since), Remove(id)]
+            let id = bench.submit("/red/1", "a").id;
+            bench.restart();
+            vec![WorkOn(id), Resume, Remove(id)]
         },
         ..SOME
     },

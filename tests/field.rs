@@ -1,0 +1,7 @@
+//! What people really have: files, names, clients, origins and clocks as they are in the world (docs/decisions/0008-field.md).
+
+mod clocks;
+mod names;
+
+pub use clocks::*;
+pub use names::*;
