@@ -41,7 +41,7 @@ impl<P: Ports> Service<P> {
         match media_type.as_str() {
             "application/json" | "" => {
                 let bytes = read_body(body, limit).await?;
-                if media_type.is_empty() && !bytes.trim_ascii_start().starts_with(b"{") {
+                if media_type.is_empty() && !json::begun(&bytes).starts_with(b"{") {
                     return Err(Problem::malformed(format!("the body is not a JSON object; {HINT}")));
                 }
                 let add: AddByUrl = json::parse(&bytes)?;

@@ -84,10 +84,21 @@ pub(crate) async fn read<T: DeserializeOwned>(body: impl ByteSource, limit: usiz
     parse(&read_body(body, limit).await?)
 }
 
+/// JSON without what may stand before it: white space, and the byte order mark that some Windows programs write (RFC
+/// 8259 section 8.1 lets a reader ignore it).
+pub(crate) fn begun(bytes: &[u8]) -> &[u8] {
+    unmarked(bytes).trim_ascii_start()
+}
+
+fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// Parses a JSON object; nothing but white space may follow it.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bytes = unmarked(bytes);
     // Serde would also read an array as a struct, field by field.
-    if bytes.trim_ascii_start().starts_with(b"[") {
+    if begun(bytes).starts_with(b"[") {
         return Err(Problem::malformed("a JSON object is needed here, not an array"));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);

@@ -5,6 +5,7 @@ use burrow_vault::ports::ByteSource;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::problem::Problem;
+use crate::protocol::parameters::Parameters;
 use crate::route::Unchecked;
 
 /// Reads a whole body of at most `limit` bytes.
@@ -44,21 +45,12 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
         return Err(Problem::unsupported(detail).with(header::ACCEPT_ENCODING, identity));
     }
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(String::new()) };
-    let value = value.to_str().map_err(|_| Problem::unsupported("Content-Type is not ASCII"))?;
-    let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let media_type = media_type.trim().to_ascii_lowercase();
-    if media_type.starts_with("image/") {
-        // An image is not text, so a charset does not matter.
-        return Ok(media_type);
+    let content_type = Parameters::parse(value.as_bytes());
+    let charset = content_type.text("charset").map(|charset| charset.to_ascii_lowercase());
+    // An image is not text, so a charset does not matter.
+    let is_text = !content_type.value.starts_with("image/");
+    if is_text && charset.is_some_and(|charset| !matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii")) {
+        return Err(Problem::unsupported("only UTF-8 is read"));
     }
-    for parameter in parameters.split(';') {
-        let (name, value) = parameter.split_once('=').unwrap_or_default();
-        let value = value.trim().trim_matches('"');
-        if name.trim().eq_ignore_ascii_case("charset")
-            && !["utf-8", "us-ascii"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8))
-        {
-            return Err(Problem::unsupported("only UTF-8 is read"));
-        }
-    }
-    Ok(media_type)
+    Ok(content_type.value)
 }
