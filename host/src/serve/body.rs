@@ -1,12 +1,17 @@
-//! Bodies of requests and answers: count bytes, and hold resources until the body ends.
+//! Bodies of requests and answers: count bytes, hold resources until the body ends, and take what nobody reads.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -15,12 +20,52 @@ use crate::metrics;
 use crate::sending::Ticket;
 use crate::timed_body::TimedBody;
 
+/// How much of a body that nobody reads any more the server still takes, and for how long.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(10);
+
 /// A request's body.
+///
+/// A server may answer before the body has come, above all when it refuses the request. If it closed the connection then,
+/// the connection would be reset while the client sends, and most clients would never read the answer (RFC 9112 section
+/// 9.6). So what is left of a dropped body is still taken, within limits.
 pub(super) struct Received {
-    pub(super) body: TimedBody,
+    /// `None` once it is dropped.
+    body: Option<TimedBody>,
     /// Set when the client was too slow.
     pub(super) too_slow: Arc<AtomicBool>,
-    pub(super) _room: Option<OwnedSemaphorePermit>,
+    /// The body's place under [`Limits::bytes_in_flight`](super::limits::Limits::bytes_in_flight).
+    pub(super) room: Option<OwnedSemaphorePermit>,
+    /// Whether the client sends the body only when it is asked for (`Expect: 100-continue`), and nobody has asked yet.
+    is_held_back: bool,
+    runtime: Handle,
+}
+
+impl Received {
+    pub(super) fn new(body: TimedBody, headers: &HeaderMap) -> Self {
+        let is_held_back = headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self { body: Some(body), too_slow: Arc::default(), room: None, is_held_back, runtime: Handle::current() }
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream() && !self.is_held_back) else { return };
+        let room = self.room.take();
+        self.runtime.spawn(async move {
+            let taking = async {
+                let mut left = LINGER_BYTES;
+                while left > 0
+                    && let Some(Ok(frame)) = body.frame().await
+                {
+                    left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                }
+            };
+            // A client that sends more, or for longer, is cut off.
+            let _ = tokio::time::timeout(LINGER_TIME, taking).await;
+            drop(room);
+        });
+    }
 }
 
 impl Body for Received {
@@ -28,7 +73,9 @@ impl Body for Received {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.is_held_back = false;
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => metrics::received(frame.data_ref().map_or(0, Bytes::len)),
             Some(Err(Error::ConnectionReadTimeout)) => self.too_slow.store(true, Ordering::Relaxed),
@@ -38,11 +85,11 @@ impl Body for Received {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,10 +40,6 @@ pub(super) const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// The health check. It is never refused: a monitor takes a server that refuses it for dead.
 const HEALTH: &str = "/healthz";
-
-/// How much of a refused request's body the server still reads, and for how long.
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// The state that all connections share.
 pub(super) struct Server {
@@ -125,7 +121,7 @@ impl Server {
     /// Waits up to a second for room for a request, and for its body.
     async fn make_room(
         &self,
-        request: &Request<Incoming>,
+        request: &Request<Received>,
         over: Option<OverLimit>,
         held: &mut Held,
     ) -> Result<Option<OwnedSemaphorePermit>, OverLimit> {
@@ -145,16 +141,16 @@ impl Server {
         over: Option<OverLimit>,
         held: &mut Held,
     ) -> Result<Response<WasiBody>, Response<WasiBody>> {
-        let mut request = target::complete(request).map_err(problem::malformed)?;
+        // From here on the body of a refused request is taken, so that the client reads the answer.
+        let (head, body) = request.into_parts();
+        let body = Received::new(TimedBody::new(body, BODY_TIME), &head.headers);
+        let mut request = target::complete(Request::from_parts(head, body)).map_err(problem::malformed)?;
         request.headers_mut().insert(REQUEST_ID, exchange.id.clone());
-        let room = match self.make_room(&request, over, held).await {
-            Ok(room) => room,
-            Err(over) => {
-                metrics::refused(over.limit);
-                linger(request.into_body()).await;
-                return Err(problem::over(over));
-            }
-        };
+        let room = self.make_room(&request, over, held).await.map_err(|over| {
+            metrics::refused(over.limit);
+            problem::over(over)
+        })?;
+        request.body_mut().room = room;
         let Component { handler, answers } = self.component();
         let asked = answers.as_ref().and_then(|answers| Some((answers, Answers::asked(&request)?)));
         if let Some(response) = asked.as_ref().and_then(|(answers, asked)| answers.find(asked)) {
@@ -162,11 +158,8 @@ impl Server {
         }
         let keeper = asked.and_then(|(answers, asked)| answers.begin(asked));
         let time = if request.body().is_end_stream() { ANSWER_TIME } else { UPLOAD_TIME };
-        let too_slow = Arc::<AtomicBool>::default();
-        let request = request.map(|body| {
-            let body = TimedBody::new(body, BODY_TIME);
-            Received { body, too_slow: too_slow.clone(), _room: room }.boxed_unsync()
-        });
+        let too_slow = request.body().too_slow.clone();
+        let request = request.map(Received::boxed_unsync);
         let ticket = held.ticket.insert(Ticket::default());
         let response = handler.handle((time, ticket.stub()), request).await.map_err(|error| {
             tracing::error!("the component gave no answer: {error:#}");
@@ -181,19 +174,4 @@ impl Server {
             None => response,
         })
     }
-}
-
-/// Reads for a while what a refused client still sends. If the server closed the connection while the client sends, the
-/// connection would be reset, and the answer lost.
-async fn linger(mut body: Incoming) {
-    let taking = async {
-        let mut left = LINGER_BYTES;
-        while let Some(Ok(frame)) = body.frame().await
-            && left > 0
-        {
-            left = left.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len));
-        }
-    };
-    // A client that sends for longer is cut off.
-    let _ = tokio::time::timeout(LINGER_TIME, taking).await;
 }
