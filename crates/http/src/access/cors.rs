@@ -66,10 +66,7 @@ impl Origins {
         let origin = text(header::ORIGIN.as_str());
         let ours = match (text("sec-fetch-site"), origin) {
             (Some(site), _) => matches!(site, "same-origin" | "none"),
-            (None, Some(origin)) => {
-                let (_, host) = origin.split_once("://").unwrap_or_default();
-                text(header::HOST.as_str()).is_some_and(|ours| host.eq_ignore_ascii_case(ours))
-            }
+            (None, Some(origin)) => text(header::HOST.as_str()).is_some_and(|host| is_at(origin, host)),
             (None, None) => true,
         };
         if ours {
@@ -113,6 +110,19 @@ impl Origins {
             }
         }
     }
+}
+
+/// Whether a page of `origin` was loaded from `host`, as `Host` states it. A port that is the scheme's own may be stated
+/// or not: proxies often add it to `Host`, and browsers never add it to `Origin`.
+fn is_at(origin: &str, host: &str) -> bool {
+    let Ok(origin) = url::Url::parse(origin) else { return false };
+    let Ok(ours) = url::Url::parse(&format!("{}://{host}", origin.scheme())) else { return false };
+    let at = |url: &url::Url| {
+        let name = url.host_str()?.trim_end_matches('.').to_owned();
+        Some((name, url.port_or_known_default()?))
+    };
+    let is_host_alone = ours.path() == "/" && ours.username().is_empty() && ours.query().is_none();
+    matches!(origin.scheme(), "http" | "https") && is_host_alone && at(&origin) == at(&ours)
 }
 
 impl FromStr for Origins {
@@ -159,6 +169,23 @@ mod tests {
             (&[("origin", "http://burrow.example:3000")], false, false),
             (&[("origin", "null"), ("host", "burrow.example:3000")], false, false),
             (&[("origin", "https://b.example:8443"), ("host", "burrow.example")], false, true),
+            // The scheme's own port, stated or not.
+            (&[("origin", "http://burrow.example"), ("host", "burrow.example:80")], true, true),
+            (&[("origin", "http://burrow.example:80"), ("host", "burrow.example")], true, true),
+            (&[("origin", "https://burrow.example"), ("host", "burrow.example:443")], true, true),
+            (&[("origin", "https://burrow.example"), ("host", "burrow.example:80")], false, false),
+            (&[("origin", "http://burrow.example"), ("host", "burrow.example:443")], false, false),
+            (&[("origin", "http://burrow.example:8080"), ("host", "burrow.example")], false, false),
+            // Other spellings of one host.
+            (&[("origin", "http://BURROW.example"), ("host", "burrow.Example")], true, true),
+            (&[("origin", "http://burrow.example"), ("host", "burrow.example.")], true, true),
+            (&[("origin", "http://[::1]:3000"), ("host", "[0:0:0:0:0:0:0:1]:3000")], true, true),
+            (&[("origin", "http://127.0.0.1:3000"), ("host", "127.0.0.1:3000")], true, true),
+            // What is no host.
+            (&[("origin", "http://burrow.example"), ("host", "burrow.example/x")], false, false),
+            (&[("origin", "http://burrow.example"), ("host", "x@burrow.example")], false, false),
+            (&[("origin", "http://burrow.example"), ("host", "")], false, false),
+            (&[("origin", "file://"), ("host", "burrow.example")], false, false),
         ] {
             assert_eq!(none.check(&headers(pairs)).is_ok(), by_none, "{pairs:?}");
             assert_eq!(some.check(&headers(pairs)).is_ok(), by_some, "{pairs:?}");
