@@ -167,8 +167,10 @@ fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<A
         return Ok(answer);
     }
     let etag = match response.body().0.front() {
-        // Text may be sent compressed, so its tag is weak.
         Some(Piece::Bytes(bytes)) if negotiation::is_text(response.headers()) => format!("W/{}", etag(bytes)),
+        Some(Piece::Bytes(bytes)) if negotiation::is_to_be_compressed(headers, response) => {
+            negotiation::gzip_tag(&etag(bytes))
+        }
         Some(Piece::Bytes(bytes)) => etag(bytes),
         _ => return Ok(answer),
     };
@@ -177,6 +179,8 @@ fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<A
         Verdict::Proceed => {}
         Verdict::Failed => return Err(Problem::precondition()),
         Verdict::NotModified => {
+            // What caches need to know of the 200 (RFC 9110 section 15.4.5).
+            negotiation::vary(response);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             *response.body_mut() = Vec::new().into();
             response.headers_mut().remove(header::CONTENT_TYPE);

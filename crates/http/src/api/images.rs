@@ -16,7 +16,7 @@ use crate::message::{Answer, Job, etag, no_content, set};
 use crate::problem::Problem;
 use crate::protocol::body::{media_type, read_body};
 use crate::protocol::conditional::{self, Validators, Verdict};
-use crate::protocol::negotiation::wants_html;
+use crate::protocol::negotiation::{gzip_tag, wants_html};
 use crate::route::Query;
 use crate::service::{Head, Service};
 
@@ -167,7 +167,11 @@ const ACCEPT_PATCH: http::HeaderName = http::HeaderName::from_static("accept-pat
 
 /// Refuses a change if the request's conditions do not hold for the record.
 fn check(head: Head<'_>, record: &ImageRecord) -> Result<(), Problem> {
+    // `GET` may have sent the record as gzip, under the tag of that form.
     let etag = etag_of(record);
+    let gzip = gzip_tag(&etag);
+    let is_gzip = [header::IF_MATCH, header::IF_NONE_MATCH].iter().any(|name| conditional::names(head.headers, name, &gzip));
+    let etag = if is_gzip { gzip } else { etag };
     match conditional::evaluate(head.headers, false, Validators { etag: &etag, last_modified: None }) {
         Verdict::Proceed => Ok(()),
         Verdict::Failed | Verdict::NotModified => Err(Problem::precondition()),

@@ -58,30 +58,63 @@ pub(crate) fn form(headers: &HeaderMap, packed: bool, for_range: bool) -> Option
 /// The shortest text that is compressed, in bytes: shorter ones would hardly shrink.
 const MIN_COMPRESSED: usize = 1024;
 
-/// Whether a response is text, such as a page, style or a script, which may be sent compressed.
+/// Whether a response is a page, style or script. Its entity tag is weak, so that it holds for every coding.
 pub(crate) fn is_text(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    media_type.is_some_and(|media_type| media_type.starts_with("text/"))
+    media_type(headers).starts_with("text/")
 }
 
-/// Compresses a response that is text, if the client accepts gzip.
-pub(crate) fn compress<P>(request: &HeaderMap, response: &mut Response<Body<P>>) {
-    if !is_text(response.headers()) || response.headers().contains_key(header::CONTENT_ENCODING) {
+/// Whether a response may be sent compressed: text, or JSON.
+fn is_compressible(headers: &HeaderMap) -> bool {
+    is_text(headers) || matches!(media_type(headers), "application/json" | "application/problem+json")
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Says in `Vary` that a response depends on `Accept-Encoding`, if it may be sent compressed.
+pub(crate) fn vary<P>(response: &mut Response<Body<P>>) {
+    let vary = response.headers().get(header::VARY).and_then(|vary| vary.to_str().ok()).unwrap_or_default();
+    if !is_compressible(response.headers()) || vary.contains("accept-encoding") {
         return;
     }
-    let vary = response.headers().get(header::VARY).and_then(|vary| vary.to_str().ok());
-    let vary = vary.map_or_else(|| "accept-encoding".into(), |vary| format!("{vary}, accept-encoding"));
+    let vary = if vary.is_empty() { "accept-encoding".into() } else { format!("{vary}, accept-encoding") };
     set(response.headers_mut(), header::VARY, vary);
+}
+
+/// Whether [`compress`] will compress a response: it is text or JSON, is not short, and the client accepts gzip.
+pub(crate) fn is_to_be_compressed<P>(request: &HeaderMap, response: &Response<Body<P>>) -> bool {
+    let is_long = response.body().text().is_some_and(|text| text.len() >= MIN_COMPRESSED);
+    if !is_long || !is_compressible(response.headers()) || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return false;
+    }
     let weights = weights(request, &header::ACCEPT_ENCODING);
     let gzip = weight(&weights, &["gzip", "x-gzip"]).or(weight(&weights, &["*"])).unwrap_or(0);
-    if gzip == 0 || gzip < weight(&weights, &["identity"]).unwrap_or(0) {
+    gzip > 0 && gzip >= weight(&weights, &["identity"]).unwrap_or(0)
+}
+
+/// The entity tag of the gzip form of what has this tag. A weak tag holds for both forms.
+pub(crate) fn gzip_tag(etag: &str) -> String {
+    match etag.strip_suffix('"') {
+        Some(opaque) if !etag.starts_with("W/") && !opaque.ends_with("-gzip") => format!("{opaque}-gzip\""),
+        _ => etag.to_owned(),
+    }
+}
+
+/// Compresses a response, if it [`is_to_be_compressed`].
+pub(crate) fn compress<P>(request: &HeaderMap, response: &mut Response<Body<P>>) {
+    vary(response);
+    if !is_to_be_compressed(request, response) {
         return;
     }
-    let Some(text) = response.body().text().filter(|text| text.len() >= MIN_COMPRESSED) else { return };
+    let Some(text) = response.body().text() else { return };
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to a Vec cannot fail.
     let Ok(packed) = encoder.write_all(text).and_then(|()| encoder.finish()) else { return };
     set(response.headers_mut(), header::CONTENT_ENCODING, "gzip");
+    if let Some(etag) = response.headers().get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(gzip_tag) {
+        set(response.headers_mut(), header::ETAG, etag);
+    }
     *response.body_mut() = packed.into();
 }
 
