@@ -50,6 +50,10 @@ pub(crate) struct Global {
     #[arg(hide_short_help = true, value_parser = up_to(Builder::MAX_PER_ORIGIN))]
     per_origin: NonZeroUsize,
 
+    /// Accept certificates of origins also from the authorities in this file (PEM), besides Mozilla's.
+    #[arg(long, global = true, env = "BURROW_CA_CERTIFICATES", value_name = "FILE", hide_short_help = true)]
+    ca_certificates: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) logs: Logs,
 
@@ -108,6 +112,10 @@ impl Global {
         }
         if let Some(generation) = generation {
             builder = builder.generation(generation);
+        }
+        if let Some(path) = &self.ca_certificates {
+            let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            builder = builder.ca_certificates(&pem).with_context(|| path.display().to_string())?;
         }
         Ok(Opened {
             burrow: builder.component(self.component.bytes()?).build(kv)?,

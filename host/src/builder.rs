@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use crate::jobs::OVERLAP;
 use crate::kv::{KeyValue, Location};
 use crate::origins::Origins;
-use crate::outbound::Outbound;
+use crate::outbound::{Authorities, Outbound};
 use crate::pool::Pool;
 use crate::{Burrow, COMPONENT, Error, Variables, engine};
 
@@ -31,6 +31,7 @@ pub struct Builder {
     job_time: Duration,
     memory: usize,
     generation: Option<u64>,
+    authorities: Authorities,
 }
 
 /// The default of requests to one origin at once. Browsers send at most 6.
@@ -57,6 +58,7 @@ impl Default for Builder {
             job_time: Duration::from_mins(15),
             memory: 128 * 1024 * 1024,
             generation: None,
+            authorities: Authorities::default(),
         }
     }
 }
@@ -120,6 +122,17 @@ impl Builder {
         self
     }
 
+    /// Accepts certificates of origins also from these authorities: certificates in PEM, one or several. Mozilla's are
+    /// always accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certificates`] if there is none, or one cannot be read.
+    pub fn ca_certificates(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.authorities = Authorities::parse(pem).map_err(Error::Certificates)?;
+        Ok(self)
+    }
+
     /// Opens the store at `location`, or makes one there, and runs the component over it. Call it within a Tokio
     /// runtime, which drives the sockets.
     ///
@@ -144,7 +157,7 @@ impl Builder {
         let runtime = Handle::try_current().map_err(|error| Error::Internal(error.to_string()))?;
         let origins = Origins::new(self.per_origin.get());
         let (private, connect) = (self.variables.allow_private_network(), self.variables.connect_timeout());
-        let outbound = Outbound::new(private, connect, origins.clone(), runtime);
+        let outbound = Outbound::new(private, connect, &self.authorities, origins.clone(), runtime)?;
         let does_jobs = self.variables.get("run_jobs") != Some("false");
         // The component only records jobs; the host does them on the pool.
         self.variables.set("run_jobs", &false);

@@ -99,6 +99,9 @@ pub enum Error {
     /// The bytes are no archive, or a damaged one, or cannot be read; the text says which, and where.
     #[error("{0}")]
     Archive(String),
+    /// The certificates of authorities cannot be read; the text says why.
+    #[error("{0}")]
+    Certificates(String),
     /// The archive's file cannot be written.
     #[error("cannot write the archive: {0}")]
     Write(#[source] std::io::Error),

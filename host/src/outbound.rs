@@ -3,6 +3,9 @@
 //! Closed by default: every address is checked after its name is resolved and before the connection is made. So a name
 //! cannot lead to a private address, even if its answers change between two look-ups.
 
+mod failure;
+mod trust;
+
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -23,6 +26,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use self::failure::{Prohibited, Unresolvable};
+pub(crate) use self::trust::Authorities;
 use crate::Burrow;
 use crate::address::is_public;
 use crate::metrics;
@@ -34,6 +39,9 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// Idle connections kept to one origin.
 const IDLE_PER_HOST: usize = 8;
+
+/// Lines in the head of an answer, as many as in Firefox's and more than in any server's.
+const MAX_HEADERS: usize = 1000;
 
 /// Sends the component's requests. Clones are cheap and share connections.
 #[derive(Clone)]
@@ -73,21 +81,26 @@ impl Outbound {
     pub(crate) fn new(
         allow_private_network: bool,
         connect_timeout: Duration,
+        authorities: &Authorities,
         origins: Origins,
         runtime: Handle,
-    ) -> Self {
+    ) -> Result<Self, crate::Error> {
         let mut http = HttpConnector::new_with_resolver(PublicResolver { allow_private_network });
         http.enforce_http(false);
         http.set_connect_timeout(Some(connect_timeout));
         http.set_nodelay(true);
-        let https =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+        let https = HttpsConnectorBuilder::new().with_tls_config(authorities.config()?).https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build(https);
-        Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None }
+            // Heads of answers are read as browsers read them. A line that cannot be read is left out.
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(MAX_HEADERS)
+            .build(https.wrap_connector(http));
+        Ok(Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None })
     }
 
     /// Lets instances send work to other instances, which `burrow` makes: at most `blocks` blocks to pack and
@@ -121,7 +134,7 @@ impl Outbound {
         let response = tokio::time::timeout(self.connect_timeout + first_byte, self.client.request(request))
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
-            .map_err(|error| explain(&error))?;
+            .map_err(|error| failure::explain(&error))?;
         self.origins.heed(&authority, response.status(), response.headers());
         Ok(response.map(|body| {
             // The body holds the turn.
@@ -185,36 +198,6 @@ fn answer(status: StatusCode, body: Vec<u8>) -> http::Response<WasiBody> {
     response
 }
 
-/// Translates the client's error to WASI's.
-fn explain(error: &hyper_util::client::legacy::Error) -> Error {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if cause.is::<Prohibited>() {
-            return Error::DestinationIpProhibited;
-        }
-        if cause.is::<Unresolvable>() {
-            return Error::DnsError { rcode: Some(cause.to_string()), info_code: None };
-        }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                std::io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-                std::io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
-                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
-                    return Error::ConnectionTerminated;
-                }
-                // A TLS failure arrives as an I/O error that wraps rustls's.
-                std::io::ErrorKind::InvalidData => return Error::TlsCertificateError,
-                _ => {}
-            }
-        }
-        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
-            return Error::ConnectionTerminated;
-        }
-        source = cause.source();
-    }
-    Error::InternalError(Some(error.to_string()))
-}
-
 impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
@@ -239,16 +222,6 @@ type IoResult = Box<dyn Future<Output = Result<(), Error>> + Send>;
 struct PublicResolver {
     allow_private_network: bool,
 }
-
-/// All addresses of a name are private.
-#[derive(Debug, thiserror::Error)]
-#[error("the name leads to no public address")]
-struct Prohibited;
-
-/// A name has no addresses.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unresolvable(std::io::Error);
 
 impl Service<Name> for PublicResolver {
     type Response = std::vec::IntoIter<SocketAddr>;

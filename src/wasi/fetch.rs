@@ -24,18 +24,16 @@ impl Fetch for Wasi {
 
     async fn fetch(&self, url: &Url, timeouts: FetchTimeouts) -> Result<Fetched<HttpBody>, FetchError> {
         let request = request(url, timeouts)?;
-        let response = client::send(request).await.map_err(|code| unreachable(&code))?;
+        let response = client::send(request).await.map_err(|code| explain(&code))?;
         let headers = response.get_headers();
-        let header = |name: &str| {
-            let value = headers.get(name).into_iter().next()?;
-            String::from_utf8(value).ok()
-        };
+        let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+        let codings: Vec<_> = headers.get("content-encoding").into_iter().map(text).collect();
         Ok(Fetched {
             status: response.get_status_code(),
-            location: header("location"),
-            content_encoding: header("content-encoding"),
-            retry_after: header("retry-after"),
-            body: HttpBody::new(response, |code| Error::Fetch(unreachable(code))),
+            location: headers.get("location").into_iter().next(),
+            content_encoding: Some(codings.join(", ")).filter(|codings| !codings.is_empty()),
+            retry_after: headers.get("retry-after").into_iter().next().map(text),
+            body: HttpBody::new(response, |code| Error::Fetch(broken(code))),
         })
     }
 }
@@ -72,7 +70,7 @@ const PACKERS: &str = "packers.burrow.internal";
 impl Helpers for Wasi {
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
         let response = ask_packers("/", block.to_vec()).await?;
-        let mut body = HttpBody::new(response, |code| Error::Fetch(unreachable(code)));
+        let mut body = HttpBody::new(response, |code| Error::Fetch(broken(code)));
         let mut packed = Vec::new();
         while let Some(piece) = body.next().await.ok()? {
             packed.extend(piece);
@@ -106,25 +104,64 @@ async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
     client::send(request).await.ok()
 }
 
-/// What went wrong, for people.
-fn unreachable(code: &ErrorCode) -> FetchError {
+/// Why there is no answer, for people.
+///
+/// The native host gives reasons that WASI has no code for in the fields of those that are nearest: `DNS-error` has the
+/// rcode `NXDOMAIN` for a name that has no address; `TLS-alert-received` has the alert with which either side ended the
+/// handshake, and the reason; `HTTP-response-header-size` has the part of the head that cannot be read.
+fn explain(code: &ErrorCode) -> FetchError {
+    use FetchError::{Refused, Unreachable, Unusable};
+    match code {
+        ErrorCode::DnsError(dns) if dns.rcode.as_deref() == Some("NXDOMAIN") => {
+            Unusable("the origin's name has no address".into())
+        }
+        ErrorCode::DestinationNotFound => Unusable("the origin's name has no address".into()),
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => {
+            Unreachable("the origin's name could not be looked up".into())
+        }
+        ErrorCode::DestinationIpProhibited => Refused("the origin's address is not public".into()),
+        ErrorCode::HttpRequestDenied => Refused("the host does not allow this origin".into()),
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            Unreachable("no way leads to the origin's address".into())
+        }
+        ErrorCode::ConnectionRefused => Unreachable("the origin refused the connection".into()),
+        ErrorCode::ConnectionTimeout => Unreachable("the origin did not accept a connection in time".into()),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
+            Unreachable("the origin did not answer in time".into())
+        }
+        ErrorCode::ConnectionTerminated => Unreachable("the origin closed the connection without an answer".into()),
+        ErrorCode::HttpResponseIncomplete => Unreachable("the origin closed the connection within its answer".into()),
+        ErrorCode::TlsCertificateError => Unusable("the origin's TLS certificate is not valid".into()),
+        ErrorCode::TlsAlertReceived(alert) => {
+            let what = alert.alert_message.as_deref().unwrap_or("no reason is given");
+            let what = format!("no TLS connection with the origin: {what}");
+            // 80 is `internal_error` (RFC 8446 section 6.2).
+            if alert.alert_id == Some(80) { Unreachable(what) } else { Unusable(what) }
+        }
+        ErrorCode::TlsProtocolError => Unreachable("the TLS handshake with the origin broke off".into()),
+        ErrorCode::HttpResponseHeaderSectionSize(_) => {
+            Unusable("the head of the origin's answer is too long".into())
+        }
+        ErrorCode::HttpResponseHeaderSize(Some(field)) if field.field_size.is_none() => {
+            let field = field.field_name.as_deref().unwrap_or("head");
+            Unusable(format!("the origin's answer is not HTTP: its {field} cannot be read"))
+        }
+        ErrorCode::HttpProtocolError => Unreachable("the origin's answer is not HTTP, or broke off".into()),
+        ErrorCode::InternalError(Some(text)) => Unreachable(format!("the request failed: {text}")),
+        other => Unreachable(format!("the request failed: {other:?}")),
+    }
+}
+
+/// Why a body ended early, for people.
+fn broken(code: &ErrorCode) -> FetchError {
     FetchError::Unreachable(match code {
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => "the origin's name could not be resolved".into(),
-        ErrorCode::DestinationIpProhibited => {
-            return FetchError::Refused("the origin's address is not public".into());
+        ErrorCode::ConnectionReadTimeout => {
+            "the origin sent nothing for longer than between_bytes_timeout_seconds allows".into()
         }
-        ErrorCode::HttpRequestDenied => {
-            return FetchError::Refused("the host does not allow this origin".into());
-        }
-        ErrorCode::ConnectionRefused => "the origin refused the connection".into(),
-        ErrorCode::ConnectionTimeout => "the origin did not accept a connection in time".into(),
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "the origin did not answer in time".into(),
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
             "the origin closed the connection before the image was whole".into()
         }
-        ErrorCode::HttpProtocolError => "the origin's answer is not HTTP, or broke off".into(),
-        ErrorCode::TlsCertificateError => "the origin's TLS certificate is not valid".into(),
-        ErrorCode::InternalError(Some(text)) => format!("the request failed: {text}"),
-        other => format!("the request failed: {other:?}"),
+        ErrorCode::HttpProtocolError => "the origin's answer broke off, or its chunks cannot be read".into(),
+        _ => return explain(code),
     })
 }

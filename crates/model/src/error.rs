@@ -133,6 +133,9 @@ pub enum FetchError {
     /// The connection failed, or broke.
     #[error("{0}")]
     Unreachable(String),
+    /// The origin cannot be asked, or its answer cannot be read, and another attempt would end the same.
+    #[error("{0}")]
+    Unusable(String),
     /// The origin answered with a status other than 200.
     #[error("the origin answered {status}{}", and_asks(*.retry_after))]
     Status {
@@ -142,13 +145,16 @@ pub enum FetchError {
         retry_after: Option<Duration>,
     },
     /// The origin redirected more than [`MAX_REDIRECTS`] times.
-    #[error("more than {MAX_REDIRECTS} redirects")]
-    TooManyRedirects,
+    #[error("more than {MAX_REDIRECTS} redirects{}", if *.in_a_circle { ", in a circle" } else { "" })]
+    TooManyRedirects {
+        /// Whether the last one led to a URL that had been asked before.
+        in_a_circle: bool,
+    },
     /// The origin redirected without a `Location` that is a URL.
     #[error("the origin redirected ({0}) without a usable Location")]
     BadRedirect(u16),
-    /// The origin compressed the body, though the request asked for `identity`.
-    #[error("the origin sent Content-Encoding {0:?} though identity was asked for")]
+    /// The origin compressed the body in a way that cannot be undone here, though the request asked for `identity`.
+    #[error("the origin sent Content-Encoding {0:?}, which is not undone here; identity was asked for")]
     Encoded(String),
     /// The whole download took too long.
     #[error("the download took more than download_timeout_seconds = {0} allows")]

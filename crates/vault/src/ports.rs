@@ -38,9 +38,9 @@ pub trait ByteSource {
 pub struct Fetched<B> {
     /// HTTP status code.
     pub status: u16,
-    /// The `Location` header, if there is one.
-    pub location: Option<String>,
-    /// The `Content-Encoding` header, if there is one.
+    /// The bytes of the `Location` header, if there is one: origins send it in any character set.
+    pub location: Option<Vec<u8>>,
+    /// The `Content-Encoding` headers, if there are any, joined with commas.
     pub content_encoding: Option<String>,
     /// The `Retry-After` header, if there is one.
     pub retry_after: Option<String>,
