@@ -54,7 +54,12 @@ pub fn parse(text: &str) -> Result<Url, Error> {
     if text.len() > MAX_URL_BYTES {
         return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are allowed; there are {}", text.len())));
     }
-    Url::parse(text.trim()).map_err(|error| match error {
+    let text = text.trim();
+    // The URL parser would leave out some of them, and ask for another URL than the one that was given.
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        return Err(invalid(format!("control characters are not allowed; there is {control:?}")));
+    }
+    Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
             invalid("not a URL: it begins with neither http:// nor https://".into())
         }
@@ -137,6 +142,15 @@ mod tests {
 
     const CLOSED: OriginPolicy = OriginPolicy { allow_private_network: false, allowed_hosts: AllowedHosts(Vec::new()) };
     const OPEN: OriginPolicy = OriginPolicy { allow_private_network: true, allowed_hosts: AllowedHosts(Vec::new()) };
+
+    #[test]
+    fn a_url_with_control_characters_is_refused() {
+        for url in ["http://example.com/a\tb", "http://example.com/a.png\rhttp://example.com/b", "http://exam\nple.com/"] {
+            let error = parse(url).unwrap_err().to_string();
+            assert!(error.contains("control characters"), "{error}");
+        }
+        assert!(parse(" http://example.com/a b.png\r\n").is_ok());
+    }
 
     #[test]
     fn public_web_servers_are_asked() {
