@@ -44,6 +44,15 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", plain(text));
 }
 
+/// Notes that a proxy which the environment names is not used: origins are asked directly.
+pub(crate) fn note_proxies() {
+    const NAMES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty());
+    if let Some(name) = NAMES.iter().find(is_set) {
+        note(&format!("note: {name} is set, but Burrow uses no proxy: it asks origins directly (docs/operations.md)"));
+    }
+}
+
 /// Escapes control characters: text from outside must not move the terminal's cursor.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {

@@ -2,11 +2,13 @@
 
 mod protocol;
 
-use std::io::IsTerminal as _;
+use std::io::{Cursor, IsTerminal as _};
 
 use burrow_host::{Burrow, Image, Shown};
 use clap::ValueEnum;
 use futures::StreamExt as _;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder as _, ImageReader};
 use tokio::io::AsyncReadExt as _;
 
 use crate::output;
@@ -101,11 +103,21 @@ impl Pictures {
             }
             Shown::Nothing(_) => return None,
         };
-        let image = image::load_from_memory(&bytes).ok()?;
+        let image = upright(&bytes)?;
         let is_large = image.width() > self.width || image.height() > self.height;
         let small = if is_large { image.thumbnail(self.width, self.height) } else { image };
         self.protocol.encode(&small, COLUMNS, ROWS)
     }
+}
+
+/// Decodes a picture, and turns it as its EXIF orientation says: a small JPEG is shown as it came.
+fn upright(bytes: &[u8]) -> Option<DynamicImage> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut decoder = reader.into_decoder().ok()?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).ok()?;
+    image.apply_orientation(orientation);
+    Some(image)
 }
 
 /// Prints a picture, and a line of text to the right of its middle.

@@ -6,6 +6,7 @@ mod report;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,10 +32,10 @@ use report::{Outcome, Report};
 pub(crate) struct Add {
     /// URLs of images, files, or directories. A directory stands for all files below it except hidden ones.
     #[arg(required_unless_present = "from", value_name = "URL|FILE|DIRECTORY")]
-    images: Vec<String>,
+    images: Vec<OsString>,
 
-    /// Read images from this list, too; - is standard input. It has a URL a line, a JSON object a line, or is CSV with
-    /// a header (url or file, name, tags separated by semicolons). May be repeated.
+    /// Read images from this list, too; - is standard input. It has a URL a line, a JSON object a line, or is a table
+    /// with a header (url or file, name, tags) or a JSON array. May be repeated.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
 
@@ -92,6 +93,9 @@ impl Add {
         let report = RefCell::new(Report::new(how, self.failed.as_deref(), &self.from)?);
         let given = Arguments { images: self.images, lists: self.from, name: self.name, tags: self.tags };
         let items::Items { items, total } = given.read().context("cannot start a thread")?;
+        if !self.json && !self.quiet {
+            output::note_proxies();
+        }
         let adding = Adding { burrow: &opened.burrow, again: self.again };
 
         let stop = CancellationToken::new();
@@ -106,7 +110,7 @@ impl Add {
         let items = futures::stream::unfold(items, async |mut items| Some((items.recv().await?, items)));
         let wanted = items.filter_map(async |item| {
             // The same source twice at once would be downloaded twice.
-            if !self.again && !under_way.borrow_mut().insert(item.source.shown()) {
+            if !self.again && !under_way.borrow_mut().insert(item.source.clone()) {
                 tell(None, &item, &Outcome::Twice);
                 return None;
             }
@@ -116,7 +120,7 @@ impl Add {
         let work = async |item: Item| {
             let number = report.borrow_mut().began(&item);
             let outcome = adding.add(&item).await;
-            under_way.borrow_mut().remove(&item.source.shown());
+            under_way.borrow_mut().remove(&item.source);
             tell(Some(number), &item, &outcome);
             if self.fail_fast && matches!(outcome, Outcome::Failed(_)) {
                 stop.cancel();

@@ -1,5 +1,6 @@
 //! Reads the images to add, on its own thread: arguments, directories and lists.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub(crate) struct Item {
 }
 
 /// Where an image is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     Url(String),
     File {
@@ -52,7 +53,7 @@ impl Source {
 /// The images, lists and labels of the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Arguments {
-    pub(crate) images: Vec<String>,
+    pub(crate) images: Vec<OsString>,
     pub(crate) lists: Vec<PathBuf>,
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<String>,
@@ -127,36 +128,39 @@ impl Reader {
         self.to.blocking_send(Item { source, label, at }).map_err(|_| Enough)
     }
 
-    fn argument(&self, image: &str, name: Option<&str>) -> Result<(), Enough> {
+    fn argument(&self, image: &OsStr, name: Option<&str>) -> Result<(), Enough> {
         let (path, name) = (Path::new(image), name.map(str::to_owned));
-        if is_url(image) {
-            self.send(Source::Url(image.into()), name, &[], None)
+        if let Some(url) = image.to_str().filter(|image| is_url(image)) {
+            self.send(Source::Url(url.into()), name, &[], None)
         } else if path.is_dir() {
             self.directory(path)
         } else if path.exists() {
             self.file(path, name, &[], None)
         } else {
             let reason = "neither a URL (http:// or https://) nor a file or directory that is there";
-            self.send(Source::Nowhere(image.into(), reason.into()), None, &[], None)
+            self.send(Source::Nowhere(path.display().to_string(), reason.into()), None, &[], None)
         }
     }
 
     fn file(&self, path: &Path, name: Option<String>, tags: &[String], at: Option<String>) -> Result<(), Enough> {
-        let name = name.or_else(|| Some(path.file_name()?.to_string_lossy().into_owned()));
+        let name = name.or_else(|| Some(name_of(Path::new(path.file_name()?))));
         self.send(Source::File { path: path.into(), is_found: false }, name, tags, at)
     }
 
-    /// Sends all files below a directory except hidden ones. Each is named after its path in the directory.
+    /// Sends all files below a directory except hidden ones, also those behind links. Each is named after its path in
+    /// the directory.
     fn directory(&self, directory: &Path) -> Result<(), Enough> {
         let is_hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
-        for entry in WalkDir::new(directory).sort_by_file_name().into_iter().filter_entry(|entry| !is_hidden(entry)) {
+        let found = WalkDir::new(directory).follow_links(true).sort_by_file_name();
+        for entry in found.into_iter().filter_entry(|entry| !is_hidden(entry)) {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {
-                    let below = entry.path().strip_prefix(directory).unwrap_or(entry.path());
-                    let name = below.to_string_lossy().into_owned();
+                    let name = name_of(entry.path().strip_prefix(directory).unwrap_or(entry.path()));
                     self.send(Source::File { path: entry.into_path(), is_found: true }, Some(name), &[], None)?;
                 }
                 Ok(_) => {}
+                // A link to a directory that it is in: what is there is sent anyway.
+                Err(error) if error.loop_ancestor().is_some() => {}
                 Err(error) => self.broken(error.path().unwrap_or(directory), &error)?,
             }
         }
@@ -172,7 +176,7 @@ impl Reader {
                 Err(error) => return self.broken(path, &error),
             }
         };
-        for line in Lines::new(BufReader::with_capacity(1 << 16, from)) {
+        for line in Lines::new(from) {
             let line = match line {
                 Ok(line) => line,
                 Err(error) => return self.broken(path, &error),
@@ -193,6 +197,11 @@ impl Reader {
         let reason = format!("cannot be read: {error}");
         self.send(Source::Nowhere(path.display().to_string(), reason), None, &[], None)
     }
+}
+
+/// The name for an image in this file.
+fn name_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Whether a text is meant as a URL, valid or not.

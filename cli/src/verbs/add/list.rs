@@ -1,13 +1,22 @@
-//! Reads lists of images: plain URLs, CSV with a header, or JSON objects, one image a line.
+//! Reads lists of images: plain URLs, tables with a header, JSON objects one a line, or a JSON array.
 //!
 //! An invalid line is an error of that line only. Memory does not grow with the list.
 
-use std::io::{BufRead, Read as _, Result};
+mod array;
+mod table;
+mod text;
 
-use serde::Deserialize;
+use std::collections::VecDeque;
+use std::io::{Read, Result};
 
-/// The longest line that is read, in bytes.
-const MAX_LINE: u64 = 64 * 1024;
+use serde::{Deserialize, Deserializer};
+
+use array::Next;
+use table::{Open, Table};
+use text::{MAX_LINE, Text};
+
+/// Lines of one record of a table: fields in quotes may hold line breaks.
+const MAX_LINES: usize = 100;
 
 /// One image of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -19,158 +28,225 @@ pub(crate) struct Entry {
     /// The image's name.
     pub(crate) name: Option<String>,
     /// The image's tags.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags")]
     pub(crate) tags: Vec<String>,
 }
 
-/// A line that is neither empty nor a comment.
+/// Reads tags as programs write them: an array, a text that separates them, or null.
+fn tags<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    #[serde(expecting = "tags are an array of texts, or one text that separates them by commas or semicolons")]
+    enum Tags {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Option::deserialize(from)? {
+        None => Vec::new(),
+        Some(Tags::List(tags)) => tags,
+        Some(Tags::Text(tags)) => table::split_tags(&tags),
+    })
+}
+
+impl Entry {
+    /// Refuses an entry that names no image, or two.
+    fn checked(self) -> std::result::Result<Self, String> {
+        if self.url.is_some() == self.file.is_some() {
+            return Err("it needs either a url or a file".into());
+        }
+        Ok(self)
+    }
+}
+
+/// A line that is neither empty nor a comment, or a record of a table, or an element of an array.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// The line's number, from 1.
+    /// The number of its (first) line, from 1.
     pub(crate) number: u64,
     /// The image that the line names, or why the line is invalid.
     pub(crate) entry: std::result::Result<Entry, String>,
 }
 
 /// The format of a list.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Format {
     Plain,
     Json,
-    /// The positions of the columns.
-    Csv {
-        url: Option<usize>,
-        file: Option<usize>,
-        name: Option<usize>,
-        tags: Option<usize>,
-    },
+    Table(Table),
+    Array,
+    /// Nothing more is read: the list is none that is known, or has ended.
+    Over,
 }
 
 /// The lines of a list that are neither empty nor comments.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
-    from: R,
+    text: Text<R>,
     /// Detected from the first line that is neither empty nor a comment.
     format: Option<Format>,
-    number: u64,
-    line: Vec<u8>,
+    /// The separator that the list states for Excel.
+    separator: Option<char>,
+    /// Lines that were read to see whether a record goes on in them, and does not.
+    ahead: VecDeque<(u64, Vec<u8>)>,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: Read> Lines<R> {
     pub(crate) fn new(from: R) -> Self {
-        Self { from, format: None, number: 0, line: Vec::new() }
+        Self { text: Text::new(from), format: None, separator: None, ahead: VecDeque::new() }
     }
 
-    /// Reads a line into `self.line`; false at the end of the list. Cuts off a line that is too long.
-    fn read(&mut self) -> Result<bool> {
-        self.line.clear();
-        // One byte more than allowed, and the line break.
-        let read = (&mut self.from).take(MAX_LINE + 2).read_until(b'\n', &mut self.line)?;
-        self.number += 1;
-        if read > 0 && self.line.last() != Some(&b'\n') {
-            self.from.skip_until(b'\n')?;
+    fn read(&mut self) -> Result<Option<(u64, Vec<u8>)>> {
+        if let Some(line) = self.ahead.pop_front() {
+            return Ok(Some(line));
         }
-        Ok(read > 0)
+        let number = self.text.number();
+        Ok(self.text.line()?.map(|line| (number, line)))
     }
-}
 
-impl<R: BufRead> Iterator for Lines<R> {
-    type Item = Result<Line>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.read() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some(Err(error)),
+    fn next_line(&mut self) -> Result<Option<Line>> {
+        if self.format.is_none() && self.text.peek()? == Some(b'[') {
+            self.text.byte()?;
+            self.format = Some(Format::Array);
+        }
+        if let Some(Format::Array) = self.format {
+            let (line, is_over) = match array::next(&mut self.text)? {
+                Next::Element(line) => (Some(line), false),
+                Next::NoEnd(line) => (Some(line), true),
+                Next::End => (None, true),
+            };
+            if is_over {
+                self.format = Some(Format::Over);
             }
-            let number = self.number;
-            let line =
-                if number == 1 { self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line) } else { &self.line };
+            return Ok(line);
+        }
+        if let Some(Format::Over) = self.format {
+            return Ok(None);
+        }
+        while let Some((number, line)) = self.read()? {
             let line = line.trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
             let entry = match std::str::from_utf8(line) {
-                _ if line.len() as u64 > MAX_LINE => Err(format!("longer than {MAX_LINE} bytes")),
+                _ if line.len() > MAX_LINE => Err(format!("longer than {MAX_LINE} bytes")),
                 Err(error) => Err(format!("not UTF-8 at byte {} of the line", error.valid_up_to() + 1)),
-                Ok(text) => match &self.format {
-                    Some(format) => format.parse(text),
-                    None => match Format::of(text) {
-                        Err(error) => Err(error),
-                        Ok(format) => {
-                            let is_header = matches!(format, Format::Csv { .. });
-                            let format = self.format.insert(format);
-                            if is_header {
-                                continue;
-                            }
-                            format.parse(text)
-                        }
-                    },
+                Ok(text) => match self.parse(text)? {
+                    Some(entry) => entry,
+                    None => continue,
                 },
             };
-            return Some(Ok(Line { number, entry }));
+            return Ok(Some(Line { number, entry }));
         }
+        Ok(None)
+    }
+
+    /// Parses a line, and the next ones if it goes on in them. `None` if it names no image, but says how to read others.
+    fn parse(&mut self, line: &str) -> Result<Option<std::result::Result<Entry, String>>> {
+        let format = match self.format {
+            Some(format) => format,
+            None => {
+                if let Some(separator) = table::stated_separator(line) {
+                    self.separator = Some(separator);
+                    return Ok(None);
+                }
+                let (format, error) = match Format::of(line, self.separator) {
+                    Ok(format) => (format, None),
+                    Err(error) => (Format::Over, Some(format!("{error}; nothing of this list is taken"))),
+                };
+                self.format = Some(format);
+                match (error, format) {
+                    (Some(error), _) => return Ok(Some(Err(error))),
+                    (None, Format::Table(_)) => return Ok(None),
+                    (None, format) => format,
+                }
+            }
+        };
+        let entry = match format {
+            Format::Plain => plain(line),
+            Format::Table(table) => match table.entry(line) {
+                Ok(entry) => Ok(entry),
+                Err(Open) => self.continued(&table, line)?,
+            },
+            _ => serde_json::from_str(line).map_err(|error| format!("not a JSON object as expected: {error}")),
+        };
+        Ok(Some(entry.and_then(Entry::checked)))
+    }
+
+    /// Reads a record that goes on in the next lines. If it does not end, or a line in it is a whole record, a quote is
+    /// missing: then only the first line is spoilt.
+    fn continued(&mut self, table: &Table, line: &str) -> Result<std::result::Result<Entry, String>> {
+        let (mut record, mut read) = (line.to_owned(), VecDeque::new());
+        while record.len() <= MAX_LINE
+            && read.len() < MAX_LINES
+            && let Some((number, line)) = self.read()?
+        {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            read.push_back((number, line));
+            if table.entry(&text).is_ok_and(|entry| entry.url.is_some_and(|url| url.contains("://"))) {
+                break;
+            }
+            record.push('\n');
+            record.push_str(&text);
+            if let Ok(entry) = table.entry(&record) {
+                return Ok(Ok(entry));
+            }
+        }
+        read.append(&mut self.ahead);
+        self.ahead = read;
+        Ok(Err("a quote is not closed".into()))
+    }
+}
+
+impl<R: Read> Iterator for Lines<R> {
+    type Item = Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_line().transpose()
     }
 }
 
 impl Format {
-    /// Detects the format from the first line: an object, a CSV header with a column `url` or `file`, or a URL.
+    /// Detects the format from the first line: an object, a header with a column `url` or `file`, or a URL.
     ///
     /// # Errors
     ///
-    /// The line looks like a CSV header without such a column.
-    fn of(line: &str) -> std::result::Result<Self, String> {
+    /// The list is none of these, and reading it as URLs would ask for what nobody wants.
+    fn of(line: &str, separator: Option<char>) -> std::result::Result<Self, String> {
         if line.starts_with('{') {
-            return Ok(Self::Json);
-        }
-        let Ok(columns) = fields(line) else { return Ok(Self::Plain) };
-        let column = |name: &str| columns.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
-        let (url, file) = (column("url"), column("file"));
-        if url.is_none() && file.is_none() {
-            let is_header = columns.len() > 1 && !line.contains("://");
-            return if is_header {
-                Err("this looks like the header of a CSV file, but no column is named url".into())
+            let is_cut = serde_json::from_str::<serde::de::IgnoredAny>(line).is_err_and(|error| error.is_eof());
+            return if is_cut {
+                Err("a JSON object goes on over several lines; a list has one a line, or is an array of them".into())
             } else {
-                Ok(Self::Plain)
+                Ok(Self::Json)
             };
         }
-        Ok(Self::Csv { url, file, name: column("name"), tags: column("tags") })
-    }
-
-    fn parse(&self, line: &str) -> std::result::Result<Entry, String> {
-        let entry = match self {
-            Self::Plain => Entry { url: Some(line.into()), ..Entry::default() },
-            Self::Json => {
-                serde_json::from_str(line).map_err(|error| format!("not a JSON object as expected: {error}"))?
-            }
-            Self::Csv { url, file, name, tags } => {
-                let fields = fields(line)?;
-                let field = |column: &Option<usize>| {
-                    let field = fields.get((*column)?)?.trim();
-                    (!field.is_empty()).then(|| field.to_owned())
-                };
-                let tags = field(tags).unwrap_or_default();
-                let tags = tags.split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(Into::into).collect();
-                Entry { url: field(url), file: field(file), name: field(name), tags }
-            }
-        };
-        if entry.url.is_some() == entry.file.is_some() {
-            return Err("it needs either a url or a file".into());
+        if line.starts_with('<') {
+            return Err("this looks like HTML or XML, not like a list".into());
         }
-        Ok(entry)
+        if let Some(table) = Table::of(line, separator) {
+            return Ok(Self::Table(table));
+        }
+        match table::columns(line) {
+            Some(columns) => {
+                let columns: Vec<_> = columns.iter().map(|column| column.trim()).collect();
+                Err(format!("its columns are {}, and none is named url or file", columns.join(", ")))
+            }
+            None => Ok(Self::Plain),
+        }
     }
 }
 
-/// The fields of one line of CSV (RFC 4180). Fields cannot hold line breaks: an open quote spoils one line only.
-fn fields(line: &str) -> std::result::Result<Vec<String>, String> {
-    // The reader would accept an open quote and close it at the end.
-    if line.matches('"').count() % 2 == 1 {
-        return Err("a quote is not closed".into());
+/// Reads a line of a list without a header.
+fn plain(line: &str) -> std::result::Result<Entry, String> {
+    const SEPARATORS: [char; 5] = [',', ';', '|', '\t', ' '];
+    let has_column = line.contains('\t') || (line.contains(' ') && line.contains([',', ';', '|']));
+    // A URL may hold another, but not behind a separator.
+    let mut others = line.match_indices("://").skip(1).filter_map(|(at, _)| line.get(..at));
+    let has_url = others.any(|before| before.trim_end_matches(|c: char| c.is_ascii_alphabetic()).ends_with(SEPARATORS));
+    if has_column || has_url {
+        return Err("there is more than a URL; a list with columns needs a header, such as url,name,tags".into());
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line.as_bytes());
-    let record = reader.records().next().transpose().map_err(|error| error.to_string())?;
-    Ok(record.map(|record| record.iter().map(str::to_owned).collect()).unwrap_or_default())
+    Ok(Entry { url: Some(line.into()), ..Entry::default() })
 }
 
 #[cfg(test)]
@@ -234,9 +310,117 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_column_is_told() {
-        let read = read(b"name,address\nx,http://a/1\n");
-        assert!(read[0].1.contains("no column is named url"), "{read:?}");
+    fn a_list_that_is_none_is_told_once() {
+        for (list, reason) in [
+            (&b"name,address\nx,http://a/1\n"[..], "its columns are name, address, and none is named url or file"),
+            (b"image_url;title\nhttp://a/1;x\n", "its columns are image_url, title, and none"),
+            (b"{\n  \"url\": \"http://a/1\"\n}\n", "goes on over several lines"),
+            (b"<!doctype html>\n<p>http://a/1\n", "looks like HTML"),
+        ] {
+            let read = read(list);
+            assert!(read.len() == 1 && read[0].1.contains(reason) && read[0].1.ends_with("is taken"), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn tables_of_every_spreadsheet() {
+        for list in [
+            "url;name\nhttp://a/1,2;x\n",
+            "name\turl\r\nx\thttp://a/1,2\r\n",
+            "url|name\nhttp://a/1,2|x",
+            "sep=;\nurl;name\nhttp://a/1,2;x",
+            "\u{feff}\"url\";\"name\"\r\"http://a/1,2\";\"x\"\r",
+            "title,url\n\"two\nlines, \"\"quoted\"\"\",\"http://a/1,2\"\n",
+        ] {
+            let lines: Vec<_> = Lines::new(list.as_bytes()).map(|line| line.unwrap().entry.unwrap().url).collect();
+            assert_eq!(lines, [Some("http://a/1,2".into())], "{list:?}");
+        }
+        let utf16: Vec<u8> = "\u{feff}url;name\r\nhttp://a/1;ü\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let lines: Vec<_> = Lines::new(utf16.as_slice()).map(|line| line.unwrap()).collect();
+        let entry = Entry { url: Some("http://a/1".into()), name: Some("ü".into()), ..Entry::default() };
+        assert_eq!(lines, [Line { number: 2, entry: Ok(entry) }]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_spoils_its_line_only() {
+        let list = b"name,url\n\"open,http://a/1\nx,http://a/2\n\"y\nz\",http://a/3\n\"open\nto the end\n";
+        let told = "a quote is not closed";
+        assert_eq!(
+            read(list),
+            [
+                (2, told.into()),
+                (3, "http://a/2".into()),
+                (4, "http://a/3".into()),
+                (6, told.into()),
+                (7, "it needs either a url or a file".into())
+            ]
+        );
+        let endless = [b"name,url\n\"".as_slice(), &b"x\n".repeat(1000)].concat();
+        assert_eq!(read(&endless).len(), 1000);
+    }
+
+    #[test]
+    fn a_plain_line_with_columns_is_not_taken_for_a_url() {
+        for (line, is_url) in [
+            ("http://a/1.png", true),
+            ("http://a/my otter.png", true),
+            ("http://a/1.png?x=1,2;y|z", true),
+            ("http://a/web/http://b/1.png", true),
+            ("http://a/?u=https://b/1.png", true),
+            ("http://a/1.png\totter", false),
+            ("http://a/1.png, an otter", false),
+            ("http://a/1.png,http://b/2.png", false),
+            ("http://a/1.png http://b/2.png", false),
+        ] {
+            assert_eq!(read(line.as_bytes())[0].1 == line, is_url, "{line}");
+        }
+    }
+
+    #[test]
+    fn tags_as_programs_write_them() {
+        for (tags, expected) in [
+            ("null", &[][..]),
+            ("[]", &[]),
+            ("[\"a\", \"b, c\"]", &["a", "b, c"]),
+            ("\"a, b; c\"", &["a", "b", "c"]),
+            ("\"\"", &[]),
+        ] {
+            let line = format!("{{\"url\":\"http://a/1\",\"tags\":{tags}}}");
+            let entry = Lines::new(line.as_bytes()).next().unwrap().unwrap().entry.unwrap();
+            assert_eq!(entry.tags, expected, "{tags}");
+        }
+        let read = read(b"{\"url\":\"http://a/1\",\"tags\":7}");
+        assert!(read[0].1.contains("tags are an array of texts"), "{read:?}");
+    }
+
+    #[test]
+    fn arrays_in_one_line_or_many() {
+        let list = br#"
+[ "http://a/1", {"url": "http://a/2",
+   "name": "a \"]\" b", "tags": ["x"]
+  },7 , {"file":"a.png"},
+ {"url":}, null, ["http://a/4"],
+ "http:\/\/a\/5"]
+more
+"#;
+        let read = read(list);
+        let numbers: Vec<_> = read.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [2, 2, 4, 4, 5, 5, 5, 6]);
+        for (at, expected) in [(0, "http://a/1"), (1, "http://a/2"), (3, "a.png"), (7, "http://a/5")] {
+            assert_eq!(read[at].1, expected);
+        }
+        for bad in [2, 4, 5, 6] {
+            assert!(read[bad].1.starts_with("not a URL or an object"), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn an_array_without_an_end_is_told() {
+        for (list, elements) in [("[", 1), ("[\"http://a/1\"", 2), ("[\"http://a/1\",{\"url\":\"http", 3), ("[]", 0)] {
+            let read = read(list.as_bytes());
+            assert_eq!(read.len(), elements, "{read:?}");
+            assert!(elements == 0 || read.last().unwrap().1 == "the array is not closed", "{read:?}");
+        }
     }
 
     #[test]
@@ -259,6 +443,6 @@ mod tests {
         let list = std::io::BufReader::new(std::io::repeat(b'\n').take(10_000_000).chain(&b"http://a/1"[..]));
         let mut lines = Lines::new(list);
         assert_eq!(lines.next().unwrap().unwrap().number, 10_000_001);
-        assert!(lines.next().is_none() && lines.line.capacity() < 4096);
+        assert!(lines.next().is_none() && lines.ahead.is_empty());
     }
 }

@@ -371,7 +371,10 @@ impl FailedList {
     }
 
     fn add(&mut self, item: &Item, reason: &str) -> std::io::Result<()> {
-        let Some(place) = Place::of(&item.source).filter(|place| !matches!(place, Place::Argument(_))) else {
+        // A list cannot hold a path that is not UTF-8.
+        let is_text = !matches!(&item.source, Source::File { path, .. } if path.to_str().is_none());
+        let place = Place::of(&item.source).filter(|place| is_text && !matches!(place, Place::Argument(_)));
+        let Some(place) = place else {
             let text = format!("{}: {reason}", item.source.shown());
             return writeln!(self.file, "# {}", output::plain(&text));
         };
