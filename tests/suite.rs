@@ -9,10 +9,12 @@
 mod access;
 mod archive;
 mod cli;
+mod clients_field;
 mod content;
 mod damage;
 mod documents;
 mod field;
+mod files_field;
 mod first_design;
 mod gallery;
 mod hostile;
@@ -22,6 +24,7 @@ mod jobs;
 mod lists;
 mod lossless;
 mod operations;
+mod origins_field;
 mod socket;
 mod stores;
 mod support;
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let on_every_host = on_every_host! {
         access: changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token, links_need_keys,
             other_sites_change_nothing, allowed_sites_may_read_and_change, only_allowed_hosts_are_asked;
+        clients_field: forms_are_read_as_clients_send_them, json_is_sent_compressed, a_304_says_what_its_200_says;
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
             several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
         field: names_are_found_however_they_are_composed, names_that_nobody_typed_are_cleaned,
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
             removing_an_image_that_is_being_stored, jobs_may_be_left_to_others;
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
+        origins_field: codings_are_undone;
         stores: the_command_line_goes_on_where_a_server_stopped;
         thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
             what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;
@@ -106,12 +111,15 @@ fn main() -> ExitCode {
             a_pipe_that_ends_is_no_failure, pictures_are_shown_in_each_protocol,
             pictures_are_shown_only_where_they_can_be_seen, every_verb_is_documented,
             every_verb_has_a_manual_page_that_renders, bash_completes, fish_completes, zsh_completes;
+        clients_field: an_answer_arrives_though_the_body_is_not_read;
         damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
             what_a_newer_burrow_stored_is_not_called_damaged,
             a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         documents: the_map_has_every_source_file, every_link_leads_to_a_file;
         field: a_job_of_a_killed_server_whose_clock_was_wrong, openings_are_counted_and_verified;
+        files_field: lists_of_every_program_are_read, lists_that_cannot_be_read_are_told_in_one_line,
+            files_with_any_name_are_taken, directories_are_taken_as_they_are, a_picture_on_a_terminal_is_upright;
         images: a_job_being_retried_is_resumed_after_a_kill;
         jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
@@ -123,6 +131,8 @@ fn main() -> ExitCode {
             a_new_component_is_taken_up, stopping_is_told_first, asked_twice_it_ends_at_once,
             an_answer_is_sent_again_as_it_was, an_answer_is_not_sent_again_once_the_image_changed,
             what_needs_a_token_is_not_sent_to_others, a_removed_image_is_gone_for_every_reader;
+        origins_field: heads_are_read_as_browsers_read_them, every_failure_has_its_sentence,
+            without_a_network_the_reason_is_told, certificates_that_cannot_be_read_are_told;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;

@@ -136,13 +136,16 @@ pub fn burrow(store: &Path) -> Command {
     command
 }
 
-/// Removes from a command's environment the variables that configure Burrow or describe the terminal.
+/// Removes from a command's environment the variables that configure Burrow, or describe the terminal or the network.
 pub fn unconfigured(command: &mut Command) -> &mut Command {
-    const ELSEWHERE: [&str; 16] = [
+    const ELSEWHERE: [&str; 22] = [
+        "ALL_PROXY",
         "CI",
         "CLICOLOR",
         "CLICOLOR_FORCE",
         "COLORTERM",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
         "KITTY_WINDOW_ID",
         "KONSOLE_VERSION",
         "LC_TERMINAL",
@@ -155,6 +158,9 @@ pub fn unconfigured(command: &mut Command) -> &mut Command {
         "WEZTERM_EXECUTABLE",
         "WT_SESSION",
         "ZELLIJ",
+        "all_proxy",
+        "http_proxy",
+        "https_proxy",
     ];
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in names
