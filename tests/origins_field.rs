@@ -186,7 +186,7 @@ pub async fn every_failure_has_its_sentence() {
     let long_line = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 600_000], b"\r\n\r\n"].concat();
     let not_lengths = answer(b"Content-Length: 7\r\n", &png);
     let stalled = Act::SendAndWait(half.clone());
-    let dribbling = http.serve("/dribbling", Behaviour::Dribbling);
+    let dribbling = http.serve("/dribbling", Behaviour::Dribbling(bitmap(3_000_000, 1).into()));
 
     let table = [
         // Names and connections.

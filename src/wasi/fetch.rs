@@ -142,7 +142,7 @@ fn explain(code: &ErrorCode) -> FetchError {
         ErrorCode::HttpResponseHeaderSectionSize(_) => {
             Unusable("the head of the origin's answer is too long".into())
         }
-        ErrorCode::HttpResponseHeaderSize(Some(field)) if field.field_size.is_none() => {
+        ErrorCode::HttpResponseHeaderSize(field) if field.field_size.is_none() => {
             let field = field.field_name.as_deref().unwrap_or("head");
             Unusable(format!("the origin's answer is not HTTP: its {field} cannot be read"))
         }

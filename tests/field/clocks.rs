@@ -7,7 +7,7 @@ use burrow_model::key::{ImageId, Key};
 use burrow_model::lease::Lease;
 use burrow_model::record::{ImageRecord, State};
 use hyper::Method;
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, TableDefinition};
 use serde_json::json;
 use tokio::sync::watch;
 

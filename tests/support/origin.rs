@@ -32,8 +32,8 @@ pub enum Behaviour {
     Gated(Bytes, watch::Receiver<bool>),
     /// Sends the first half at once and the rest after this time.
     Slow(Bytes, Duration),
-    /// Sends a bitmap byte by byte, with a pause before each.
-    Dribbling,
+    /// Sends these bytes one by one, with a pause before each.
+    Dribbling(Bytes),
     /// Behaves as the first for one request, and then as the second.
     AtFirst(Box<Behaviour>, Box<Behaviour>),
 }
@@ -131,8 +131,7 @@ fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
             tokio::time::sleep(time).await;
             Ok(())
         }),
-        Some(Behaviour::Dribbling) => {
-            let bytes = super::images::bitmap(3_000_000, 1);
+        Some(Behaviour::Dribbling(bytes)) => {
             let pieces = futures::stream::iter(bytes).then(async |byte| {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Ok(Frame::data(Bytes::from(vec![byte])))

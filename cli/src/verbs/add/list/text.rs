@@ -148,8 +148,8 @@ impl<R: Read> Decoded<R> {
             [0xef, 0xbb, 0xbf] => (Encoding::Utf8, 3),
             [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
             [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
-            [1.., 0, ..] => (Encoding::Utf16Le, 0),
-            [0, 1.., ..] => (Encoding::Utf16Be, 0),
+            [1..=u8::MAX, 0, ..] => (Encoding::Utf16Le, 0),
+            [0, 1..=u8::MAX, ..] => (Encoding::Utf16Be, 0),
             _ => (Encoding::Utf8, 0),
         };
         self.ahead.drain(..mark);
