@@ -13,7 +13,7 @@ use crate::uploads::MULTIPART;
 
 /// A form with one file under this head.
 fn form(head: &[u8], file: &[u8]) -> Vec<u8> {
-    [b"--a-burrow\r\n", head, b"\r\n\r\n", file, b"\r\n--a-burrow--\r\n"].concat()
+    [b"--a-burrow\r\n".as_slice(), head, b"\r\n\r\n", file, b"\r\n--a-burrow--\r\n"].concat()
 }
 
 pub async fn forms_are_read_as_clients_send_them(host: Host) {
@@ -21,6 +21,7 @@ pub async fn forms_are_read_as_clients_send_them(host: Host) {
     let png = fixture("photo.png");
     let named = "Content-Disposition: form-data; name=\"file\"; ";
     let bytes = |text: &str, rest: &[u8]| [text.as_bytes(), rest].concat();
+    let long = format!("{}.png", "画".repeat(83));
     for (head, name) in [
         (bytes(named, b"filename*=utf-8''%C3%BC.png"), Some("ü.png")),
         (bytes(named, b"filename=\"=?utf-8?B?w7wucG5n?=\"; filename*=utf-8''%C3%BC.png"), Some("ü.png")),
@@ -31,6 +32,12 @@ pub async fn forms_are_read_as_clients_send_them(host: Host) {
         (b"Content-Disposition: form-data; NAME=\"file\"; FILENAME=\"a.png\"".to_vec(), Some("a.png")),
         (b"content-disposition:form-data;\r\n name=file;\r\n\tfilename=a.png".to_vec(), Some("a.png")),
         (b"Content-Disposition: form-data; name=\"my filename=x\"; filename=\"a.png\"".to_vec(), Some("a.png")),
+        // Nobody typed these for Burrow.
+        (bytes(named, b"filename=\"a\tb%0D%0A.png\""), Some("a b  .png")),
+        (
+            bytes(named, &["filename=\"".as_bytes(), "画".repeat(100).as_bytes(), b".png\""].concat()),
+            Some(long.as_str()),
+        ),
         (bytes(named, br#"filename="C:\pictures\a \"b\".png""#), Some("a \"b\".png")),
         // Without a name for the file, the image is named by its id.
         (b"Content-Disposition: form-data; name=\"file\"\r\nContent-Type: image/png".to_vec(), None),
@@ -49,8 +56,18 @@ pub async fn forms_are_read_as_clients_send_them(host: Host) {
     let text = |charset: &str, name: &[u8]| {
         let field = format!("Content-Disposition: form-data; name=\"name\"\r\nContent-Type: text/plain{charset}");
         let file = b"--a-burrow\r\nContent-Disposition: form-data; name=f; filename=a.png".as_slice();
-        [b"--a-burrow\r\n", field.as_bytes(), b"\r\n\r\n", name, b"\r\n", file, b"\r\n\r\n", &png, b"\r\n--a-burrow--"]
-            .concat()
+        [
+            b"--a-burrow\r\n".as_slice(),
+            field.as_bytes(),
+            b"\r\n\r\n",
+            name,
+            b"\r\n",
+            file,
+            b"\r\n\r\n",
+            &png,
+            b"\r\n--a-burrow--",
+        ]
+        .concat()
     };
     for (body, status, name) in [
         (text("", "ü".as_bytes()), 201, "ü"),
@@ -63,7 +80,8 @@ pub async fn forms_are_read_as_clients_send_them(host: Host) {
         assert_eq!(reply.status, status, "{}", reply.text());
         assert!(status != 201 || reply.json()["images"][0]["name"] == name, "{}", reply.text());
     }
-    let encoded = form(b"Content-Disposition: form-data; name=f; filename=a\r\nContent-Transfer-Encoding: base64", b"AA");
+    let encoded =
+        form(b"Content-Disposition: form-data; name=f; filename=a\r\nContent-Transfer-Encoding: base64", b"AA");
     let reply = burrow.client.send(Method::POST, "/images", &[MULTIPART], encoded).await;
     assert!(reply.status == 400 && reply.text().contains("Content-Transfer-Encoding"), "{}", reply.text());
     let marked = "\u{feff}{\"url\": \"http://127.0.0.1:1/a.png\"}";
@@ -80,7 +98,8 @@ async fn answered(stream: &mut TcpStream) -> u16 {
     loop {
         let head = String::from_utf8_lossy(&received).into_owned();
         if let Some((head, body)) = head.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return head.split(' ').nth(1).unwrap().parse().unwrap();
             }
@@ -189,6 +208,8 @@ pub async fn a_304_says_what_its_200_says(host: Host) {
     let png = [("content-type", "image/png")];
     let stored = burrow.client.send(Method::POST, "/images?name=a", &png, fixture("photo.png")).await.json();
     let id = stored["id"].as_str().unwrap();
+    let thumbnail = format!("/images/{id}/thumbnail?w=320");
+    while burrow.client.get(&thumbnail).await.status == 503 {}
     let paths = [
         "/".to_owned(),
         "/assets/style.css".into(),
@@ -200,7 +221,7 @@ pub async fn a_304_says_what_its_200_says(host: Host) {
         "/basic_stats".into(),
         format!("/images/{id}"),
         format!("/images/{id}/content"),
-        format!("/images/{id}/thumbnail?w=320"),
+        thumbnail,
         "/images/by-name/a".into(),
         "/images/by-name/a/content".into(),
         "/image/a".into(),

@@ -47,8 +47,14 @@ pub async fn lists_of_every_program_are_read() {
         ("excel.txt", utf16(&format!("\u{feff}name\turl\r\nx\t{base}/1.png\r\ny\t{base}/2.png\r\n"), u16::to_le_bytes)),
         ("tabs.tsv", format!("URL\tName\n{base}/1.png\tx\n{base}/2.png\ty\n").into_bytes()),
         ("quoted.csv", format!("title,url\n\"two\nlines\",{base}/1.png\n\"a \"\"b\"\"\",{base}/2.png\n").into_bytes()),
-        ("null.jsonl", format!("{{\"url\":\"{base}/1.png\",\"tags\":null}}\n{{\"url\":\"{base}/2.png\"}}").into_bytes()),
-        ("array.json", format!("[\n  {{\"url\": \"{base}/1.png\",\n   \"tags\": \"a, b\"}},\n\"{base}/2.png\"]").into_bytes()),
+        (
+            "null.jsonl",
+            format!("{{\"url\":\"{base}/1.png\",\"tags\":null}}\n{{\"url\":\"{base}/2.png\"}}").into_bytes(),
+        ),
+        (
+            "array.json",
+            format!("[\n  {{\"url\": \"{base}/1.png\",\n   \"tags\": \"a, b\"}},\n\"{base}/2.png\"]").into_bytes(),
+        ),
         ("small.json", format!("[\"{base}/1.png\",\"{base}/2.png\"]").into_bytes()),
     ] {
         let file = here.path().join(name);
@@ -66,14 +72,54 @@ pub async fn lists_that_cannot_be_read_are_told_in_one_line() {
     let url = "http://127.0.0.1:1/a.png";
     let whole = "; nothing of this list is taken";
     for (name, list, line, reason) in [
-        ("other-header.csv", format!("image_url,title\n{url},x\n{url},y\n"), 1, format!("its columns are image_url, title, and none is named url or file{whole}")),
-        ("object.json", format!("{{\n\"url\": \"{url}\"\n}}\n"), 1, format!("a JSON object goes on over several lines; a list has one a line, or is an array of them{whole}")),
-        ("page.html", format!("<!doctype html>\n<img src=\"{url}\">\n"), 1, format!("this looks like HTML or XML, not like a list{whole}")),
-        ("tab.txt", format!("{url}\tan otter\n"), 1, "there is more than a URL; a list with columns needs a header, such as url,name,tags".into()),
-        ("no-header.csv", format!("# mine\n{url}, an otter\n"), 2, "there is more than a URL; a list with columns needs a header, such as url,name,tags".into()),
-        ("two.csv", format!("{url},http://127.0.0.1:1/b.png\n"), 1, "there is more than a URL; a list with columns needs a header, such as url,name,tags".into()),
-        ("control.jsonl", "{\"url\":\"http://127.0.0.1:1/a\\tb.png\"}\n".into(), 1, "url: control characters are not allowed; there is '\\t'".into()),
-        ("break.csv", "url,name\n\"http://127.0.0.1:1/\na.png\",x\n".into(), 2, "url: control characters are not allowed; there is '\\n'".into()),
+        (
+            "other-header.csv",
+            format!("image_url,title\n{url},x\n{url},y\n"),
+            1,
+            format!("its columns are image_url, title, and none is named url or file{whole}"),
+        ),
+        (
+            "object.json",
+            format!("{{\n\"url\": \"{url}\"\n}}\n"),
+            1,
+            format!("a JSON object goes on over several lines; a list has one a line, or is an array of them{whole}"),
+        ),
+        (
+            "page.html",
+            format!("<!doctype html>\n<img src=\"{url}\">\n"),
+            1,
+            format!("this looks like HTML or XML, not like a list{whole}"),
+        ),
+        (
+            "tab.txt",
+            format!("{url}\tan otter\n"),
+            1,
+            "there is more than a URL; a list with columns needs a header, such as url,name,tags".into(),
+        ),
+        (
+            "no-header.csv",
+            format!("# mine\n{url}, an otter\n"),
+            2,
+            "there is more than a URL; a list with columns needs a header, such as url,name,tags".into(),
+        ),
+        (
+            "two.csv",
+            format!("{url},http://127.0.0.1:1/b.png\n"),
+            1,
+            "there is more than a URL; a list with columns needs a header, such as url,name,tags".into(),
+        ),
+        (
+            "control.jsonl",
+            "{\"url\":\"http://127.0.0.1:1/a\\tb.png\"}\n".into(),
+            1,
+            "url: control characters are not allowed; there is '\\t'".into(),
+        ),
+        (
+            "break.csv",
+            "url,name\n\"http://127.0.0.1:1/\na.png\",x\n".into(),
+            2,
+            "url: control characters are not allowed; there is '\\n'".into(),
+        ),
     ] {
         let file = here.path().join(name);
         std::fs::write(&file, list).unwrap();
@@ -137,7 +183,9 @@ pub async fn directories_are_taken_as_they_are() {
 
 /// Adds an EXIF segment with this orientation to a JPEG.
 fn oriented(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let exif = [b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".as_slice(), &[orientation, 0, 0, 0, 0, 0, 0]].concat();
+    let exif =
+        [b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".as_slice(), &[orientation, 0, 0, 0, 0, 0, 0]]
+            .concat();
     let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
     [&jpeg[..2], b"\xff\xe1", &length, &exif, &jpeg[2..]].concat()
 }

@@ -61,7 +61,11 @@ pub async fn codings_are_undone(host: Host) {
         assert!(burrow.client.content(record["id"].as_str().unwrap()).await == *expected, "{record}");
     }
     for (url, error, attempts) in [
-        (stated("br", &png).await, "the origin sent Content-Encoding \"br\", which is not undone here; identity was asked for", 1),
+        (
+            stated("br", &png).await,
+            "the origin sent Content-Encoding \"br\", which is not undone here; identity was asked for",
+            1,
+        ),
         (stated("gzip", &gzip[..gzip.len() / 2]).await, "the origin sent compressed bytes that end too early", 3),
         (stated("deflate", &gzip).await, "the origin sent compressed bytes that are damaged", 1),
         (stated("gzip", &bomb).await, "more than the limit max_image_bytes = 2000000 allows: at least", 1),
@@ -109,7 +113,7 @@ pub async fn heads_are_read_as_browsers_read_them() {
         whole(b"HTTP/1.1 200 \xe9t\xe9\r\n"),
         [b"HTTP/1.1 200 OK\nServer: x\n\n".as_slice(), &png].concat(),
         whole(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nContent-Length: {length}\r\n").as_bytes()),
-        [&whole(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n").as_bytes()), b"more".as_slice()].concat(),
+        [whole(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n").as_bytes()).as_slice(), b"more"].concat(),
         [b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".as_slice(), &answer(b"", &png)].concat(),
         chunked,
     ]);
@@ -158,7 +162,7 @@ async fn full() -> (String, Vec<Box<dyn std::any::Any>>) {
 }
 
 pub async fn every_failure_has_its_sentence() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let burrow = hasty(&ours).await;
     let (png, http) = (fixture("photo.png"), Origin::start().await);
     let send = |bytes: &[u8]| origin(Act::Send(bytes.to_vec()));
@@ -179,7 +183,9 @@ pub async fn every_failure_has_its_sentence() {
         hops = http.serve(&format!("/hop{hop}"), Behaviour::Redirect(hops));
     }
     let no_longer_safe = answer(b"", b"");
-    let downgrade = String::from_utf8(no_longer_safe).unwrap().replace("200 OK\r\n", "302 Found\r\nLocation: http://localhost/\r\n");
+    let downgrade = String::from_utf8(no_longer_safe)
+        .unwrap()
+        .replace("200 OK\r\n", "302 Found\r\nLocation: http://localhost/\r\n");
     let downgrade = secure_origin(ours.certify("localhost", 2000, 2100), Act::Send(downgrade.into_bytes())).await;
     let half = answer(b"", &png)[..300].to_vec();
     let (full, _kept) = full().await;
@@ -219,16 +225,8 @@ pub async fn every_failure_has_its_sentence() {
             1,
             "no TLS connection with the origin: its certificate is not accepted: it is for another name",
         ),
-        (
-            secured(alert(70).await),
-            1,
-            "no TLS connection with the origin: it ended the handshake (ProtocolVersion)",
-        ),
-        (
-            secured(alert(40).await),
-            1,
-            "no TLS connection with the origin: it ended the handshake (HandshakeFailure)",
-        ),
+        (secured(alert(70).await), 1, "no TLS connection with the origin: it ended the handshake (ProtocolVersion)"),
+        (secured(alert(40).await), 1, "no TLS connection with the origin: it ended the handshake (HandshakeFailure)"),
         (
             secured(origin(Act::Greet(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).await),
             1,
@@ -264,18 +262,14 @@ pub async fn every_failure_has_its_sentence() {
         (answered(404), 1, "the origin answered 404"),
         (answered(429), 3, "the origin answered 429"),
         (answered(500), 3, "the origin answered 500"),
-        (http.serve("/late", Behaviour::Answer(429, late)), 1, "the origin answered 429 and asks to come back in 300 s"),
+        (
+            http.serve("/late", Behaviour::Answer(429, late)),
+            1,
+            "the origin answered 429 and asks to come back in 300 s",
+        ),
         // Bodies.
-        (
-            origin(Act::SendAndWait(Vec::new())).await,
-            3,
-            "the origin did not answer in time",
-        ),
-        (
-            origin(stalled).await,
-            3,
-            "the origin sent nothing for longer than between_bytes_timeout_seconds allows",
-        ),
+        (origin(Act::SendAndWait(Vec::new())).await, 3, "the origin did not answer in time"),
+        (origin(stalled).await, 3, "the origin sent nothing for longer than between_bytes_timeout_seconds allows"),
         (dribbling, 3, "the download took more than download_timeout_seconds = 2 allows"),
         (
             send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n").await,

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -30,7 +30,7 @@ pub enum Act {
 /// An HTTP answer with this body and these lines in its head.
 pub fn answer(lines: &[u8], body: &[u8]) -> Vec<u8> {
     let length = format!("Content-Length: {}\r\n", body.len());
-    [b"HTTP/1.1 200 OK\r\n", lines, length.as_bytes(), b"\r\n", body].concat()
+    [b"HTTP/1.1 200 OK\r\n".as_slice(), lines, length.as_bytes(), b"\r\n", body].concat()
 }
 
 /// Starts an origin that does this with each connection. Returns its URL with the path `/a.png`.
@@ -123,8 +123,9 @@ pub struct Certificate {
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub fn new() -> Self {
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }

@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_url_with_control_characters_is_refused() {
-        for url in ["http://example.com/a\tb", "http://example.com/a.png\rhttp://example.com/b", "http://exam\nple.com/"] {
+        for url in
+            ["http://example.com/a\tb", "http://example.com/a.png\rhttp://example.com/b", "http://exam\nple.com/"]
+        {
             let error = parse(url).unwrap_err().to_string();
             assert!(error.contains("control characters"), "{error}");
         }

@@ -101,12 +101,9 @@ fn of_http(error: &hyper::Error) -> Option<Error> {
         return None;
     }
     let text = error.to_string();
-    let line = match () {
-        () if text.contains("content-length") => "Content-Length",
-        () if text.contains("transfer-encoding") => "Transfer-Encoding",
-        () if text.contains("header") => "header",
-        () => "status line",
-    };
+    let lines =
+        [("content-length", "Content-Length"), ("transfer-encoding", "Transfer-Encoding"), ("header", "header")];
+    let line = lines.iter().find(|(word, _)| text.contains(word)).map_or("status line", |(_, line)| line);
     Some(Error::HttpResponseHeaderSize { field_name: Some(line.into()), field_size: None })
 }
 
@@ -138,9 +135,7 @@ fn of_tls(error: &TlsError) -> Error {
 
 fn of_certificate(reason: &CertificateError) -> String {
     match reason {
-        CertificateError::UnknownIssuer => {
-            "its issuer is not known here (--ca-certificates adds issuers)".into()
-        }
+        CertificateError::UnknownIssuer => "its issuer is not known here (--ca-certificates adds issuers)".into(),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".into(),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

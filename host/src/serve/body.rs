@@ -43,14 +43,17 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) fn new(body: TimedBody, headers: &HeaderMap) -> Self {
-        let is_held_back = headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let is_held_back =
+            headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         Self { body: Some(body), too_slow: Arc::default(), room: None, is_held_back, runtime: Handle::current() }
     }
 }
 
 impl Drop for Received {
     fn drop(&mut self) {
-        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream() && !self.is_held_back) else { return };
+        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream() && !self.is_held_back) else {
+            return;
+        };
         let room = self.room.take();
         self.runtime.spawn(async move {
             let taking = async {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use burrow_host::Label;
+use burrow_model::name::derived;
 use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
@@ -124,6 +125,8 @@ impl Reader {
 
     fn send(&self, source: Source, name: Option<String>, tags: &[String], at: Option<String>) -> Result<(), Enough> {
         self.total.read.fetch_add(1, Ordering::Relaxed);
+        // A file may have a name of which nothing is left.
+        let name = name.filter(|name| !name.is_empty());
         let label = Label { name, tags: [&self.tags, tags].concat() };
         self.to.blocking_send(Item { source, label, at }).map_err(|_| Enough)
     }
@@ -201,7 +204,7 @@ impl Reader {
 
 /// The name for an image in this file.
 fn name_of(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+    derived(&path.to_string_lossy())
 }
 
 /// Whether a text is meant as a URL, valid or not.

@@ -170,7 +170,8 @@ fn check(head: Head<'_>, record: &ImageRecord) -> Result<(), Problem> {
     // `GET` may have sent the record as gzip, under the tag of that form.
     let etag = etag_of(record);
     let gzip = gzip_tag(&etag);
-    let is_gzip = [header::IF_MATCH, header::IF_NONE_MATCH].iter().any(|name| conditional::names(head.headers, name, &gzip));
+    let is_gzip =
+        [header::IF_MATCH, header::IF_NONE_MATCH].iter().any(|name| conditional::names(head.headers, name, &gzip));
     let etag = if is_gzip { gzip } else { etag };
     match conditional::evaluate(head.headers, false, Validators { etag: &etag, last_modified: None }) {
         Verdict::Proceed => Ok(()),

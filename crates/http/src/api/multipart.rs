@@ -77,7 +77,7 @@ impl<P: Ports> Service<P> {
             }
             // Some browsers send paths.
             let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-            let label = Label::new(name.take().as_deref().or(Some(base)), &tags)?;
+            let label = Label::of_file(name.take().as_deref(), base, &tags)?;
             let packed = self.vault.pack(&mut file).await.map_err(|error| match error {
                 Error::NotAnImage(what) => Error::NotAnImage(format!("{what} (the file {base:?})")),
                 error => error,

@@ -198,7 +198,9 @@ impl<B: ByteSource> Multipart<B> {
         let encoding = field("content-transfer-encoding").trim_ascii().to_ascii_lowercase();
         if !matches!(encoding.as_slice(), b"" | b"7bit" | b"8bit" | b"binary") {
             let encoding = String::from_utf8_lossy(&encoding).into_owned();
-            return Err(malformed(&format!("a part has the Content-Transfer-Encoding {encoding:?}, and none is taken")));
+            return Err(malformed(&format!(
+                "a part has the Content-Transfer-Encoding {encoding:?}, and none is taken"
+            )));
         }
         let [disposition, media_type] = ["content-disposition", "content-type"].map(field);
         Ok(Head { disposition: Parameters::parse(&disposition), media_type: Parameters::parse(&media_type) })
@@ -239,7 +241,11 @@ impl<B: ByteSource> Multipart<B> {
         let (seen, allowed) = (self.overhead.0 + bytes, self.overhead.1);
         self.overhead.0 = seen;
         if seen > allowed {
-            return Err(Error::Limit { limit: "max_request_bytes", allowed: self.max_request_bytes as u64, seen: seen as u64 });
+            return Err(Error::Limit {
+                limit: "max_request_bytes",
+                allowed: self.max_request_bytes as u64,
+                seen: seen as u64,
+            });
         }
         Ok(())
     }
@@ -324,10 +330,7 @@ mod tests {
                 two,
             ),
             // Line feeds alone; what else breaks lines is content.
-            (
-                b"--B\nContent-Disposition: form-data; name=a\n\n1\r\n2\n\n--B--\n",
-                vec![part("a", b"1\r\n2\n")],
-            ),
+            (b"--B\nContent-Disposition: form-data; name=a\n\n1\r\n2\n\n--B--\n", vec![part("a", b"1\r\n2\n")]),
             // Line feeds alone are content where lines end otherwise.
             (
                 b"--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1\n--B\n\r\n--B--\r\n",

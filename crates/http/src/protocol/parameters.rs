@@ -47,7 +47,8 @@ impl Parameters {
 
     /// Whether a parameter is given in any form, readable or not.
     pub(crate) fn has(&self, name: &str) -> bool {
-        let is_form = |known: &str| known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('*'));
+        let is_form =
+            |known: &str| known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('*'));
         self.parameters.iter().any(|(known, _)| is_form(known))
     }
 
@@ -224,7 +225,8 @@ mod tests {
 
     #[test]
     fn what_has_no_file_name() {
-        for value in [&b"form-data; name=\"filename=a.png\""[..], b"form-data", b"", b"form-data; filename", b";;=;\"="] {
+        for value in [&b"form-data; name=\"filename=a.png\""[..], b"form-data", b"", b"form-data; filename", b";;=;\"="]
+        {
             assert_eq!(file_name(value), None, "{}", value.escape_ascii());
             assert!(!Parameters::parse(value).has("filename"));
         }

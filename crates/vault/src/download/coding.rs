@@ -82,9 +82,8 @@ enum State {
 impl<B: ByteSource> Decoded<B> {
     /// Undoes the codings that a `Content-Encoding` names.
     pub(super) fn of(body: B, header: &str) -> Result<Self, FetchError> {
-        let undo = |from, coding| {
-            Self::Coded(Box::new(Layer { from, coding, state: State::Beginning, input: Vec::new() }))
-        };
+        let undo =
+            |from, coding| Self::Coded(Box::new(Layer { from, coding, state: State::Beginning, input: Vec::new() }));
         Ok(codings(header)?.into_iter().rev().fold(Self::Plain(body), undo))
     }
 }
@@ -276,12 +275,18 @@ mod tests {
 
     #[test]
     fn what_is_no_coding_changes_nothing() {
-        for header in ["", "identity", "none", "utf-8", "aws-chunked", "identity, identity", "binary", "image/png", ",;"] {
+        for header in
+            ["", "identity", "none", "utf-8", "aws-chunked", "identity, identity", "binary", "image/png", ",;"]
+        {
             assert_eq!(read(header, b"GIF89a"), Ok(b"GIF89a".to_vec()), "{header}");
         }
         // Only the name of a coding.
         for header in ["gzip", "x-gzip", "deflate", "gzip, deflate"] {
-            assert_eq!(read(header, b"GIF89a\x01\0\x01\0\0\0\0;"), Ok(b"GIF89a\x01\0\x01\0\0\0\0;".to_vec()), "{header}");
+            assert_eq!(
+                read(header, b"GIF89a\x01\0\x01\0\0\0\0;"),
+                Ok(b"GIF89a\x01\0\x01\0\0\0\0;".to_vec()),
+                "{header}"
+            );
             assert_eq!(read(header, b""), Ok(Vec::new()), "{header}");
         }
     }

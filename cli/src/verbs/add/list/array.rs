@@ -28,14 +28,16 @@ pub(super) fn next<R: Read>(text: &mut Text<R>) -> Result<Next> {
     let entry = if element.len() > MAX_LINE {
         Err(format!("longer than {MAX_LINE} bytes"))
     } else if first == b'"' {
-        serde_json::from_slice(&element).map(|url| Entry { url: Some(url), ..Entry::default() }).map_err(said)
+        serde_json::from_slice(&element)
+            .map(|url| Entry { url: Some(url), ..Entry::default() })
+            .map_err(|error| said(&error))
     } else {
-        serde_json::from_slice(&element).map_err(said)
+        serde_json::from_slice(&element).map_err(|error| said(&error))
     };
     Ok(Next::Element(Line { number, entry: entry.and_then(Entry::checked) }))
 }
 
-fn said(error: serde_json::Error) -> String {
+fn said(error: &serde_json::Error) -> String {
     // Its line counts from the element's.
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();

@@ -22,7 +22,7 @@ pub(super) struct Open;
 impl Table {
     /// Reads a header. `None` if no column is named `url` or `file`. `separator` is known if the list states it.
     pub(super) fn of(header: &str, separator: Option<char>) -> Option<Self> {
-        let separators = separator.map_or(SEPARATORS.to_vec(), |separator| vec![separator]);
+        let separators = separator.map_or_else(|| SEPARATORS.to_vec(), |separator| vec![separator]);
         separators.into_iter().find_map(|separator| {
             let columns = fields(header, separator).ok()?;
             let column = |name: &str| columns.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
@@ -140,6 +140,9 @@ mod tests {
         assert_eq!(columns("http://a/1.png,title"), None);
         assert_eq!(columns("word"), None);
         assert_eq!((stated_separator("sep=;"), stated_separator("\"SEP=,\"")), (Some(';'), Some(',')));
-        assert_eq!((stated_separator("sep="), stated_separator("step=;"), stated_separator("sep=ab")), (None, None, None));
+        assert_eq!(
+            (stated_separator("sep="), stated_separator("step=;"), stated_separator("sep=ab")),
+            (None, None, None)
+        );
     }
 }

@@ -226,7 +226,12 @@ mod tests {
     #[test]
     fn encodings_by_their_marks_or_zeros() {
         let text = "http://a/ü\u{1f9a6}\nb\n";
-        for (mark, bytes) in [("\u{feff}", u16::to_le_bytes as fn(u16) -> _), ("\u{feff}", u16::to_be_bytes), ("", u16::to_le_bytes), ("", u16::to_be_bytes)] {
+        for (mark, bytes) in [
+            ("\u{feff}", u16::to_le_bytes as fn(u16) -> _),
+            ("\u{feff}", u16::to_be_bytes),
+            ("", u16::to_le_bytes),
+            ("", u16::to_be_bytes),
+        ] {
             assert_eq!(lines(&utf16(&format!("{mark}{text}"), bytes)), ["http://a/ü\u{1f9a6}", "b"]);
         }
         assert_eq!(lines(format!("\u{feff}{text}").as_bytes()), ["http://a/ü\u{1f9a6}", "b"]);
