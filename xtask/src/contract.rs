@@ -1,4 +1,5 @@
-//! Checks the service against openapi.json: schemathesis draws requests and checks answers.
+//! Checks the service against openapi.json, and against HTTP: schemathesis draws requests and checks answers; REDbot asks
+//! for every kind of resource in several ways.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +23,7 @@ const SETTINGS: [(&str, &str); 6] = [
     ("BURROW_WRITE_TOKEN", "contract-write-token"),
 ];
 
-/// Serves an empty store, and runs schemathesis on it. `args` may hold `--examples N`.
+/// Serves an empty store, and runs schemathesis and REDbot on it. `args` may hold `--examples N`.
 pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let examples = match args {
         [] => EXAMPLES,
@@ -42,5 +43,16 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
         .current_dir(root());
     let checked = run(&mut schemathesis);
     server.check()?;
-    checked
+    checked?;
+    judge(&server)?;
+    server.check()
+}
+
+/// Has REDbot judge the answers for every kind of resource.
+fn judge(server: &Server) -> Result<(), String> {
+    let venv = python::venv("redbot", &root().join("tests/contract/redbot.txt"))?;
+    say("checking every kind of resource by HTTP's rules");
+    let mut judged = Command::new(venv.join("bin/python"));
+    judged.args(["tests/contract/judged.py", &server.url, "contract-write-token"]);
+    run(judged.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root()))
 }

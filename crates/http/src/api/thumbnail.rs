@@ -80,6 +80,7 @@ impl<P: Ports> Service<P> {
         headers.remove(header::RANGE);
         let mut answer = self.content(Head { headers: &headers, ..head }, image).await?;
         set(answer.response.headers_mut(), header::VARY, "accept, accept-encoding");
+        set(answer.response.headers_mut(), header::ACCEPT_RANGES, "none");
         Ok(answer)
     }
 
