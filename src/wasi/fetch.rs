@@ -139,9 +139,7 @@ fn explain(code: &ErrorCode) -> FetchError {
             if alert.alert_id == Some(80) { Unreachable(what) } else { Unusable(what) }
         }
         ErrorCode::TlsProtocolError => Unreachable("the TLS handshake with the origin broke off".into()),
-        ErrorCode::HttpResponseHeaderSectionSize(_) => {
-            Unusable("the head of the origin's answer is too long".into())
-        }
+        ErrorCode::HttpResponseHeaderSectionSize(_) => Unusable("the head of the origin's answer is too long".into()),
         ErrorCode::HttpResponseHeaderSize(field) if field.field_size.is_none() => {
             let field = field.field_name.as_deref().unwrap_or("head");
             Unusable(format!("the origin's answer is not HTTP: its {field} cannot be read"))

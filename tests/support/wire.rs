@@ -71,8 +71,8 @@ async fn play(stream: TcpStream, act: Act) {
     match act {
         Act::Reset(bytes) => {
             // What is left unread in a closed socket makes the system reset the connection.
-            if stream.readable().await.is_ok() {
-                let mut stream = stream;
+            let mut stream = stream;
+            if stream.peek(&mut [0]).await.is_ok() {
                 let _ = stream.write_all(&bytes).await;
             }
         }

@@ -97,10 +97,11 @@ fn of_http(error: &hyper::Error) -> Option<Error> {
     if error.is_parse_too_large() {
         return Some(Error::HttpResponseHeaderSectionSize(None));
     }
-    if !error.is_parse() {
+    let text = error.to_string();
+    // Some servers of other protocols speak first.
+    if !error.is_parse() && !text.starts_with("received unexpected message") {
         return None;
     }
-    let text = error.to_string();
     let lines =
         [("content-length", "Content-Length"), ("transfer-encoding", "Transfer-Encoding"), ("header", "header")];
     let line = lines.iter().find(|(word, _)| text.contains(word)).map_or("status line", |(_, line)| line);

@@ -182,13 +182,13 @@ impl<R: Read> Lines<R> {
         {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             read.push_back((number, line));
-            if table.entry(&text).is_ok_and(|entry| entry.url.is_some_and(|url| url.contains("://"))) {
-                break;
-            }
             record.push('\n');
             record.push_str(&text);
             if let Ok(entry) = table.entry(&record) {
                 return Ok(Ok(entry));
+            }
+            if table.entry(&text).is_ok_and(|entry| entry.url.is_some_and(|url| url.contains("://"))) {
+                break;
             }
         }
         read.append(&mut self.ahead);
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_spoils_its_line_only() {
-        let list = b"name,url\n\"open,http://a/1\nx,http://a/2\n\"y\nz\",http://a/3\n\"open\nto the end\n";
+        let list = b"name,url\n\"open,http://a/1\n\"x\",http://a/2\n\"y\nz\",http://a/3\n\"open\nto the end\n";
         let told = "a quote is not closed";
         assert_eq!(
             read(list),

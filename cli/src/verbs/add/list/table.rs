@@ -15,7 +15,7 @@ pub(super) struct Table {
     tags: Option<usize>,
 }
 
-/// A quote is not closed: the record goes on in the next line, or a quote is missing.
+/// A quote is not closed, or not at the end of its field: the record goes on in the next line, or a quote is missing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Open;
 
@@ -70,10 +70,11 @@ pub(super) fn split_tags(tags: &str) -> Vec<String> {
 fn fields(record: &str, separator: char) -> Result<Vec<String>, Open> {
     let (mut fields, mut rest) = (Vec::new(), record);
     loop {
-        let mut field = String::new();
+        let (mut field, mut is_quoted) = (String::new(), false);
         // White space before a quote is no part of the field.
         let begun = rest.trim_start_matches(|c: char| c.is_whitespace() && c != separator);
         if let Some(mut quoted) = begun.strip_prefix('"') {
+            is_quoted = true;
             loop {
                 let (text, after) = quoted.split_once('"').ok_or(Open)?;
                 field.push_str(text);
@@ -89,17 +90,15 @@ fn fields(record: &str, separator: char) -> Result<Vec<String>, Open> {
                 }
             }
         }
-        match rest.split_once(separator) {
-            Some((text, after)) => {
-                field.push_str(text);
-                fields.push(field);
-                rest = after;
-            }
-            None => {
-                field.push_str(rest);
-                fields.push(field);
-                return Ok(fields);
-            }
+        let (text, after) = rest.split_once(separator).map_or((rest, None), |(text, after)| (text, Some(after)));
+        if is_quoted && !text.trim().is_empty() {
+            return Err(Open);
+        }
+        field.push_str(text);
+        fields.push(field);
+        match after {
+            Some(after) => rest = after,
+            None => return Ok(fields),
         }
     }
 }
@@ -121,6 +120,7 @@ mod tests {
             ("5\" pipe,a\"b", ',', Ok(vec!["5\" pipe", "a\"b"])),
             ("\"two\nlines\",b", ',', Ok(vec!["two\nlines", "b"])),
             ("a,\"open,b", ',', Err(Open)),
+            ("\"a\"b,c", ',', Err(Open)),
             ("\"\"\"", ',', Err(Open)),
         ] {
             let expected = expected.map(|fields| fields.into_iter().map(str::to_owned).collect::<Vec<_>>());
