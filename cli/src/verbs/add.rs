@@ -110,7 +110,7 @@ impl Add {
         let items = futures::stream::unfold(items, async |mut items| Some((items.recv().await?, items)));
         let wanted = items.filter_map(async |item| {
             // The same source twice at once would be downloaded twice.
-            if !self.again && !under_way.borrow_mut().insert(item.source.clone()) {
+            if !self.again && !under_way.borrow_mut().insert(item.source.key()) {
                 tell(None, &item, &Outcome::Twice);
                 return None;
             }
@@ -120,7 +120,7 @@ impl Add {
         let work = async |item: Item| {
             let number = report.borrow_mut().began(&item);
             let outcome = adding.add(&item).await;
-            under_way.borrow_mut().remove(&item.source);
+            under_way.borrow_mut().remove(&item.source.key());
             tell(Some(number), &item, &outcome);
             if self.fail_fast && matches!(outcome, Outcome::Failed(_)) {
                 stop.cancel();

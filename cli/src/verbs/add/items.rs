@@ -27,7 +27,7 @@ pub(crate) struct Item {
 }
 
 /// Where an image is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     Url(String),
     File {
@@ -42,6 +42,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// What tells the source from others. Two paths that are not UTF-8 may be shown alike.
+    pub(crate) fn key(&self) -> OsString {
+        match self {
+            Self::File { path, .. } => path.clone().into_os_string(),
+            source => source.shown().into(),
+        }
+    }
+
     /// The source as people name it.
     pub(crate) fn shown(&self) -> String {
         match self {
