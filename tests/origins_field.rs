@@ -12,7 +12,7 @@ use crate::support::client::Client;
 use crate::support::host::{Burrow, Host, burrow};
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::{Behaviour, Origin};
-use crate::support::wire::{Act, Authority, answer, origin, secure_origin};
+use crate::support::wire::{Act, Authority, Certificate, answer, origin, secure_origin};
 
 /// Downloads from each origin at once; returns the records.
 async fn downloaded<'a>(client: &Client, urls: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
@@ -209,6 +209,12 @@ pub async fn every_failure_has_its_sentence() {
             1,
             "no TLS connection with the origin: its certificate is not accepted: its issuer is not known here \
              (--ca-certificates adds issuers)",
+        ),
+        (
+            secure_origin(Certificate::self_signed("localhost"), Act::Send(answer(b"", &png))).await,
+            1,
+            "no TLS connection with the origin: its certificate is not accepted: it is that of an authority, and no \
+             server's (a certificate with CA:FALSE would do)",
         ),
         (
             tls("localhost", 2000, 2001, &ours).await,

@@ -159,7 +159,7 @@ pub(super) fn changes(stored: &Stored) -> Vec<Case> {
     let id = &stored.id;
     let patch = |media_type: &str, body: &str| ask("PATCH", format!("/images/{id}")).body(media_type, body);
     let mut cases = Vec::new();
-    for body in NO_CHANGES.split_ascii_whitespace().chain(["", " ", "\u{feff}{\"name\":\"x\"}"]) {
+    for body in NO_CHANGES.split_ascii_whitespace().chain(["", " "]) {
         cases.push(patch(MERGE, body).is(400, MALFORMED));
     }
     for (field, bodies) in WRONG_TYPES {

@@ -119,6 +119,16 @@ pub struct Certificate {
     key: KeyPair,
 }
 
+impl Certificate {
+    /// A certificate that its own key signs, as `openssl req -x509` makes it: that of an authority.
+    pub fn self_signed(name: &str) -> Self {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Self { der: params.self_signed(&key).unwrap().der().to_vec(), key }
+    }
+}
+
 /// A private authority for certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 

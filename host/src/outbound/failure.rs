@@ -142,8 +142,15 @@ fn of_certificate(reason: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".into()
         }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for servers".into()
+        }
         CertificateError::Revoked => "it is revoked".into(),
         CertificateError::BadSignature => "its signature is wrong".into(),
+        // Self-signed certificates often are.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is that of an authority, and no server's (a certificate with CA:FALSE would do)".into()
+        }
         other => other.to_string(),
     }
 }
