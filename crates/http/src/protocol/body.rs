@@ -39,7 +39,7 @@ pub(crate) async fn read_form(headers: &HeaderMap, body: impl ByteSource, limit:
 /// The body has a `Content-Encoding`, or text in another character set than UTF-8.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if codings.any(|coding| !matches!(coding.as_bytes().to_ascii_lowercase().as_slice(), b"" | b"identity")) {
         let identity = HeaderValue::from_static("identity");
         let detail = "a body with a Content-Encoding is not taken; send it without one";
         return Err(Problem::unsupported(detail).with(header::ACCEPT_ENCODING, identity));
