@@ -173,7 +173,7 @@ impl<B: ByteSource> Multipart<B> {
         let (mut fields, mut read) = (Vec::<Vec<u8>>::new(), 0);
         loop {
             let line = self.line(read).await?;
-            read += line.len();
+            read += line.len() + 1;
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
             if line.is_empty() {
                 break;
