@@ -167,7 +167,8 @@ pub async fn every_failure_has_its_sentence() {
     let (png, http) = (fixture("photo.png"), Origin::start().await);
     let send = |bytes: &[u8]| origin(Act::Send(bytes.to_vec()));
     let answered = |status: u16| http.serve(&format!("/{status}"), Behaviour::Status(status));
-    let late: &[_] = &[("retry-after", "300")];
+    // Burrow lets an origin rest that asks for it, so it has an origin of its own.
+    let (resting, late) = (Origin::start().await, &[("retry-after", "300")]);
     let refused = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/a.png", listener.local_addr().unwrap())
@@ -269,7 +270,7 @@ pub async fn every_failure_has_its_sentence() {
         (answered(429), 3, "the origin answered 429"),
         (answered(500), 3, "the origin answered 500"),
         (
-            http.serve("/late", Behaviour::Answer(429, late)),
+            resting.serve("/late", Behaviour::Answer(429, late)),
             1,
             "the origin answered 429 and asks to come back in 300 s",
         ),
