@@ -37,7 +37,7 @@ pub(crate) fn describe(bench: &Bench) -> Result<String> {
         "import sys, importlib.metadata as m; print('Python', sys.version.split()[0], 'Flask', m.version('flask'))";
     line("Flask peer", &said(Command::new(&programs.python).args(["-c", versions])));
     line("nginx", &said(Command::new(nginx()).arg("-v")));
-    line("load", &said(Command::new("wrk").arg("-v")));
+    line("wrk", &said(Command::new("wrk").arg("-v")));
     Ok(page)
 }
 
@@ -52,15 +52,16 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(file).unwrap_or_default().trim().to_owned()
 }
 
-/// What a program prints in one line, wherever it prints it. Some print their version as an error, and fail.
+/// What a program prints of its version, in one line, wherever it prints it. Some then fail, or go on with their usage.
 fn said(command: &mut Command) -> String {
-    command.output().map_or_else(
-        |error| format!("unknown ({error})"),
-        |output| {
-            let text = [output.stdout, output.stderr].concat();
-            let text = String::from_utf8_lossy(&text);
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            lines.take(4).collect::<Vec<_>>().join("; ").replace("  ", " ")
-        },
-    )
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => return format!("unknown ({error})"),
+    };
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let version = text.split("\nUsage").next().unwrap_or_default();
+    let lines: Vec<String> =
+        version.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    lines.iter().map(String::as_str).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }

@@ -22,10 +22,7 @@ state = directory / "images.pickle"
 
 
 def load():
-    try:
-        return pickle.loads(state.read_bytes())
-    except (EOFError, FileNotFoundError, pickle.UnpicklingError):
-        return {}
+    return pickle.loads(state.read_bytes()) if state.exists() else {}
 
 
 @app.post("/upload")
@@ -45,7 +42,9 @@ def upload():
         "uploaded": datetime.now(timezone.utc).isoformat(),
         "file": file,
     }
-    state.write_bytes(pickle.dumps(images))
+    written = directory / f"{file}.pickle"
+    written.write_bytes(pickle.dumps(images))
+    written.replace(state)
     return jsonify(status="done")
 
 

@@ -10,7 +10,6 @@ import (
 	"log"
 	"net/http"
 	"os"
-	"path/filepath"
 
 	"github.com/labstack/echo"
 )
@@ -26,7 +25,7 @@ func main() {
 	if len(os.Args) != 3 {
 		log.Fatal("usage: peer ADDRESS DIRECTORY")
 	}
-	vault, err := OpenVault(filepath.Join(os.Args[2], "images.db"))
+	vault, err := OpenVault(os.Args[2])
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -73,6 +72,7 @@ func image(c echo.Context, vault *Vault) error {
 	if err != nil {
 		return echo.NewHTTPError(http.StatusNotFound, err.Error())
 	}
+	defer packed.Close()
 	plain, err := gzip.NewReader(packed)
 	if err != nil {
 		return err

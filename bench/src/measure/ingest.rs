@@ -27,7 +27,7 @@ pub(crate) const CLIENTS: usize = 16;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// If no image was stored for so long, no more will be.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What one run over a set of images showed.
 pub(crate) struct Run {
@@ -89,25 +89,26 @@ async fn once(bench: &mut Bench, table: &'static str, target: Target, images: &[
 
 /// Uploads images by their URLs, so many at a time, and waits until all are stored.
 pub(crate) async fn upload(server: &Server, origin: &Origin, images: &[Image], clients: usize) -> Result<Run> {
-    let next = AtomicUsize::new(0);
+    let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let client = || async {
         let mut waits = Vec::new();
         while let Some(image) = images.get(next.fetch_add(1, Ordering::Relaxed)) {
             let sent = Instant::now();
             server.upload(&image.name, &origin.url(image)).await?;
             waits.push(sent.elapsed().as_secs_f64() * 1e3);
+            answered.fetch_add(1, Ordering::Relaxed);
         }
         anyhow::Ok(waits)
     };
     let begun = Instant::now();
     let uploads = try_join_all((0..clients).map(|_| client()));
-    let (acknowledged, (counted, stored, last)) = try_join(uploads, watch(server, images.len() as u64, &next)).await?;
+    let (acknowledged, (counted, stored, last)) = try_join(uploads, watch(server, images.len(), &answered)).await?;
     Ok(Run { time: last - begun, acknowledged: acknowledged.concat(), counted, stored })
 }
 
 /// Asks for the counts until all images are stored, or no more come. Returns how long each answer took, the last count,
 /// and when it was reached.
-async fn watch(server: &Server, wanted: u64, sent: &AtomicUsize) -> Result<(Vec<f64>, u64, Instant)> {
+async fn watch(server: &Server, wanted: usize, answered: &AtomicUsize) -> Result<(Vec<f64>, u64, Instant)> {
     let (mut waits, mut stored, mut last) = (Vec::new(), 0, Instant::now());
     loop {
         let asked = Instant::now();
@@ -116,9 +117,10 @@ async fn watch(server: &Server, wanted: u64, sent: &AtomicUsize) -> Result<(Vec<
         if count != stored {
             (stored, last) = (count, Instant::now());
         }
-        // The Flask peer may lose images. It has stored what it stores when it has answered.
-        let is_over = sent.load(Ordering::Relaxed) as u64 >= wanted && last.elapsed() > PATIENCE;
-        if stored >= wanted || is_over {
+        // The Flask peer stores before it answers, and may lose images.
+        let patience = if server.target == Target::Flask { Duration::ZERO } else { PATIENCE };
+        let is_over = answered.load(Ordering::Relaxed) == wanted && last.elapsed() > patience;
+        if stored >= wanted as u64 || is_over {
             return Ok((waits, stored, last));
         }
         tokio::time::sleep(PAUSE).await;

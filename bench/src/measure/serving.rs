@@ -13,7 +13,7 @@ use crate::{Bench, say};
 pub(crate) const TABLE: &str = "Serving, `wrk -t1 -c16`";
 
 // The rows.
-pub(crate) const SMALL: &str = "289 bytes (PNG)";
+pub(crate) const SMALL: &str = "285 bytes (PNG)";
 pub(crate) const PHOTO: &str = "112 KB stored raw (JPEG)";
 pub(crate) const LARGE_PHOTO: &str = "310 KB stored raw (JPEG)";
 pub(crate) const BITMAP: &str = "407 KB inflated (BMP)";
@@ -71,9 +71,9 @@ pub(crate) async fn take(bench: &mut Bench) -> Result<()> {
 }
 
 fn requests(short: bool) -> Result<Vec<Request>> {
-    let small = burrow_bench::png("small.png", 9, 7, 1)?;
+    let small = burrow_bench::png("small.png", 10, 7, 1)?;
     let (photo, large_photo) =
-        (burrow_bench::jpeg("photo.jpeg", 480, 320)?, burrow_bench::jpeg("large.jpeg", 800, 530)?);
+        (burrow_bench::jpeg("photo.jpeg", 512, 368)?, burrow_bench::jpeg("large.jpeg", 896, 624)?);
     let bitmap = burrow_bench::bmp("bitmap.bmp", 407_000, 1);
     let huge = burrow_bench::bmp("huge.bmp", if short { 4_000_000 } else { 40_000_000 }, 2);
     let request = |what, image: &Image, form| Request { what, image: image.clone(), form };
