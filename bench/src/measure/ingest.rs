@@ -24,7 +24,10 @@ const BITMAPS: &str = "Ingest of bitmaps of 407 KB";
 pub(crate) const CLIENTS: usize = 16;
 
 /// The time between two requests for the counts.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+
+/// The same over many images: at the peers the counts list all of them, which takes long.
+pub(crate) const LONG_PAUSE: Duration = Duration::from_millis(250);
 
 /// If no image was stored for so long, no more will be.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -61,7 +64,7 @@ async fn once(bench: &mut Bench, table: &'static str, target: Target, images: &[
     let origin = Origin::start(images).await?;
     let server = bench.start(target).await?;
     let before = server.usage()?;
-    let run = upload(&server, &origin, images, CLIENTS).await?;
+    let run = upload(&server, &origin, images, CLIENTS, PAUSE).await?;
     let used = server.usage()?;
     let packed = server.packed().await?;
     let blocks = disk(&server.stop().await?)?;
@@ -88,7 +91,13 @@ async fn once(bench: &mut Bench, table: &'static str, target: Target, images: &[
 }
 
 /// Uploads images by their URLs, so many at a time, and waits until all are stored.
-pub(crate) async fn upload(server: &Server, origin: &Origin, images: &[Image], clients: usize) -> Result<Run> {
+pub(crate) async fn upload(
+    server: &Server,
+    origin: &Origin,
+    images: &[Image],
+    clients: usize,
+    pause: Duration,
+) -> Result<Run> {
     let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let client = || async {
         let mut waits = Vec::new();
@@ -102,15 +111,22 @@ pub(crate) async fn upload(server: &Server, origin: &Origin, images: &[Image], c
     };
     let begun = Instant::now();
     let uploads = try_join_all((0..clients).map(|_| client()));
-    let (acknowledged, (counted, stored, last)) = try_join(uploads, watch(server, images.len(), &answered)).await?;
+    let (acknowledged, (counted, stored, last)) =
+        try_join(uploads, watch(server, images.len(), &answered, pause)).await?;
     Ok(Run { time: last - begun, acknowledged: acknowledged.concat(), counted, stored })
 }
 
 /// Asks for the counts until all images are stored, or no more come. Returns how long each answer took, the last count,
 /// and when it was reached.
-async fn watch(server: &Server, wanted: usize, answered: &AtomicUsize) -> Result<(Vec<f64>, u64, Instant)> {
+async fn watch(
+    server: &Server,
+    wanted: usize,
+    answered: &AtomicUsize,
+    pause: Duration,
+) -> Result<(Vec<f64>, u64, Instant)> {
     let (mut waits, mut stored, mut last) = (Vec::new(), 0, Instant::now());
     loop {
+        let all_answered = answered.load(Ordering::Relaxed) == wanted;
         let asked = Instant::now();
         let count = server.stored().await?;
         waits.push(asked.elapsed().as_secs_f64() * 1e3);
@@ -119,10 +135,9 @@ async fn watch(server: &Server, wanted: usize, answered: &AtomicUsize) -> Result
         }
         // The Flask peer stores before it answers, and may lose images.
         let patience = if server.target == Target::Flask { Duration::ZERO } else { PATIENCE };
-        let is_over = answered.load(Ordering::Relaxed) == wanted && last.elapsed() > patience;
-        if stored >= wanted as u64 || is_over {
+        if stored >= wanted as u64 || (all_answered && last.elapsed() > patience) {
             return Ok((waits, stored, last));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn take(bench: &mut Bench) -> Result<()> {
             for target in bench.programs.uploading() {
                 say(&format!("{TABLE}, {megabytes} MB, round {round}: {}", target.name()));
                 let server = bench.start(target).await?;
-                let run = ingest::upload(&server, &origin, std::slice::from_ref(&image), 1).await?;
+                let run = ingest::upload(&server, &origin, std::slice::from_ref(&image), 1, ingest::PAUSE).await?;
                 let path = server.content(&image.name).await?;
                 let begun = Instant::now();
                 let mut body = server.client.stream(&path).await?;

@@ -51,7 +51,7 @@ pub(crate) async fn take(bench: &mut Bench) -> Result<()> {
     for target in bench.programs.uploading() {
         let server = bench.start(target).await?;
         // One after the other, so that the Flask peer loses none.
-        ingest::upload(&server, &origin, &images, 1).await?;
+        ingest::upload(&server, &origin, &images, 1, ingest::PAUSE).await?;
         servers.push(server);
     }
     write_files(bench, &images).await?;

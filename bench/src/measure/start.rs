@@ -30,7 +30,7 @@ pub(crate) async fn take(bench: &mut Bench) -> Result<()> {
             let directory = bench.clear(target)?;
             let launch = Launch { target, directory: &directory, cache: &cold };
             let (server, first) = Server::start(&bench.programs, &bench.home, launch).await?;
-            ingest::upload(&server, &origin, &images, ingest::CLIENTS).await?;
+            ingest::upload(&server, &origin, &images, ingest::CLIENTS, ingest::LONG_PAUSE).await?;
             server.stop().await?;
             let (server, second) = Server::start(&bench.programs, &bench.home, launch).await?;
             server.stop().await?;
