@@ -18,8 +18,9 @@ mod server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::{Parser, ValueEnum as _};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::measure::Measure;
 use crate::results::Results;
@@ -70,12 +71,27 @@ struct Bench {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+    let args = Args::parse();
+    // The servers are in process groups of their own, so the terminal does not stop them. They end when they are dropped.
+    let done = tokio::select! {
+        done = run(args) => done,
+        stopped = stopped() => Err(stopped.map_or_else(Into::into, |()| anyhow!("stopped before the end"))),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Waits until somebody asks this program to stop.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
     }
 }
 
