@@ -1,7 +1,8 @@
-//! Damaged stores: a flipped byte, a file that is no store, a full disk.
+//! Damaged stores: a flipped byte, a file that is no store, a blob's file that is not right, a full disk.
 //!
 //! Burrow never sends wrong bytes, serves what is not damaged, and names what is.
 
+mod blobs;
 mod file;
 mod room;
 mod start;
@@ -17,6 +18,7 @@ use crate::support::client::{Client, Reply, Unanswered};
 use crate::support::images::{bitmap, drawing, fixture, noise};
 use crate::support::process::serving;
 
+pub use blobs::a_blobs_file_that_is_not_right_harms_only_its_images;
 pub use file::a_flipped_byte_in_the_file_never_changes_an_image;
 pub use room::a_disk_that_is_full_loses_nothing;
 pub use start::{a_store_that_cannot_be_used_is_told_in_one_line, a_store_that_may_not_be_written_is_told_in_one_line};
@@ -65,15 +67,28 @@ impl Sample {
         self.others.iter().chain([&self.victim])
     }
 
-    /// A copy of the store.
     fn copy(&self) -> tempfile::TempDir {
-        let copy = tempfile::tempdir().unwrap();
-        std::fs::copy(self.directory.path().join(FILE), copy.path().join(FILE)).unwrap();
-        copy
+        copy(self.directory.path())
     }
 }
 
+/// The file of records, and the directory of blobs, in a store's directory.
 const FILE: &str = "vault.redb";
+const BLOBS: &str = "blobs";
+
+/// Copies a store.
+fn copy(store: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(store.join(FILE), copy.path().join(FILE)).unwrap();
+    std::fs::create_dir(copy.path().join(BLOBS)).unwrap();
+    for file in std::fs::read_dir(store.join(BLOBS)).unwrap().map(Result::unwrap) {
+        // A test may have put something else in place of a file.
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), copy.path().join(BLOBS).join(file.file_name())).unwrap();
+        }
+    }
+    copy
+}
 
 /// Uploads an image.
 ///

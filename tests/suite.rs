@@ -114,6 +114,7 @@ fn main() -> ExitCode {
         clients_field: an_answer_arrives_though_the_body_is_not_read;
         damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
             what_a_newer_burrow_stored_is_not_called_damaged,
+            a_blobs_file_that_is_not_right_harms_only_its_images,
             a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
         documents: the_map_has_every_source_file, every_link_leads_to_a_file;

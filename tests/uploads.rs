@@ -177,12 +177,16 @@ pub async fn several_files_are_stored_all_or_none(host: Host) {
 pub async fn what_is_refused_leaves_no_chunks() {
     let mut burrow = Host::Native.start().await;
     let good = part("f", Some("good.png"), &fixture("photo.png"));
-    let reply = post(&burrow.client, "/images", &[MULTIPART], form(&[good, part("f", Some("bad"), b"bad")])).await;
+    let large = part("f", Some("large.bmp"), &bitmap(700_000, 1));
+    let body = form(&[good, large, part("f", Some("bad"), b"bad")]);
+    let reply = post(&burrow.client, "/images", &[MULTIPART], body).await;
     assert_eq!(reply.status, 422);
     burrow.stop().await;
     let store = burrow_host::kv::Embedded::open(burrow.store()).unwrap();
     let keys = burrow_host::kv::KeyValue::keys(&store, "").try_concat().await.unwrap();
     assert!(!keys.iter().any(|key| key.starts_with("b1:c:")), "{keys:?}");
+    let files = std::fs::read_dir(burrow.store().join("blobs")).map_or(0, Iterator::count);
+    assert_eq!(files, 0, "files of blobs are left");
 }
 
 pub async fn digests_are_verified(host: Host) {

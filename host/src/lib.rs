@@ -37,6 +37,7 @@
 mod address;
 pub mod archive;
 mod bindings;
+mod blobs;
 mod builder;
 mod content;
 mod engine;

@@ -59,14 +59,14 @@ pub async fn a_store_that_cannot_be_used_is_told_in_one_line() {
     let format = TableDefinition::<&str, u64>::new("meta");
     let database = Database::open(newer.path().join(FILE)).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(format).unwrap().insert("format", 2).unwrap();
+    transaction.open_table(format).unwrap().insert("format", 3).unwrap();
     transaction.commit().unwrap();
     drop(database);
     match started(&mut serve(newer.path())).await {
         Ok(_) => wrong.push("a newer format: it serves".into()),
         Err(ended) => {
             wrong.extend(unclear(&ended.stderr, &newer.path().join(FILE)));
-            wrong.extend((!ended.stderr.contains("format 2")).then(|| format!("a newer format: {}", ended.stderr)));
+            wrong.extend((!ended.stderr.contains("format 3")).then(|| format!("a newer format: {}", ended.stderr)));
         }
     }
     // An empty file, which a crash before the first write leaves, is a new store.

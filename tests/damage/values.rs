@@ -1,12 +1,13 @@
 //! Flips one byte of one stored value: only the image that it belongs to is harmed.
 
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use hyper::Method;
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde_json::{Value, json};
 
-use super::{FILE, KEY, Kept, NAME, Sample, listed, misread, upload};
+use super::{BLOBS, FILE, KEY, Kept, NAME, Sample, listed, misread, upload};
 use crate::support::client::{Client, Reply};
 use crate::support::images::sha256;
 use crate::support::process::{Ended, Process, serve, serving};
@@ -14,14 +15,15 @@ use crate::support::random::Random;
 use crate::support::verify::verify;
 
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
+const PLACES: TableDefinition<'_, (u128, u32), (u64, u32)> = TableDefinition::new("places");
 
 /// The position of a value's version.
 const VERSION: usize = 1;
 
 /// A damaged value, and what must fail because of it. Everything else must work.
-struct Damage {
-    what: &'static str,
-    key: String,
+pub(super) struct Damage {
+    pub(super) what: &'static str,
+    pub(super) key: String,
     /// Paths of the damaged image that answer with a problem. The log then names the key.
     refused: Vec<String>,
     /// Whether the image's content is not sent, or not completely.
@@ -73,13 +75,29 @@ pub async fn what_a_newer_burrow_stored_is_not_called_damaged() {
     }
 }
 
+/// The JSON of an image's record.
+fn record(sample: &Sample, image: &Kept) -> Value {
+    let value = value(sample.directory.path(), &format!("b1:i:{}", image.id)).unwrap();
+    serde_json::from_slice(&value[10..]).unwrap()
+}
+
+/// The blob of an image, as its keys and its file name it.
+pub(super) fn blob(sample: &Sample, image: &Kept) -> String {
+    record(sample, image)["state"]["blob"].as_str().unwrap().replace('-', "")
+}
+
+/// A damage of an image's chunks, the first among them.
+pub(super) fn unreadable(sample: &Sample, image: &Kept, what: &'static str) -> Damage {
+    let (key, content) = (format!("b1:c:{}:0", blob(sample, image)), format!("/images/{}/content", image.id));
+    // The server reads the first chunk before it sends anything, so it can still answer with a problem.
+    Damage { what, key, refused: vec![content], unreadable: true, unlisted: false }
+}
+
 /// A damage for every kind of stored value (docs/storage-format.md).
 fn damages(sample: &Sample) -> [Damage; 13] {
     let id = &sample.victim.id;
+    let (json, blob) = (record(sample, &sample.victim), blob(sample, &sample.victim));
     let record = format!("b1:i:{id}");
-    let value = value(sample.directory.path(), &record).unwrap();
-    let json: Value = serde_json::from_slice(&value[10..]).unwrap();
-    let blob = json["state"]["blob"].as_str().unwrap().replace('-', "");
     let (image, content) = (format!("/images/{id}"), format!("/images/{id}/content"));
     let by_name = format!("/images/by-name/{NAME}");
     let harmless = |what, key| Damage { what, key, refused: Vec::new(), unreadable: false, unlisted: false };
@@ -91,12 +109,11 @@ fn damages(sample: &Sample) -> [Damage; 13] {
             ..harmless("image record", record)
         },
         Damage {
-            refused: vec![content.clone(), format!("{by_name}/content")],
+            refused: vec![content, format!("{by_name}/content")],
             unreadable: true,
             ..harmless("manifest", format!("b1:m:{blob}"))
         },
-        // The server reads the first chunk before it sends anything, so it can still answer with a problem.
-        Damage { refused: vec![content], unreadable: true, ..harmless("first chunk", format!("b1:c:{blob}:0")) },
+        unreadable(sample, &sample.victim, "first chunk"),
         Damage { unreadable: true, ..harmless("last chunk", format!("b1:c:{blob}:2")) },
         harmless("digest", format!("b1:d:{}", sha256(&sample.victim.bytes))),
         harmless("name", format!("b1:n:{}:2", sha256(NAME.as_bytes()))),
@@ -112,15 +129,14 @@ fn damages(sample: &Sample) -> [Damage; 13] {
 
 /// Checks that `verify` finds the damage and names the damaged image, that `--repair` leaves no other fault, and that
 /// other images are not harmed.
-async fn verified(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
+pub(super) async fn verified(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     let mut wrong = Vec::new();
     let harmed = if damage.unreadable { json!([sample.victim.id]) } else { json!([]) };
     let found = verify(store, false).await;
     if found.sound || found.summary["damaged_images"] != harmed {
         wrong.push(format!("verify: {found:?}"));
     }
-    let copy = tempfile::tempdir().unwrap();
-    std::fs::copy(store.join(FILE), copy.path().join(FILE)).unwrap();
+    let copy = super::copy(store);
     let repaired = verify(copy.path(), true).await;
     let after = verify(copy.path(), false).await;
     if after.summary["damaged_images"] != harmed || after.sound == damage.unreadable {
@@ -132,7 +148,7 @@ async fn verified(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String>
 }
 
 /// All differences from the expected behaviour of a server over the damaged store.
-async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
+pub(super) async fn faults(sample: &Sample, store: &Path, damage: &Damage) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut process = Process::spawn(&mut serve(store));
     let client = match process.ready().await {
@@ -256,8 +272,16 @@ fn change(store: &Path, key: &str, change: impl FnOnce(&mut Vec<u8>)) {
     transaction.commit().unwrap();
 }
 
-/// Flips bits of one byte of a value; returns its position. If the key has no value, stores nonsense.
+/// Flips bits of one byte of a value or of a chunk in a file; returns its position there. If the key has no value, stores
+/// nonsense.
 fn flip(store: &Path, key: &str, random: &mut Random) -> usize {
+    if let Some((file, place)) = place(store, key) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        let position = random.within(place);
+        bytes[position] ^= random.within(1..256) as u8;
+        std::fs::write(&file, bytes).unwrap();
+        return position;
+    }
     let mut flipped = 0;
     change(store, key, |value| {
         // Any byte but the version: a value with a higher version is not damaged, but a newer Burrow's.
@@ -268,4 +292,15 @@ fn flip(store: &Path, key: &str, random: &mut Random) -> usize {
         value[flipped] ^= random.within(1..256) as u8;
     });
     flipped
+}
+
+/// The file that a chunk is in, and where.
+fn place(store: &Path, key: &str) -> Option<(PathBuf, Range<usize>)> {
+    let (blob, n) = key.strip_prefix("b1:c:")?.split_once(':')?;
+    let database = Database::open(store.join(FILE)).unwrap();
+    let places = database.begin_read().unwrap().open_table(PLACES).unwrap();
+    let id = (u128::from_str_radix(blob, 16).unwrap(), n.parse().unwrap());
+    let (offset, len) = places.get(id).unwrap()?.value();
+    let offset = usize::try_from(offset).unwrap();
+    Some((store.join(BLOBS).join(blob), offset..offset + len as usize))
 }

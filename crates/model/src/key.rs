@@ -47,6 +47,22 @@ impl BlobId {
     pub fn new(now: u64, random: &[u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
     }
+
+    /// Parses the form of `Display`, 32 lower-case hexadecimal digits; `None` for any other form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(Uuid::try_parse(text).ok()?);
+        (id.to_string() == text).then_some(id)
+    }
+
+    /// The id as a number, in the order of ids.
+    pub fn to_u128(self) -> u128 {
+        self.0.as_u128()
+    }
+
+    /// The id of a number from [`BlobId::to_u128`].
+    pub fn from_u128(number: u128) -> Self {
+        Self(Uuid::from_u128(number))
+    }
 }
 
 impl fmt::Display for ImageId {

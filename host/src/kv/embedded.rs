@@ -1,11 +1,13 @@
-//! The embedded store: one redb file in a directory, with group commit.
+//! The embedded store: a redb file, and beside it a file for each larger blob, with group commit.
 //!
-//! One thread writes: it commits all writes that have queued up with one wait for the disk. docs/decisions/0002 has the
+//! One thread writes: it commits all writes that have queued up at once. docs/decisions/0002 and 0007 have the
 //! measurements.
 
 mod disk;
 mod file;
 mod guard;
+mod sweep;
+mod tables;
 mod writer;
 
 use std::path::Path;
@@ -20,6 +22,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{KEYS_A_BATCH, KeyValue, KvError, Result, counter, sum};
+use crate::blobs::{BlobStore, Directory};
 use file::VaultFile;
 use writer::{Shared, Written};
 
@@ -50,11 +53,17 @@ impl Embedded {
     /// The text names the path. Another process has the store open; it is not Burrow's, or a newer Burrow's; it is
     /// damaged; or it cannot be read or written.
     pub fn open(directory: &Path) -> Result<Self> {
-        Self::over(VaultFile::open(directory)?)
+        let file = VaultFile::open(directory)?;
+        let blobs = Directory::of(directory);
+        if !blobs.path().is_dir() && file.has_files()? {
+            let blobs = blobs.path().display();
+            tracing::error!("{blobs} is missing, and most of the store is in it: copy the whole directory of a store");
+        }
+        Self::over(file, Arc::new(blobs))
     }
 
-    fn over(file: VaultFile) -> Result<Self> {
-        let shared = Arc::new(Shared::new(file));
+    fn over(file: VaultFile, blobs: Arc<dyn BlobStore>) -> Result<Self> {
+        let shared = Arc::new(Shared::new(file, blobs));
         let writer = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn({
@@ -110,12 +119,12 @@ impl Drop for Embedded {
 
 impl KeyValue for Embedded {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
-        // A read takes microseconds in memory, or one read of the file, so it may block this thread.
+        // A read takes microseconds in memory, or one read of a file, so it may block this thread.
         async move {
             let seen = self.shared.lock().seen(key);
             match seen {
                 Some(Written(value)) => Ok(value.map(Vec::from)),
-                None => self.shared.file.read(key),
+                None => self.shared.read(key),
             }
         }
         .boxed()
@@ -135,7 +144,7 @@ impl KeyValue for Embedded {
             let mut state = self.shared.lock();
             let old = match state.written(key) {
                 Some(Written(value)) => value.map(Vec::from),
-                None => self.shared.file.read(key)?,
+                None => self.shared.read(key)?,
             };
             let sum = counter(key, old.as_deref()).and_then(|old| sum(key, old, delta));
             let sum =

@@ -1,7 +1,5 @@
 //! Parses a key of the store: the kind of thing it is for, and the ids and numbers in it.
 
-use uuid::Uuid;
-
 use super::{BlobId, Family, ImageId, Key, Sha256Hex, Vaultwide};
 
 /// What a key of Burrow's is for. docs/storage-format.md has the form of each.
@@ -56,18 +54,18 @@ impl Kind {
         let rest = (parts.next(), parts.next(), parts.next());
         Some(match (family, rest) {
             (Family::Image, (None, ..)) => Self::Image(image(first)?),
-            (Family::Manifest, (None, ..)) => Self::Manifest(blob(first)?),
-            (Family::Chunk, (Some(n), None, _)) => Self::Chunk(blob(first)?, number(n)?.try_into().ok()?),
+            (Family::Manifest, (None, ..)) => Self::Manifest(BlobId::parse(first)?),
+            (Family::Chunk, (Some(n), None, _)) => Self::Chunk(BlobId::parse(first)?, number(n)?.try_into().ok()?),
             (Family::Digest, (None, ..)) => Self::Digest(Sha256Hex::parse(first)?),
-            (Family::Sharing, (None, ..)) => Self::Sharers(blob(first)?),
-            (Family::Sharing, (Some("end"), None, _)) => Self::SharingEnded(blob(first)?),
+            (Family::Sharing, (None, ..)) => Self::Sharers(BlobId::parse(first)?),
+            (Family::Sharing, (Some("end"), None, _)) => Self::SharingEnded(BlobId::parse(first)?),
             (Family::Name, (None, ..)) => Self::Name(Sha256Hex::parse(first)?),
             (Family::Name, (Some(n), None, _)) => Self::Namesake(Sha256Hex::parse(first)?, number(n)?),
             (Family::Feed, (None, ..)) => Self::Feed(number(first)?),
             (Family::Source, (None, ..)) => Self::Source(Sha256Hex::parse(first)?),
-            (Family::Preview, (None, ..)) => Self::Preview(blob(first)?),
+            (Family::Preview, (None, ..)) => Self::Preview(BlobId::parse(first)?),
             (Family::Thumbnail, (Some(width), None, _)) => {
-                Self::Thumbnail(blob(first)?, number(width)?.try_into().ok()?)
+                Self::Thumbnail(BlobId::parse(first)?, number(width)?.try_into().ok()?)
             }
             (Family::Takeover, (Some(updated), Some(term), None)) => {
                 Self::Takeover(image(first)?, number(updated)?, number(term)?)
@@ -89,11 +87,6 @@ impl Kind {
 
 fn image(text: &str) -> Option<ImageId> {
     ImageId::parse(text).filter(|id| id.to_string() == text)
-}
-
-fn blob(text: &str) -> Option<BlobId> {
-    let id = BlobId(Uuid::try_parse(text).ok()?);
-    (id.to_string() == text).then_some(id)
 }
 
 fn number(text: &str) -> Option<u64> {

@@ -3,28 +3,26 @@
 use std::fmt::Display;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bytes::Bytes;
+use burrow_model::key::BlobId;
 use redb::backends::FileBackend;
-use redb::{Database, Error, ReadableDatabase as _, ReadableTableMetadata as _, TableDefinition, TableError};
+use redb::{Database, Error};
 
 use super::super::{KvError, Result};
 use super::disk::{Disk, Overlay};
 use super::guard::guarded;
+use super::tables::{self, Stored};
+use super::writer::Write;
 
 const NAME: &str = "vault.redb";
 /// A store that is being made. It gets its name when it is complete, so a crash never leaves half a store under it.
 const UNFINISHED: &str = "vault.redb.new";
 
-const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-const FORMAT: u64 = 1;
-
-/// The word for a commit in error texts.
+/// The words in error texts for a read, and for a commit.
+const READ: &str = "read";
 const WRITE: &str = "write";
 
 /// Memory for redb's page cache. In measurements a larger cache was not faster, and redb exceeded it.
@@ -81,7 +79,7 @@ impl VaultFile {
         let file = Self { path, disk, database, failed: false.into(), held: true.into() };
         // First over an overlay, so that a file that is not ours stays as it is.
         file.open_database()?;
-        file.with("open", |database| Ok(check(database)))?.map_err(|why| {
+        file.with("open", |database| Ok(tables::check(database)))?.map_err(|why| {
             let path = file.path.display();
             KvError(format!("{path} is no store that can be used: {why}"))
         })?;
@@ -177,65 +175,39 @@ impl VaultFile {
         .map_err(|fault| describe(&self.path, doing, &fault))
     }
 
-    pub(super) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.with("read", |database| {
-            let table = database.begin_read()?.open_table(VALUES)?;
-            Ok(table.get(key)?.map(|value| value.value().to_vec()))
-        })
+    /// Returns what the store has under a key.
+    pub(super) fn find(&self, key: &str) -> Result<Option<Stored>> {
+        self.with(READ, |database| tables::find(database, key))
     }
 
-    /// Passes all keys that begin with a prefix to `give`, in batches of about `limit`, until it returns false. The
-    /// keys are those of one snapshot, read in one walk, with checks: a damaged page must not pass for the end of the
-    /// list.
+    /// Lists keys: [`tables::keys`].
     pub(super) fn keys(&self, prefix: &str, limit: usize, give: impl Fn(Vec<String>) -> bool) -> Result<()> {
-        let damaged = |why: &str| Error::Corrupted(format!("{why}, so some are missing"));
-        self.with("list the keys of", |database| {
-            let table = database.begin_read()?.open_table(VALUES)?;
-            let (mut batch, mut count, mut last) = (Vec::new(), 0, None::<String>);
-            for entry in table.range::<&str>((Bound::Included(prefix), Bound::Unbounded))? {
-                let (key, _) = entry?;
-                if last.as_deref().is_some_and(|last| key.value() <= last) {
-                    return Err(damaged("its keys are out of order"));
-                }
-                if !key.value().starts_with(prefix) {
-                    break;
-                }
-                count += 1;
-                last = Some(key.value().to_owned());
-                batch.extend(last.clone());
-                if batch.len() == limit && !give(std::mem::take(&mut batch)) {
-                    return Ok(());
-                }
-            }
-            if prefix.is_empty() && count != table.len()? {
-                return Err(damaged("it has fewer keys than it should have"));
-            }
-            give(batch);
-            Ok(())
-        })
+        self.with("list the keys of", |database| tables::keys(database, prefix, limit, &give))
     }
 
-    /// Applies the writes in order, all or nothing. They are durable when it returns.
-    pub(super) fn commit<'a>(
-        &self,
-        writes: &(impl Iterator<Item = (&'a str, Option<&'a Bytes>)> + Clone),
-    ) -> Result<()> {
-        self.with(WRITE, |database| {
-            let mut transaction = database.begin_write()?;
-            // Each commit waits once more for the disk. In return a file of any size opens in milliseconds after a
-            // crash.
-            transaction.set_quick_repair(true);
-            {
-                let mut table = transaction.open_table(VALUES)?;
-                for (key, value) in writes.clone() {
-                    match value {
-                        Some(value) => table.insert(key, value.as_ref())?,
-                        None => table.remove(key)?,
-                    };
-                }
-            }
-            Ok(transaction.commit()?)
-        })
+    /// Whether a blob's file may be needed.
+    pub(super) fn needs_file(&self, blob: BlobId) -> Result<bool> {
+        self.with(READ, |database| tables::needs_file(database, blob))
+    }
+
+    /// Whether any chunk is in a file.
+    pub(super) fn has_files(&self) -> Result<bool> {
+        self.with(READ, tables::has_files)
+    }
+
+    /// Whether files may lie beside the store that nothing needs.
+    pub(super) fn is_unswept(&self) -> Result<bool> {
+        self.with(READ, tables::is_unswept)
+    }
+
+    /// Records whether such files may lie there. It is durable when it returns.
+    pub(super) fn set_unswept(&self, unswept: bool) -> Result<()> {
+        self.with(WRITE, |database| tables::set_unswept(database, unswept))
+    }
+
+    /// Applies writes: [`tables::apply`].
+    pub(super) fn commit(&self, writes: &[Write]) -> Result<Vec<BlobId>> {
+        self.with(WRITE, |database| tables::apply(database, writes))
     }
 }
 
@@ -245,21 +217,6 @@ impl Drop for VaultFile {
         let database = std::mem::replace(database, Err(KvError(String::new())));
         // An error here is harmless: what redb writes when it closes only saves time at the next start.
         let _ = guarded(|| drop(database));
-    }
-}
-
-/// Checks that a redb file is a store of ours, in a format that this Burrow reads.
-fn check(database: &Database) -> std::result::Result<(), String> {
-    let read = database.begin_read().map_err(|error| error.to_string())?;
-    let foreign = |_| "it is a redb file of another program; name another directory".to_owned();
-    match read.open_table(META).and_then(|meta| Ok(meta.get("format")?.map(|format| format.value()))) {
-        Ok(Some(FORMAT)) => read.open_table(VALUES).map(|_| ()).map_err(foreign),
-        Ok(Some(format)) => {
-            Err(format!("it has format {format}, and this Burrow knows only {FORMAT}; use the Burrow that made it"))
-        }
-        Ok(None) => Err("it is a redb file of another program; name another directory".into()),
-        Err(TableError::Storage(error)) => Err(format!("it is damaged: {error}; restore a copy of it")),
-        Err(error) => Err(foreign(error)),
     }
 }
 
@@ -310,7 +267,7 @@ fn create(directory: &Path, path: &Path) -> Result<()> {
     file.set_len(0).map_err(|error| failed(&error))?;
     let backend = FileBackend::new(file).map_err(|error| failed(&error))?;
     let disk = Disk(Arc::new(backend));
-    match guarded(|| initialize(disk.clone())) {
+    match guarded(|| tables::initialize(disk.clone())) {
         Ok(made) => made.map_err(|error| describe(path, "make", &Fault::Error(error)))?,
         Err(panic) => return Err(failed(&panic)),
     }
@@ -322,16 +279,6 @@ fn create(directory: &Path, path: &Path) -> Result<()> {
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| failed(&error))?;
     }
     Ok(())
-}
-
-/// Writes the tables of a new store and the number of its format.
-pub(super) fn initialize(disk: Disk) -> std::result::Result<(), Error> {
-    let database = redb::Builder::new().create_with_backend(disk)?;
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    transaction.open_table(VALUES)?;
-    transaction.open_table(META)?.insert("format", FORMAT)?;
-    Ok(transaction.commit()?)
 }
 
 /// Describes a fault in one line: which file, what is wrong, what to do.

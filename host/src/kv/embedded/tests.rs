@@ -1,5 +1,6 @@
-//! Tests of failing disks, power cuts, damaged and foreign files.
+//! Tests of failing disks, power cuts, files of blobs, damaged and foreign files.
 
+mod blobs;
 mod damage;
 mod failure;
 mod opening;

@@ -1,14 +1,21 @@
 //! The queue of writes, and the thread that commits all queued writes at once.
+//!
+//! A commit first appends the large chunks among the writes to the files of their blobs, and syncs these files; then
+//! one transaction writes everything else, and where those chunks are. So whatever the tables refer to is durable.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use burrow_model::key::{BlobId, Kind};
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
 use super::super::{KvError, Result};
 use super::file::VaultFile;
+use super::sweep::Sweep;
+use super::tables::Stored;
+use crate::blobs::{Appender, BlobStore, Place, Reader};
 
 /// The most bytes in the queue; beyond that, writers wait for room.
 const QUEUE_BYTES: usize = 32 * 1024 * 1024;
@@ -19,6 +26,8 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) file: VaultFile,
+    pub(super) blobs: Arc<dyn BlobStore>,
+    chunks: Reader,
     state: Mutex<Queue>,
     /// Wakes the writer.
     work: Condvar,
@@ -54,9 +63,13 @@ struct Pending {
 pub(super) struct Written(pub(super) Option<Bytes>);
 
 #[derive(Debug)]
-struct Write {
-    key: String,
-    value: Option<Bytes>,
+pub(super) struct Write {
+    pub(super) key: String,
+    pub(super) kind: Option<Kind>,
+    /// `None` if the write removes the key.
+    pub(super) value: Option<Bytes>,
+    /// Where the value lies in a blob's file, once it is there and durable.
+    pub(super) place: Option<Place>,
     version: u64,
     done: Option<oneshot::Sender<Result<()>>>,
 }
@@ -76,7 +89,8 @@ impl Queue {
         self.queued_bytes += size(key, value.as_ref());
         let pending = Pending { version: self.version, value: value.clone(), visible: done.is_none() };
         self.pending.insert(key.to_owned(), pending);
-        self.writes.push(Write { key: key.to_owned(), value, version: self.version, done });
+        let (version, kind) = (self.version, Kind::of(key));
+        self.writes.push(Write { key: key.to_owned(), kind, value, place: None, version, done });
         Ok(())
     }
 
@@ -115,8 +129,21 @@ fn size(key: &str, value: Option<&Bytes>) -> usize {
 }
 
 impl Shared {
-    pub(super) fn new(file: VaultFile) -> Self {
-        Self { file, state: Mutex::default(), work: Condvar::new(), room: Notify::new() }
+    pub(super) fn new(file: VaultFile, blobs: Arc<dyn BlobStore>) -> Self {
+        let chunks = Reader::new(blobs.clone());
+        Self { file, blobs, chunks, state: Mutex::default(), work: Condvar::new(), room: Notify::new() }
+    }
+
+    /// Reads what is durable under a key.
+    pub(super) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        match self.file.find(key)? {
+            Some(Stored::Value(value)) => Ok(Some(value)),
+            Some(Stored::Chunk(blob, place)) => self
+                .chunks
+                .read(blob, place)
+                .map_err(|error| KvError(format!("cannot read {}: {error}", self.blobs.name(blob)))),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -137,9 +164,15 @@ impl Shared {
 
     /// The writer thread: each commit takes all writes that queued up during the commit before.
     pub(super) fn write_all(&self) {
-        while let Some(batch) = self.take_queue() {
+        let mut appender = Appender::new(self.blobs.clone());
+        let mut sweep = Sweep::new(self);
+        while let Some(mut batch) = self.take_queue(sweep.is_due()) {
+            if batch.is_empty() {
+                sweep.step(self);
+                continue;
+            }
             self.room.notify_waiters();
-            match self.commit(&batch) {
+            match self.commit(&mut batch, &mut appender, &mut sweep) {
                 Ok(()) => {
                     self.lock().forget(&batch);
                     for done in batch.into_iter().filter_map(|write| write.done) {
@@ -147,17 +180,25 @@ impl Shared {
                         let _ = done.send(Ok(()));
                     }
                 }
-                Err(error) => self.retry(batch, error),
+                Err(error) => self.retry(batch, error, &mut appender, &mut sweep),
             }
         }
+        if appender.has_left() {
+            sweep.leave();
+        }
+        sweep.end(self);
     }
 
-    /// Waits for writes and takes all; `None` when the store is closed and the queue is empty.
-    fn take_queue(&self) -> Option<Vec<Write>> {
+    /// Waits for writes and takes all; `None` when the store is closed and the queue is empty. An idle writer gets no
+    /// writes at once.
+    fn take_queue(&self, is_idle: bool) -> Option<Vec<Write>> {
         let mut state = self.lock();
         while state.writes.is_empty() {
             if state.closed {
                 return None;
+            }
+            if is_idle {
+                break;
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -165,8 +206,57 @@ impl Shared {
         Some(std::mem::take(&mut state.writes))
     }
 
-    fn commit(&self, batch: &[Write]) -> Result<()> {
-        self.file.commit(&batch.iter().map(|write| (write.key.as_str(), write.value.as_ref())))
+    fn commit(&self, batch: &mut [Write], appender: &mut Appender, sweep: &mut Sweep) -> Result<()> {
+        self.place(batch, appender, sweep).inspect_err(|_| appender.undo())?;
+        if batch.iter().any(|write| matches!(write.kind, Some(Kind::Chunk(..))) && write.value.is_none()) {
+            sweep.begin(self)?;
+        }
+        let emptied = self.file.commit(batch)?;
+        for write in batch.iter() {
+            if let (Some(Kind::Manifest(blob)), Some(_)) = (&write.kind, &write.value) {
+                appender.close(*blob);
+            }
+        }
+        for blob in emptied {
+            appender.close(blob);
+            self.delete_file(blob, sweep);
+        }
+        Ok(())
+    }
+
+    /// Appends the chunks of a batch that belong into files, and makes them durable. A chunk that the batch removes
+    /// again, because its content is stored already, gets no file.
+    fn place(&self, batch: &mut [Write], appender: &mut Appender, sweep: &mut Sweep) -> Result<()> {
+        let chunk = |write: &Write| if let Some(Kind::Chunk(blob, n)) = write.kind { Some((blob, n)) } else { None };
+        let last: HashMap<(BlobId, u32), u64> =
+            batch.iter().filter_map(|write| Some((chunk(write)?, write.version))).collect();
+        let mut appended = Vec::new();
+        let settle = |appender: &mut Appender, appended: &mut Vec<(&mut Write, Place)>| {
+            appender.sync().map_err(|error| KvError(error.to_string()))?;
+            appended.drain(..).for_each(|(write, place)| write.place = Some(place));
+            Ok(())
+        };
+        for write in batch {
+            let (Some((blob, n)), Some(value), None) = (chunk(write), &write.value, write.place) else { continue };
+            if last.get(&(blob, n)) == Some(&write.version) && appender.takes(blob, n, value.len()) {
+                if appender.is_full() {
+                    settle(appender, &mut appended)?;
+                }
+                sweep.begin(self)?;
+                let place = appender.append(blob, value).map_err(|error| KvError(error.to_string()))?;
+                appended.push((write, place));
+            }
+        }
+        if appended.is_empty() { Ok(()) } else { settle(appender, &mut appended) }
+    }
+
+    /// Deletes a blob's file, which nothing needs.
+    pub(super) fn delete_file(&self, blob: BlobId, sweep: &mut Sweep) {
+        if let Err(error) = self.blobs.delete(blob) {
+            tracing::warn!("cannot delete {}, which nothing needs: {error}", self.blobs.name(blob));
+            sweep.leave();
+        }
+        self.chunks.forget(blob);
     }
 
     /// Keeps a batch that could not be committed, and all writes queued after it, and tries until they are committed.
@@ -175,7 +265,7 @@ impl Shared {
     ///
     /// After a failed sync the system may take pages for written that are not. They do no harm: redb's last commit is
     /// complete, and each try writes all pages of the new one again.
-    fn retry(&self, mut batch: Vec<Write>, mut error: KvError) {
+    fn retry(&self, mut batch: Vec<Write>, mut error: KvError, appender: &mut Appender, sweep: &mut Sweep) {
         tracing::error!("{error}; writes are refused until it works again, which is tried every second");
         {
             let mut state = self.lock();
@@ -192,7 +282,7 @@ impl Shared {
             // If the file cannot even be opened for reading, reads return that error.
             let _ = self.file.hold(true);
             let closed = self.pause();
-            match self.file.hold(false).and_then(|()| self.commit(&batch)) {
+            match self.file.hold(false).and_then(|()| self.commit(&mut batch, appender, sweep)) {
                 Ok(()) => {
                     let mut state = self.lock();
                     state.forget(&batch);
@@ -204,6 +294,7 @@ impl Shared {
             }
             if closed {
                 tracing::error!("{error}; it is closed now, and the last {} writes are lost", batch.len());
+                sweep.leave();
                 return;
             }
             self.lock().failed = Some(error.clone());

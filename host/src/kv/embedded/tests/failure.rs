@@ -12,7 +12,7 @@ use super::simulation::{Random, Simulated, seed};
 use crate::kv::{KeyValue, KvError};
 
 fn open(disk: &Simulated) -> Embedded {
-    Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap()).unwrap()
+    Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap(), disk.blobs()).unwrap()
 }
 
 fn get(store: &Embedded, key: &str) -> Option<Vec<u8>> {

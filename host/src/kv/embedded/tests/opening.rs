@@ -97,10 +97,13 @@ fn newer_formats_are_refused() {
     drop(store(directory.path()));
     let database = redb::Database::open(directory.path().join("vault.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(META).unwrap().insert("format", 2).unwrap();
+    transaction.open_table(META).unwrap().insert("format", 3).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    refused_and_left(directory.path(), "it has format 2, and this Burrow knows only 1; use the Burrow that made it");
+    refused_and_left(
+        directory.path(),
+        "it has format 3, and this Burrow knows none above 2; use the Burrow that made it",
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use burrow_model::key::{Durability, Family};
+use burrow_model::key::{BlobId, Durability, Family, Key};
 use futures::executor::block_on;
 use futures::future::join_all;
 
@@ -13,15 +13,15 @@ use super::simulation::{Random, Simulated, seed};
 use crate::kv::KeyValue as _;
 
 fn open(disk: &Simulated) -> Embedded {
-    Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap()).unwrap()
+    Embedded::over(VaultFile::over(PathBuf::from("simulated"), disk.disk()).unwrap(), disk.blobs()).unwrap()
 }
 
 /// A write of the run. The log has the writes in the order in which they began.
 #[derive(Debug)]
 struct Begun {
     key: String,
-    /// The value that it wrote.
-    value: Vec<u8>,
+    /// The value that it wrote; `None` if it removed the key.
+    value: Option<Vec<u8>>,
     /// Whether its writer was told that it is durable.
     acknowledged: bool,
 }
@@ -36,16 +36,26 @@ async fn write_some(store: &Embedded, log: &Log, random: &mut Random) {
         if random.below(4) == 0 {
             let key = format!("b1:u:{}", random.below(3));
             let sum = store.increment(&key, 1).await.unwrap();
-            log.lock().unwrap().push(Begun { key, value: sum.to_le_bytes().to_vec(), acknowledged: false });
+            log.lock().unwrap().push(Begun { key, value: Some(sum.to_le_bytes().to_vec()), acknowledged: false });
             continue;
         }
-        let kind = ["b1:i:", "b1:c:", "b1:m:", "b1:k:"][usize::try_from(random.below(4)).unwrap()];
-        let key = format!("{kind}{}", random.below(6));
+        let blob = BlobId::from_u128(random.below(3).into());
+        let key = match random.below(6) {
+            0 => format!("b1:i:{}", random.below(6)),
+            1 => format!("b1:k:{}", random.below(6)),
+            2 => Key::manifest(blob).as_str().to_owned(),
+            // Chunks in files, and chunks that are small enough for the table.
+            _ => Key::chunk(blob, u32::try_from(random.below(3)).unwrap()).as_str().to_owned(),
+        };
         let mut value = n.to_le_bytes().to_vec();
-        value.resize(8 + usize::try_from(random.below(6000)).unwrap(), b'x');
+        value.resize(8 + usize::try_from(random.below(25_000)).unwrap(), b'x');
+        let value = Some(value).filter(|_| random.below(4) > 0);
         log.lock().unwrap().push(Begun { key: key.clone(), value: value.clone(), acknowledged: false });
         let mut write = Box::pin(async move {
-            store.set(&key, value).await.unwrap();
+            match value {
+                Some(value) => store.set(&key, value).await.unwrap(),
+                None => store.delete(&key).await.unwrap(),
+            }
             if Family::durability_of(&key) == Durability::Acknowledged {
                 log.lock().unwrap()[n].acknowledged = true;
             }
@@ -65,12 +75,13 @@ fn check(disk: &Simulated, log: &[Begun], acknowledged: usize) {
     let keys: Vec<String> = log.iter().map(|begun| begun.key.clone()).collect();
     let found: HashMap<&str, Option<Vec<u8>>> =
         keys.iter().map(|key| (key.as_str(), block_on(store.get(key)).unwrap())).collect();
-    let mut now: HashMap<&str, &[u8]> = HashMap::new();
-    let matches =
-        |now: &HashMap<&str, &[u8]>| found.iter().all(|(key, value)| now.get(key).copied() == value.as_deref());
+    let mut now: HashMap<&str, Option<&[u8]>> = HashMap::new();
+    let matches = |now: &HashMap<&str, Option<&[u8]>>| {
+        found.iter().all(|(key, value)| now.get(key).copied().flatten() == value.as_deref())
+    };
     let mut fits = acknowledged == 0 && matches(&now);
     for (n, begun) in log.iter().enumerate() {
-        now.insert(&begun.key, &begun.value);
+        now.insert(&begun.key, begun.value.as_deref());
         fits |= n + 1 >= acknowledged && matches(&now);
     }
     if !fits {

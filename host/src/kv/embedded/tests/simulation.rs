@@ -1,34 +1,50 @@
-//! A simulated disk that can lose unsynced writes, run full, stall and fail.
+//! A simulated disk that can lose unsynced writes, run full, stall and fail. It holds a store's redb file, and the files
+//! of its blobs.
 
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use burrow_model::key::BlobId;
 use redb::StorageBackend;
 
 use super::super::disk::Disk;
-use super::super::file;
+use super::super::tables;
+use crate::blobs::{BlobFile, BlobStore, Blobs};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Simulated {
-    state: Arc<Mutex<SimulatedFile>>,
+    state: Arc<Mutex<SimulatedDisk>>,
     /// Held while syncs stall.
     stalled: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct SimulatedFile {
-    /// The bytes that reads return.
-    bytes: Vec<u8>,
-    /// The bytes that survive a power cut for certain.
-    synced: Vec<u8>,
-    /// The changes since the last sync.
-    unsynced: Vec<Change>,
+pub(super) struct SimulatedDisk {
+    /// The redb file, and all files of blobs that ever were.
+    vault: SimulatedFile,
+    files: Vec<SimulatedFile>,
+    /// Which of the files blobs have now; which they have after a power cut for certain; and what changed since the
+    /// directory was last synced.
+    names: BTreeMap<BlobId, usize>,
+    synced_names: BTreeMap<BlobId, usize>,
+    unsynced_names: Vec<(BlobId, Option<usize>)>,
     /// The error of every write, change of length and sync; of every read too if the flag is true.
     broken: Option<(ErrorKind, bool)>,
     /// Operations until `broken` is set, and its error.
     countdown: Option<(u64, ErrorKind)>,
     syncs: u64,
     watcher: Option<Watcher>,
+}
+
+#[derive(Debug, Default)]
+struct SimulatedFile {
+    /// The bytes that reads return.
+    bytes: Vec<u8>,
+    /// The bytes that survive a power cut for certain.
+    synced: Vec<u8>,
+    /// The changes since the last sync.
+    unsynced: Vec<Change>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,15 +72,27 @@ impl Simulated {
     /// A disk with a new store.
     pub(super) fn new() -> Self {
         let disk = Self::default();
-        file::initialize(disk.disk()).unwrap();
+        tables::initialize(disk.disk()).unwrap();
         disk
     }
 
+    /// The redb file.
     pub(super) fn disk(&self) -> Disk {
         Disk(Arc::new(self.clone()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, SimulatedFile> {
+    /// The files of blobs.
+    pub(super) fn blobs(&self) -> Arc<dyn BlobStore> {
+        Arc::new(self.clone())
+    }
+
+    /// The blobs that have files, and the lengths of these.
+    pub(super) fn files(&self) -> BTreeMap<BlobId, usize> {
+        let state = self.lock();
+        state.names.iter().map(|(blob, file)| (*blob, state.files[*file].bytes.len())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SimulatedDisk> {
         self.state.lock().unwrap()
     }
 
@@ -94,12 +122,12 @@ impl Simulated {
     }
 
     /// Calls `watcher` before each operation that changes the disk.
-    pub(super) fn watch(&self, watcher: impl FnMut(&SimulatedFile) + Send + 'static) {
+    pub(super) fn watch(&self, watcher: impl FnMut(&SimulatedDisk) + Send + 'static) {
         self.lock().watcher = Some(Watcher(Box::new(watcher)));
     }
 }
 
-struct Watcher(Box<dyn FnMut(&SimulatedFile) + Send>);
+struct Watcher(Box<dyn FnMut(&SimulatedDisk) + Send>);
 
 impl std::fmt::Debug for Watcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -108,8 +136,8 @@ impl std::fmt::Debug for Watcher {
 }
 
 impl SimulatedFile {
-    /// [`Simulated::cut`].
-    pub(super) fn cut(&self, mut coin: impl FnMut() -> bool) -> Simulated {
+    /// The file after a power cut.
+    fn cut(&self, coin: &mut impl FnMut() -> bool) -> Self {
         let mut bytes = self.synced.clone();
         for change in &self.unsynced {
             match change {
@@ -125,8 +153,57 @@ impl SimulatedFile {
                 Change::SetLen(_) => {}
             }
         }
-        let state = Self { synced: bytes.clone(), bytes, ..Self::default() };
+        Self { synced: bytes.clone(), bytes, unsynced: Vec::new() }
+    }
+
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.bytes);
+        self.unsynced.push(change);
+    }
+
+    fn sync(&mut self) {
+        let Self { synced, unsynced, .. } = self;
+        unsynced.drain(..).for_each(|change| change.apply(synced));
+    }
+
+    fn read(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let offset = usize::try_from(offset).unwrap();
+        self.bytes.get(offset..offset + len)
+    }
+}
+
+impl SimulatedDisk {
+    /// [`Simulated::cut`].
+    pub(super) fn cut(&self, mut coin: impl FnMut() -> bool) -> Simulated {
+        let mut names = self.synced_names.clone();
+        for (blob, file) in &self.unsynced_names {
+            if coin() {
+                name(&mut names, *blob, *file);
+            }
+        }
+        let state = Self {
+            vault: self.vault.cut(&mut coin),
+            files: self.files.iter().map(|file| file.cut(&mut coin)).collect(),
+            synced_names: names.clone(),
+            names,
+            ..Self::default()
+        };
         Simulated { state: Arc::new(Mutex::new(state)), stalled: Arc::default() }
+    }
+
+    /// Gives a blob another file, or none.
+    fn name(&mut self, blob: BlobId, file: Option<usize>) {
+        name(&mut self.names, blob, file);
+        self.unsynced_names.push((blob, file));
+    }
+
+    fn sync(&mut self, sync: impl FnOnce(&mut Self)) -> Result<()> {
+        let changed = self.change();
+        if changed.is_ok() {
+            self.syncs += 1;
+            sync(self);
+        }
+        changed
     }
 
     fn change(&mut self) -> Result<()> {
@@ -144,9 +221,16 @@ impl SimulatedFile {
     }
 }
 
+fn name(names: &mut BTreeMap<BlobId, usize>, blob: BlobId, file: Option<usize>) {
+    match file {
+        Some(file) => names.insert(blob, file),
+        None => names.remove(&blob),
+    };
+}
+
 impl StorageBackend for Simulated {
     fn len(&self) -> Result<u64> {
-        Ok(self.lock().bytes.len() as u64)
+        Ok(self.lock().vault.bytes.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
@@ -154,42 +238,123 @@ impl StorageBackend for Simulated {
         if let Some((how, true)) = state.broken {
             return Err(how.into());
         }
-        let offset = usize::try_from(offset).unwrap();
-        let bytes = state.bytes.get(offset..offset + out.len()).ok_or(ErrorKind::UnexpectedEof)?;
-        out.copy_from_slice(bytes);
+        out.copy_from_slice(state.vault.read(offset, out.len()).ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
         let mut state = self.lock();
         state.change()?;
-        let change = Change::SetLen(usize::try_from(len).unwrap());
-        change.apply(&mut state.bytes);
-        state.unsynced.push(change);
+        state.vault.change(Change::SetLen(usize::try_from(len).unwrap()));
         Ok(())
     }
 
     fn sync_data(&self) -> Result<()> {
         drop(self.stall());
         let mut state = self.lock();
-        if let Err(error) = state.change() {
-            // As on Linux: unwritten pages count as written from now on, and can still be read.
-            state.unsynced.clear();
-            return Err(error);
-        }
-        state.syncs += 1;
-        let SimulatedFile { synced, unsynced, .. } = &mut *state;
-        unsynced.drain(..).for_each(|change| change.apply(synced));
-        Ok(())
+        // After an error as on Linux: unwritten pages count as written from now on, and can still be read.
+        let synced = state.sync(|state| state.vault.sync());
+        state.vault.unsynced.clear();
+        synced
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
         let mut state = self.lock();
         state.change()?;
-        let change = Change::Write(usize::try_from(offset).unwrap(), data.into());
-        change.apply(&mut state.bytes);
-        state.unsynced.push(change);
+        state.vault.change(Change::Write(usize::try_from(offset).unwrap(), data.into()));
         Ok(())
+    }
+}
+
+/// An open file of a blob.
+#[derive(Debug)]
+struct SimulatedBlob {
+    disk: Simulated,
+    file: usize,
+}
+
+impl BlobStore for Simulated {
+    fn open(&self, blob: BlobId) -> Result<Arc<dyn BlobFile>> {
+        let file = *self.lock().names.get(&blob).ok_or(ErrorKind::NotFound)?;
+        Ok(Arc::new(SimulatedBlob { disk: self.clone(), file }))
+    }
+
+    fn make(&self, blob: BlobId) -> Result<Arc<dyn BlobFile>> {
+        let mut state = self.lock();
+        if !state.names.contains_key(&blob) {
+            state.change()?;
+            state.files.push(SimulatedFile::default());
+            let file = state.files.len() - 1;
+            state.name(blob, Some(file));
+        }
+        drop(state);
+        self.open(blob)
+    }
+
+    fn delete(&self, blob: BlobId) -> Result<()> {
+        let mut state = self.lock();
+        state.change()?;
+        if state.names.contains_key(&blob) {
+            state.name(blob, None);
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        drop(self.stall());
+        let mut state = self.lock();
+        let synced = state.sync(|state| {
+            for (blob, file) in std::mem::take(&mut state.unsynced_names) {
+                name(&mut state.synced_names, blob, file);
+            }
+        });
+        state.unsynced_names.clear();
+        synced
+    }
+
+    fn list(&self) -> Result<Blobs> {
+        let blobs: Vec<_> = self.lock().names.keys().copied().map(Ok).collect();
+        Ok(Box::new(blobs.into_iter()))
+    }
+
+    fn name(&self, blob: BlobId) -> String {
+        format!("simulated/{blob}")
+    }
+}
+
+impl BlobFile for SimulatedBlob {
+    fn len(&self) -> Result<u64> {
+        Ok(self.disk.lock().files[self.file].bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let state = self.disk.lock();
+        if let Some((how, true)) = state.broken {
+            return Err(how.into());
+        }
+        Ok(state.files[self.file].read(offset, len).unwrap_or_default().to_vec())
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let mut state = self.disk.lock();
+        state.change()?;
+        state.files[self.file].change(Change::Write(usize::try_from(offset).unwrap(), bytes.into()));
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        let mut state = self.disk.lock();
+        state.change()?;
+        state.files[self.file].change(Change::SetLen(usize::try_from(len).unwrap()));
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        drop(self.disk.stall());
+        let mut state = self.disk.lock();
+        let synced = state.sync(|state| state.files[self.file].sync());
+        state.files[self.file].unsynced.clear();
+        synced
     }
 }
 
