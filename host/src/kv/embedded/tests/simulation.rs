@@ -86,6 +86,11 @@ impl Simulated {
         Arc::new(self.clone())
     }
 
+    /// How many files of blobs were ever made.
+    pub(super) fn made(&self) -> usize {
+        self.lock().files.len()
+    }
+
     /// The blobs that have files, and the lengths of these.
     pub(super) fn files(&self) -> BTreeMap<BlobId, usize> {
         let state = self.lock();
