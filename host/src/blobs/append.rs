@@ -9,7 +9,7 @@ use burrow_model::key::BlobId;
 use super::{BlobFile, BlobStore, Place};
 
 /// The smallest first chunk that begins a file. The blobs below it, of one small chunk, stay in the key-value store:
-/// a file of their own would cost them more time than it saves space. docs/decisions has the measurements.
+/// a file of their own would cost them more time than it saves space. docs/decisions/0011 has the measurements.
 pub(crate) const FILE_BYTES: usize = 16 * 1024;
 
 /// Files that are synced at once; a sync waits for the disk most of its time.

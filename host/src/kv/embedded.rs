@@ -1,6 +1,6 @@
 //! The embedded store: a redb file, and beside it a file for each larger blob, with group commit.
 //!
-//! One thread writes: it commits all writes that have queued up at once. docs/decisions/0002 and 0007 have the
+//! One thread writes: it commits all writes that have queued up at once. docs/decisions/0002 and 0011 have the
 //! measurements.
 
 mod disk;
