@@ -5,8 +5,8 @@ use std::ops::{Bound, RangeInclusive};
 
 use burrow_model::key::{BlobId, Family, Key, Kind};
 use redb::{
-    Database, Error, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, TableError,
+    Database, Error, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
 use super::disk::Disk;
@@ -15,7 +15,7 @@ use crate::blobs::Place;
 
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 /// The chunks that are in files: blob and number to offset and length. They have no value in `values`.
-const PLACES: TableDefinition<'_, (u128, u32), (u64, u32)> = TableDefinition::new("places");
+const PLACES: TableDefinition<'_, ChunkId, (u64, u32)> = TableDefinition::new("places");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// The format of a store that has had a file of a blob. Such a store has the table `places`.
@@ -29,6 +29,9 @@ const FORMAT: &str = "format";
 const UNSWEPT: &str = "unswept";
 
 type Result<T> = std::result::Result<T, Error>;
+
+/// A blob and the number of a chunk of it.
+type ChunkId = (u128, u32);
 
 /// What the store has under a key.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,7 +80,7 @@ pub(super) fn find(database: &Database, key: &str) -> Result<Option<Stored>> {
 }
 
 /// A store has no such table before its first file.
-fn places(read: &ReadTransaction) -> Result<Option<redb::ReadOnlyTable<(u128, u32), (u64, u32)>>> {
+fn places(read: &ReadTransaction) -> Result<Option<ReadOnlyTable<ChunkId, (u64, u32)>>> {
     match read.open_table(PLACES) {
         Ok(places) => Ok(Some(places)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
@@ -150,7 +153,7 @@ pub(super) fn needs_file(database: &Database, blob: BlobId) -> Result<bool> {
     Ok(read.open_table(VALUES)?.get(Key::manifest(blob).as_str())?.is_some())
 }
 
-fn all_of(blob: BlobId) -> RangeInclusive<(u128, u32)> {
+fn all_of(blob: BlobId) -> RangeInclusive<ChunkId> {
     (blob.to_u128(), 0)..=(blob.to_u128(), u32::MAX)
 }
 

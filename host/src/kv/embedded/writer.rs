@@ -230,24 +230,24 @@ impl Shared {
         let chunk = |write: &Write| if let Some(Kind::Chunk(blob, n)) = write.kind { Some((blob, n)) } else { None };
         let last: HashMap<(BlobId, u32), u64> =
             batch.iter().filter_map(|write| Some((chunk(write)?, write.version))).collect();
-        let mut appended = Vec::new();
-        let settle = |appender: &mut Appender, appended: &mut Vec<(&mut Write, Place)>| {
+        let mut unsynced = Vec::new();
+        let settle = |appender: &mut Appender, unsynced: &mut Vec<(&mut Write, Place)>| {
             appender.sync().map_err(|error| KvError(error.to_string()))?;
-            appended.drain(..).for_each(|(write, place)| write.place = Some(place));
+            unsynced.drain(..).for_each(|(write, place)| write.place = Some(place));
             Ok(())
         };
         for write in batch {
             let (Some((blob, n)), Some(value), None) = (chunk(write), &write.value, write.place) else { continue };
             if last.get(&(blob, n)) == Some(&write.version) && appender.takes(blob, n, value.len()) {
                 if appender.is_full() {
-                    settle(appender, &mut appended)?;
+                    settle(appender, &mut unsynced)?;
                 }
                 sweep.begin(self)?;
                 let place = appender.append(blob, value).map_err(|error| KvError(error.to_string()))?;
-                appended.push((write, place));
+                unsynced.push((write, place));
             }
         }
-        if appended.is_empty() { Ok(()) } else { settle(appender, &mut appended) }
+        if unsynced.is_empty() { Ok(()) } else { settle(appender, &mut unsynced) }
     }
 
     /// Deletes a blob's file, which nothing needs.
