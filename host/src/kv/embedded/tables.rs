@@ -18,7 +18,7 @@ const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 const PLACES: TableDefinition<'_, ChunkId, (u64, u32)> = TableDefinition::new("places");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
-/// The format of a store that has had a file of a blob. Such a store has the table `places`.
+/// The format of a store that has had a file of a blob.
 const WITH_FILES: u64 = 2;
 /// The formats that this Burrow reads and writes.
 const FORMATS: RangeInclusive<u64> = 1..=WITH_FILES;
@@ -79,7 +79,7 @@ pub(super) fn find(database: &Database, key: &str) -> Result<Option<Stored>> {
     Ok(value.map(|value| Stored::Value(value.value().to_vec())))
 }
 
-/// A store has no such table before its first file.
+/// A store of format 1 may lack this table.
 fn places(read: &ReadTransaction) -> Result<Option<ReadOnlyTable<ChunkId, (u64, u32)>>> {
     match read.open_table(PLACES) {
         Ok(places) => Ok(Some(places)),
