@@ -281,6 +281,9 @@ pub enum Preview {
     Drawn {
         /// The placeholder to show until the thumbnail is loaded: a `ThumbHash` in base64.
         placeholder: String,
+        /// Whether the original is cut or damaged, so that a part of the picture is missing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut: bool,
     },
     /// No thumbnail can be drawn, for this reason.
     None(String),

@@ -7,12 +7,14 @@
 //! It holds no more pixels than the decoder needs: single rows of a PNG, an eighth of each side of a JPEG if that is
 //! enough, and other formats completely, up to [`MAX_MEMORY`]. Other tasks run between the steps.
 
+mod colour;
 mod decode;
 pub mod drawing;
 mod encode;
 mod jpeg;
 pub mod placeholder;
 mod shrink;
+mod tail;
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -25,8 +27,11 @@ use crate::ports::Clock;
 /// image.
 pub const WIDTHS: [u32; 4] = [160, 320, 640, 1280];
 
-/// The largest original that is decoded, in bytes: it is held in memory completely.
-pub const MAX_ORIGINAL: u64 = 32 * 1024 * 1024;
+/// The largest original that is decoded, in bytes: it is held in memory completely. The first limit is for an instance
+/// that only draws, the second for one that also serves other requests.
+pub const MAX_ORIGINAL: u64 = 64 * 1024 * 1024;
+/// See [`MAX_ORIGINAL`].
+pub const MAX_ORIGINAL_AMONG_OTHERS: u64 = 32 * 1024 * 1024;
 
 /// The most memory for an original and its decoder, in bytes; an instance has 128 MiB on some hosts. The first limit is
 /// for an instance that only draws, the second for one that also serves other requests.
@@ -38,6 +43,10 @@ const MAX_SCANS: u32 = 64;
 
 /// The most pixels of an image that is decoded row by row.
 const MAX_PIXELS: u64 = 100_000_000;
+
+/// The most pixels of a JPEG in an instance that only draws: phones make pictures of 108 and 200 million. It decodes an
+/// eighth of each side.
+const MAX_JPEG_PIXELS: u64 = 256_000_000;
 
 /// The most pixels of a WebP image in an instance that also serves other requests: its decoder takes about 40 ns a
 /// pixel and cannot be interrupted.
@@ -65,6 +74,8 @@ pub struct Thumbnail {
     /// The placeholder to show until the thumbnail is loaded: a `ThumbHash` (<https://evanw.github.io/thumbhash/>), 5
     /// to 25 bytes.
     pub placeholder: Vec<u8>,
+    /// Whether the original is cut or damaged, so that a part of the picture is missing. The thumbnail is grey there.
+    pub is_cut: bool,
 }
 
 /// Why no thumbnail is drawn: one sentence for people.
@@ -90,7 +101,8 @@ pub async fn draw(
     clock.yield_now().await;
     let (pixels, placeholder) = finish(&decoded, width)?;
     clock.yield_now().await;
-    encode::encode(&pixels, decoded.profile.as_deref(), decoded.is_drawn, placeholder)
+    let thumbnail = encode::encode(&pixels, decoded.is_drawn, placeholder)?;
+    Ok(Thumbnail { is_cut: decoded.is_cut, ..thumbnail })
 }
 
 /// An original, decoded and shrunk to less than twice the thumbnail's size.
@@ -100,10 +112,12 @@ struct Decoded {
     /// The whole image's size.
     size: (u32, u32),
     orientation: Orientation,
-    /// The ICC profile, if it is short.
+    /// The ICC profile of the colours, unless they are sRGB.
     profile: Option<Vec<u8>>,
     /// Whether the format is one of drawings and screenshots rather than photographs.
     is_drawn: bool,
+    /// Whether a part of the picture is missing.
+    is_cut: bool,
 }
 
 /// Red, green and blue, each multiplied by alpha, and alpha.
@@ -141,10 +155,14 @@ fn target(size: (u32, u32), orientation: Orientation, width: u32) -> (u32, u32) 
     fit(size, most)
 }
 
-/// Resizes and turns the picture, and makes the placeholder.
+/// Resizes and turns the picture, converts its colours to sRGB, and makes the placeholder.
 fn finish(decoded: &Decoded, width: u32) -> Result<(RgbaImage, Vec<u8>), Undrawable> {
     let small = resize(&decoded.pixels, target(decoded.size, decoded.orientation, width))?;
-    let mut picture = DynamicImage::ImageRgba8(small.unmultiplied()?);
+    let mut colours = small.unmultiplied()?;
+    if let Some(profile) = &decoded.profile {
+        colour::convert(&mut colours, profile);
+    }
+    let mut picture = DynamicImage::ImageRgba8(colours);
     picture.apply_orientation(decoded.orientation);
     let tiny = resize(&Pixels::of(&picture), fit((picture.width(), picture.height()), placeholder::BOX))?;
     Ok((picture.into_rgba8(), placeholder::of(&tiny.unmultiplied()?)))

@@ -9,6 +9,7 @@ mod ingest;
 mod jobs;
 mod label;
 mod lease;
+mod measure;
 mod pack;
 mod read;
 mod remove;

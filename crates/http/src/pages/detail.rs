@@ -50,6 +50,8 @@ struct Facts {
     cells: Vec<Cell>,
     /// Whether the page shows the original; if not, it shows the largest thumbnail.
     is_shown: bool,
+    /// Whether a part of the picture is missing.
+    is_cut: bool,
 }
 
 /// The largest original that the page shows, in bytes; of a larger one it shows the largest thumbnail, with a link.
@@ -81,6 +83,7 @@ impl<P: Ports> Service<P> {
         let [placeholder] = &self.vault.placeholders(std::slice::from_ref(record)).await?[..] else {
             return Err(Problem::internal());
         };
+        let is_cut = self.vault.is_cut(record).await?;
         let facts = record.content().ok().map(|content| Facts {
             media_type: content.media_type.clone(),
             dimensions: content.dimensions,
@@ -91,6 +94,7 @@ impl<P: Ports> Service<P> {
             sha256: content.sha256.to_string(),
             cells: placeholder.as_deref().map(cells).unwrap_or_default(),
             is_shown: is_shown(content),
+            is_cut,
         });
         let page = One {
             frame: self.frame(head.headers),

@@ -53,6 +53,11 @@ impl<P: Ports> Store<P> {
         Ok(self.ports.delete(&Key::manifest(blob)).await?)
     }
 
+    /// Opens a blob whose manifest is not stored yet, or was read before.
+    pub(crate) fn blob(&self, id: BlobId, manifest: Manifest) -> Blob<P> {
+        Blob { store: self.clone(), image: ImageId::new(0, &[0; 10]), id, manifest: Rc::new(manifest) }
+    }
+
     /// Opens the content of a ready image.
     pub async fn open_blob(&self, image: ImageId, content: &Content) -> Result<Blob<P>, Error> {
         let (blob, key) = (content.blob, Key::manifest(content.blob));

@@ -8,18 +8,21 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, Limits};
 use jpeg_decoder::PixelFormat;
 
+use super::colour::Inks;
 use super::jpeg::Structure;
 use super::shrink::{Shrink, multiplied};
+use super::tail::{Filler, Tailed};
 use super::{
-    Decoded, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, MAX_PIXELS, MAX_SCANS, MAX_WEBP_AMONG_OTHERS, Undrawable, target,
+    Decoded, MAX_JPEG_PIXELS, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, MAX_PIXELS, MAX_SCANS, MAX_WEBP_AMONG_OTHERS,
+    Undrawable, target,
 };
 use crate::ports::Clock;
 
 /// Pixels decoded before other tasks may run: about a millisecond of work.
 const STEP: usize = 128 * 1024;
 
-/// The longest ICC profile that is kept, in bytes. Those of cameras and screens are shorter.
-const MAX_PROFILE: usize = 4096;
+/// The grey where a file is cut.
+const MISSING: u8 = 0x80;
 
 /// The formats that are decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,7 @@ pub(super) async fn decode(
         return Err(Undrawable::Never(format!("{media_type} is not decoded here")));
     };
     match format {
-        Format::Jpeg => jpeg(original, memory, width, clock).await,
+        Format::Jpeg => jpeg(original, memory, width, is_apart, clock).await,
         Format::Png => png(original, memory, width, clock).await,
         Format::WebP => {
             let decoder = WebPDecoder::new(from).map_err(damaged)?;
@@ -76,18 +79,18 @@ pub(super) async fn decode(
                 return Err(Undrawable::Here(why));
             }
             // The decoder also has planes of its own, of one and a half bytes a pixel.
-            whole(decoder, memory.and(3 * pixels / 2), false, width, clock).await
+            whole(decoder, memory.and(3 * pixels / 2), Alpha::Meant, false, width, clock).await
         }
-        Format::Gif => whole(GifDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
-        Format::Bmp => whole(BmpDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        Format::Gif => whole(GifDecoder::new(from).map_err(damaged)?, memory, Alpha::Meant, true, width, clock).await,
+        Format::Bmp => whole(BmpDecoder::new(from).map_err(damaged)?, memory, Alpha::Unsure, true, width, clock).await,
         Format::Tiff => {
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
             // The decoder also holds an unpacked strip, which may be the whole image.
             let strip = decoder.total_bytes();
-            whole(decoder, memory.and(strip), true, width, clock).await
+            whole(decoder, memory.and(strip), Alpha::Unsure, true, width, clock).await
         }
-        Format::Ico => whole(IcoDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
-        Format::Qoi => whole(QoiDecoder::new(from).map_err(damaged)?, memory, true, width, clock).await,
+        Format::Ico => whole(IcoDecoder::new(from).map_err(damaged)?, memory, Alpha::Unsure, true, width, clock).await,
+        Format::Qoi => whole(QoiDecoder::new(from).map_err(damaged)?, memory, Alpha::Meant, true, width, clock).await,
     }
 }
 
@@ -133,10 +136,21 @@ impl Memory {
     }
 }
 
-/// Decodes the first frame completely.
+/// What a format's alpha means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alpha {
+    /// Transparency.
+    Meant,
+    /// Transparency, or bytes that nobody uses: they are if all are 0, because nobody draws a picture that cannot be
+    /// seen.
+    Unsure,
+}
+
+/// Decodes the first frame completely, or as far as it came.
 async fn whole(
     mut decoder: impl ImageDecoder,
     memory: Memory,
+    alpha: Alpha,
     is_drawn: bool,
     width: u32,
     clock: &impl Clock,
@@ -148,15 +162,57 @@ async fn whole(
     decoder.set_limits(limits).map_err(damaged)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
-    let mut buffer = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
-    decoder.read_image(&mut buffer).map_err(damaged)?;
+    let mut buffer = vec![MISSING; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
+    fill_alpha(&mut buffer, colour);
+    let is_cut = match decoder.read_image(&mut buffer) {
+        Ok(()) => false,
+        // The decoders write pixels as they come.
+        Err(_) if !is_blank(&buffer, colour) => true,
+        Err(error) => return Err(damaged(error)),
+    };
+    if alpha == Alpha::Unsure
+        && colour.has_alpha()
+        && alphas(&buffer, colour).all(|alpha| alpha.iter().all(|&byte| byte == 0))
+    {
+        fill_alpha(&mut buffer, colour);
+    }
     let mut shrink = Shrink::new(size, target(size, orientation, width));
-    push_rows(&mut shrink, &buffer, size.0, Layout::Colour(colour), clock).await;
-    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn })
+    push_rows(&mut shrink, &buffer, size.0, &Layout::Colour(colour), clock).await;
+    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn, is_cut })
+}
+
+/// Bytes of one channel of a pixel.
+fn channel(colour: ColorType) -> usize {
+    usize::from(colour.bytes_per_pixel() / colour.channel_count().max(1)).max(1)
+}
+
+/// The alpha of each pixel; none if the pixels have no alpha.
+fn alphas(buffer: &[u8], colour: ColorType) -> impl Iterator<Item = &[u8]> {
+    let pixels = buffer.chunks_exact(colour.bytes_per_pixel().into()).filter(move |_| colour.has_alpha());
+    pixels.filter_map(move |pixel| pixel.get(pixel.len() - channel(colour)..))
+}
+
+/// Makes every pixel opaque.
+#[expect(clippy::host_endian_bytes, reason = "the decoders give numbers as this machine has them")]
+fn fill_alpha(buffer: &mut [u8], colour: ColorType) {
+    if !colour.has_alpha() {
+        return;
+    }
+    let (length, opaque) = (channel(colour), if channel(colour) == 4 { 1_f32.to_ne_bytes() } else { [0xff; 4] });
+    for pixel in buffer.chunks_exact_mut(colour.bytes_per_pixel().into()) {
+        pixel.iter_mut().rev().take(length).zip(opaque.iter().rev()).for_each(|(byte, opaque)| *byte = *opaque);
+    }
+}
+
+/// Whether nothing was written: every pixel is as before.
+fn is_blank(buffer: &[u8], colour: ColorType) -> bool {
+    let length = usize::from(colour.bytes_per_pixel());
+    let colours = length - if colour.has_alpha() { channel(colour) } else { 0 };
+    buffer.chunks_exact(length).all(|pixel| pixel.iter().take(colours).all(|&byte| byte == MISSING))
 }
 
 /// Pushes all rows of a decoded image.
-async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: Layout, clock: &impl Clock) {
+async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: &Layout, clock: &impl Clock) {
     let width = width.max(1) as usize;
     let row = width * layout.bytes_per_pixel();
     for rows in buffer.chunks(row * (STEP / width).max(1)) {
@@ -166,44 +222,80 @@ async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: Layou
 }
 
 /// Decodes a JPEG at an eighth, a quarter or half of its size if that is enough: the pixels in between are never
-/// computed.
-async fn jpeg(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
+/// computed. Of a cut file it decodes what came.
+async fn jpeg(
+    original: &[u8],
+    memory: Memory,
+    width: u32,
+    is_apart: bool,
+    clock: &impl Clock,
+) -> Result<Decoded, Undrawable> {
     let structure = Structure::read(original);
     if structure.scans > MAX_SCANS {
         let why = format!("it has {} scans, and at most {MAX_SCANS} are decoded", structure.scans);
         return Err(Undrawable::Never(why));
     }
-    let mut decoder = jpeg_decoder::Decoder::new(original);
+    let mut file = Tailed::new(original, Filler::Zeros);
+    let mut decoder = jpeg_decoder::Decoder::new(&mut file);
     decoder.read_info().map_err(damaged)?;
     let info = decoder.info().ok_or_else(|| damaged("it has no size"))?;
     let size = (u32::from(info.width), u32::from(info.height));
-    if pixels(size) > MAX_PIXELS {
-        return Err(too_many(pixels(size), MAX_PIXELS));
+    if pixels(size) > MAX_JPEG_PIXELS {
+        return Err(too_many(pixels(size), MAX_JPEG_PIXELS));
+    }
+    if !is_apart && pixels(size) > MAX_PIXELS {
+        let why = format!("it has {} pixels, and at most {MAX_PIXELS} are decoded here", pixels(size));
+        return Err(Undrawable::Here(why));
     }
     let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
     let target = target(size, orientation, width);
     let at_most = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-    let (wide, high) = decoder.scale(at_most(target.0), at_most(target.1)).map_err(damaged)?;
+    let wanted = (at_most(target.0), at_most(target.1));
+    let (wide, high) = decoder.scale(wanted.0, wanted.1).map_err(damaged)?;
     let scaled = (u32::from(wide), u32::from(high));
     // The decoder holds each component, and then all of them together.
     let components = 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64;
     memory.and(structure.coefficient_bytes(pixels(size))).check(components)?;
-    decoder.set_max_decoding_buffer_size(usize::try_from(memory.allowed).unwrap_or(usize::MAX));
-    let buffer = decoder.decode().map_err(damaged)?;
+    let most = usize::try_from(memory.allowed).unwrap_or(usize::MAX);
+    decoder.set_max_decoding_buffer_size(most);
+    let mut buffer = decoder.decode().map_err(damaged)?;
     clock.yield_now().await;
-    let profile = decoder.icc_profile().filter(|_| info.pixel_format != PixelFormat::CMYK32);
+    let profile = decoder.icc_profile();
+    drop(decoder);
+    let row = scaled.0 as usize * info.pixel_format.pixel_bytes();
+    // Each scan of a progressive JPEG adds to the whole picture.
+    let is_cut =
+        file.is_cut() && (structure.is_progressive() || blank_missing(original, &mut buffer, row, wanted, most));
+    clock.yield_now().await;
     let mut shrink = Shrink::new(scaled, target);
+    let inks = profile.as_deref().filter(|_| info.pixel_format == PixelFormat::CMYK32).and_then(Inks::new);
     let layout = match info.pixel_format {
         PixelFormat::L8 => Layout::Colour(ColorType::L8),
         PixelFormat::L16 => Layout::Colour(ColorType::L16),
         PixelFormat::RGB24 => Layout::Colour(ColorType::Rgb8),
-        PixelFormat::CMYK32 => Layout::Cmyk,
+        PixelFormat::CMYK32 => Layout::Cmyk(inks),
     };
-    push_rows(&mut shrink, &buffer, scaled.0, layout, clock).await;
-    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: false })
+    push_rows(&mut shrink, &buffer, scaled.0, &layout, clock).await;
+    let profile = profile.filter(|_| info.pixel_format != PixelFormat::CMYK32);
+    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn: false, is_cut })
 }
 
-/// Decodes a PNG row by row; an interlaced one completely. Of an animated one it decodes the default image.
+/// Makes the rows of a cut JPEG grey that did not come, and returns whether there are any. The decoder makes them up
+/// from what fills the file's place, so they are those that differ if something else fills it.
+fn blank_missing(original: &[u8], buffer: &mut [u8], row: usize, wanted: (u16, u16), most: usize) -> bool {
+    let mut decoder = jpeg_decoder::Decoder::new(Tailed::new(original, Filler::Others));
+    decoder.set_max_decoding_buffer_size(most);
+    let other = decoder.scale(wanted.0, wanted.1).and_then(|_| decoder.decode());
+    // If this filler makes no sense to the decoder, nobody knows which rows came.
+    let Ok(other) = other else { return true };
+    let first = buffer.chunks_exact(row.max(1)).zip(other.chunks_exact(row.max(1))).position(|(one, two)| one != two);
+    let Some(first) = first else { return false };
+    buffer.iter_mut().skip(first * row).for_each(|byte| *byte = MISSING);
+    true
+}
+
+/// Decodes a PNG row by row; an interlaced one completely. Of an animated one it decodes the default image, and of a cut
+/// one what came.
 async fn png(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(original), png::Limits { bytes: 32 << 20 });
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
@@ -225,16 +317,50 @@ async fn png(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) ->
     };
     let layout = Layout::Colour(colour);
     let mut shrink = Shrink::new(size, target(size, orientation, width));
+    let line = reader.output_line_size(size.0).ok_or_else(|| damaged("its rows are too long"))?;
+    let mut is_cut = false;
     if is_interlaced {
         let bytes_in_all = reader.output_buffer_size().unwrap_or(usize::MAX);
         memory.check(bytes_in_all as u64)?;
-        let mut buffer = vec![0; bytes_in_all];
-        reader.next_frame(&mut buffer).map_err(damaged)?;
-        push_rows(&mut shrink, &buffer, size.0, layout, clock).await;
+        let mut buffer = vec![MISSING; bytes_in_all];
+        fill_alpha(&mut buffer, colour);
+        let (mut came, mut since) = (0_u32, 0);
+        loop {
+            match reader.next_interlaced_row() {
+                Ok(Some(row)) => {
+                    if let png::InterlaceInfo::Adam7(pass) = row.interlace() {
+                        // Each pixel of an early pass fills its block, until the others come.
+                        png::splat_interlaced_row(&mut buffer, line, row.data(), pass, 8 * colour.bytes_per_pixel());
+                    }
+                    came += 1;
+                    since += row.data().len();
+                }
+                Ok(None) => break,
+                Err(error) if came == 0 => return Err(damaged(error)),
+                // Its last pass came, so only its end is missing.
+                Err(_) => {
+                    is_cut = came < adam7_rows(size);
+                    break;
+                }
+            }
+            if since >= STEP {
+                since = 0;
+                clock.yield_now().await;
+            }
+        }
+        push_rows(&mut shrink, &buffer, size.0, &layout, clock).await;
     } else {
-        let mut row = vec![0; reader.output_line_size(size.0).ok_or_else(|| damaged("its rows are too long"))?];
-        let mut since = 0;
-        while reader.read_row(&mut row).map_err(damaged)?.is_some() {
+        let (mut row, mut since) = (vec![0; line], 0);
+        for came in 0..size.1 {
+            match if is_cut { Ok(None) } else { reader.read_row(&mut row) } {
+                Ok(Some(_)) => {}
+                Err(error) if came == 0 => return Err(damaged(error)),
+                Ok(None) | Err(_) => {
+                    is_cut = true;
+                    row.fill(MISSING);
+                    fill_alpha(&mut row, colour);
+                }
+            }
             layout.push(&mut shrink, &row);
             since += size.0 as usize;
             if since >= STEP {
@@ -243,30 +369,37 @@ async fn png(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) ->
             }
         }
     }
-    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile: short(profile), is_drawn: true })
+    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn: true, is_cut })
 }
 
-fn short(profile: Option<Vec<u8>>) -> Option<Vec<u8>> {
-    profile.filter(|profile| profile.len() <= MAX_PROFILE)
+/// The rows of all passes of an interlaced PNG (W3C, section 8.1). A pass without pixels has no rows.
+fn adam7_rows((width, height): (u32, u32)) -> u32 {
+    let passes = [(8, 0, 8, 0), (8, 4, 8, 0), (4, 0, 8, 4), (4, 2, 4, 0), (2, 0, 4, 2), (2, 1, 2, 0), (1, 0, 2, 1)];
+    let count = |side: u32, step: u32, start: u32| side.saturating_sub(start).div_ceil(step);
+    let rows = passes.map(
+        |(across, left, down, top)| {
+            if count(width, across, left) == 0 { 0 } else { count(height, down, top) }
+        },
+    );
+    rows.iter().sum()
 }
 
 /// The layout of a pixel in a row.
-#[derive(Clone, Copy, Debug)]
 enum Layout {
     Colour(ColorType),
-    /// Cyan, magenta, yellow and black, as ink.
-    Cmyk,
+    /// Cyan, magenta, yellow and black, as ink, and what colours these inks have, if a profile says so.
+    Cmyk(Option<Inks>),
 }
 
 impl Layout {
-    fn bytes_per_pixel(self) -> usize {
+    fn bytes_per_pixel(&self) -> usize {
         match self {
             Self::Colour(colour) => colour.bytes_per_pixel().into(),
-            Self::Cmyk => 4,
+            Self::Cmyk(_) => 4,
         }
     }
 
-    fn push(self, shrink: &mut Shrink, row: &[u8]) {
+    fn push(&self, shrink: &mut Shrink, row: &[u8]) {
         match self {
             Self::Colour(ColorType::L8) => shrink.push(row.iter().map(|&grey| [grey, grey, grey, 255])),
             Self::Colour(ColorType::La8) => {
@@ -276,7 +409,11 @@ impl Layout {
                 shrink.push(row.as_chunks().0.iter().map(|&[red, green, blue]| [red, green, blue, 255]));
             }
             Self::Colour(ColorType::Rgba8) => shrink.push(row.as_chunks().0.iter().copied()),
-            Self::Cmyk => shrink.push(row.as_chunks().0.iter().map(|&[cyan, magenta, yellow, black]| {
+            Self::Cmyk(inks) if inks.is_some() => match inks.as_ref().and_then(|inks| inks.row(row)) {
+                Some(colours) => Self::Colour(ColorType::Rgb8).push(shrink, &colours),
+                None => Self::Cmyk(None).push(shrink, row),
+            },
+            Self::Cmyk(_) => shrink.push(row.as_chunks().0.iter().map(|&[cyan, magenta, yellow, black]| {
                 let colour = |ink: u8| multiplied(255 - ink, 255 - black);
                 [colour(cyan), colour(magenta), colour(yellow), 255]
             })),

@@ -3,6 +3,8 @@
 //! A drawing is its own thumbnail, so it must not keep a page from being shown. A few elements that show other
 //! elements, each those of the next, become billions.
 
+use crate::sniff::xml::text;
+
 /// The most elements.
 const MAX_ELEMENTS: usize = 20_000;
 
@@ -15,6 +17,7 @@ const COSTLY: [&[u8]; 9] =
 
 /// Checks a drawing. The error says why it is not shown as a thumbnail.
 pub fn check(drawing: &[u8]) -> Result<(), &'static str> {
+    let drawing = text(drawing);
     let (mut elements, mut costly) = (0, 0);
     for tag in drawing.split(|byte| *byte == b'<').skip(1) {
         if tag.starts_with(b"!ENTITY") {
@@ -53,6 +56,8 @@ mod tests {
             ("<!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>".to_owned(), false),
         ] {
             assert_eq!(check(drawing.as_bytes()).is_ok(), is_shown, "{}", &drawing[..drawing.len().min(80)]);
+            let utf16: Vec<u8> = format!("\u{feff}{drawing}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+            assert_eq!(check(&utf16).is_ok(), is_shown, "in UTF-16: {}", &drawing[..drawing.len().min(80)]);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Encodes a thumbnail as JPEG or as lossless WebP.
 
 use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder as _, RgbaImage};
+use image::{ExtendedColorType, RgbaImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::{MAX_THUMBNAIL, Thumbnail, Undrawable};
@@ -10,46 +10,38 @@ use super::{MAX_THUMBNAIL, Thumbnail, Undrawable};
 const QUALITIES: [u8; 5] = [80, 60, 40, 20, 8];
 
 /// Encodes a picture: as lossless WebP if a pixel is transparent, or if that is smaller; else as JPEG.
-pub(super) fn encode(
-    picture: &RgbaImage,
-    profile: Option<&[u8]>,
-    is_drawn: bool,
-    placeholder: Vec<u8>,
-) -> Result<Thumbnail, Undrawable> {
+pub(super) fn encode(picture: &RgbaImage, is_drawn: bool, placeholder: Vec<u8>) -> Result<Thumbnail, Undrawable> {
     let is_opaque = picture.pixels().all(|pixel| pixel.0[3] == 255);
-    let webp = if is_drawn || !is_opaque { Some(webp(picture, profile)?) } else { None };
+    let webp = if is_drawn || !is_opaque { Some(webp(picture)?) } else { None };
     let (media_type, bytes) = match webp.filter(|webp| webp.len() <= MAX_THUMBNAIL) {
         Some(webp) if !is_opaque => ("image/webp", webp),
         Some(webp) => {
-            let jpeg = jpeg(picture, profile)?;
+            let jpeg = jpeg(picture)?;
             if webp.len() <= jpeg.len() { ("image/webp", webp) } else { ("image/jpeg", jpeg) }
         }
-        None => ("image/jpeg", jpeg(picture, profile)?),
+        None => ("image/jpeg", jpeg(picture)?),
     };
     if bytes.len() > MAX_THUMBNAIL {
         return Err(Undrawable::Never(format!("its thumbnail would have {} bytes", bytes.len())));
     }
-    Ok(Thumbnail { media_type, width: picture.width(), height: picture.height(), bytes, placeholder })
+    let (width, height) = picture.dimensions();
+    Ok(Thumbnail { media_type, width, height, bytes, placeholder, is_cut: false })
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Undrawable {
     Undrawable::Never(format!("its thumbnail cannot be encoded: {error}"))
 }
 
-fn webp(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawable> {
+fn webp(picture: &RgbaImage) -> Result<Vec<u8>, Undrawable> {
     let mut bytes = Vec::new();
-    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
-    if let Some(profile) = profile {
-        // On an error the picture has no profile; its colours are then slightly off.
-        let _ = encoder.set_icc_profile(profile.to_vec());
-    }
+    let encoder = WebPEncoder::new_lossless(&mut bytes);
     let (width, height) = picture.dimensions();
     encoder.encode(picture.as_raw(), width, height, ExtendedColorType::Rgba8).map_err(|error| failed(&error))?;
     Ok(bytes)
 }
 
 /// JPEG on white, at the best quality that is not too large.
-fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawable> {
+fn jpeg(picture: &RgbaImage) -> Result<Vec<u8>, Undrawable> {
     let rgb: Vec<u8> = picture
         .pixels()
         .flat_map(|pixel| {
@@ -67,10 +59,6 @@ fn jpeg(picture: &RgbaImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Undrawab
         encoder.set_sampling_factor(SamplingFactor::F_2_2);
         // Optimized Huffman tables are not used: with them the encoder writes one scan for each component, which some
         // decoders cannot read.
-        if let Some(profile) = profile {
-            // On an error, as in `webp`.
-            let _ = encoder.add_icc_profile(profile);
-        }
         encoder.encode(&rgb, width, height, ColorType::Rgb).map_err(|error| failed(&error))?;
         if bytes.len() <= MAX_THUMBNAIL {
             break;

@@ -37,6 +37,11 @@ impl Structure {
         structure
     }
 
+    /// Whether each scan adds to the whole picture.
+    pub(super) fn is_progressive(&self) -> bool {
+        !self.progressive.is_empty()
+    }
+
     /// Bytes of the coefficients of a progressive JPEG: two for each sample of each component (B.2.2).
     pub(super) fn coefficient_bytes(&self, pixels: u64) -> u64 {
         let most = self.progressive.iter().copied().max().unwrap_or(1).max(1);

@@ -10,6 +10,7 @@ use futures::future::{Either, select};
 use futures::stream::FuturesOrdered;
 
 use super::Vault;
+use super::measure::measured;
 use crate::codec::{deflate::Deflater, gzip};
 use crate::packer::{Packer, deflate};
 use crate::ports::{ByteSource, Ports};
@@ -46,11 +47,14 @@ impl<P: Ports> Vault<P> {
         let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
         let packer = Packer::new(self.settings.max_image_bytes);
         let mut chunks = Chunks { vault: self, blob, packer, stored: 0 };
-        match chunks.take(source).await {
-            Ok(()) => chunks.finish(),
+        let taken = chunks.take(source).await;
+        let stored = chunks.stored;
+        let packed = async { taken.map(|()| chunks)?.finish().await };
+        match packed.await {
+            Ok(packed) => Ok(packed),
             Err(error) => {
                 // No manifest names these chunks. If deleting them fails, too, `verify` finds them.
-                self.store.delete_chunks(blob, chunks.stored).await?;
+                self.store.delete_chunks(blob, stored).await?;
                 Err(error)
             }
         }
@@ -127,8 +131,13 @@ impl<P: Ports> Chunks<'_, P> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Packed, Error> {
+    async fn finish(self) -> Result<Packed, Error> {
         let (manifest, sniffed) = self.packer.finish()?;
+        let dimensions = if sniffed.is_further_behind {
+            measured(self.vault.store.blob(self.blob, manifest.clone())).await?
+        } else {
+            sniffed.dimensions
+        };
         let content = Content {
             blob: self.blob,
             sha256: manifest.sha256.clone(),
@@ -136,7 +145,7 @@ impl<P: Ports> Chunks<'_, P> {
             stored_size: manifest.stored_size(),
             codec: manifest.codec,
             media_type: sniffed.media_type.to_owned(),
-            dimensions: sniffed.dimensions,
+            dimensions,
         };
         Ok(Packed { manifest, content })
     }

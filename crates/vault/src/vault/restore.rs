@@ -9,11 +9,11 @@ use burrow_model::record::{Content, ImageRecord, State};
 use burrow_model::status::Status;
 use burrow_model::time::instant;
 
+use super::measure::sniffed;
 use super::{Edit, Label, Vault, Worker};
 use crate::policy::OriginPolicy;
 use crate::ports::{ByteSource, Ports};
-use crate::sniff::{Sniffed, sniff};
-use crate::store::blob::Form;
+use crate::sniff::Sniffed;
 
 /// How often a claim is tried while another caller has it, and the wait in between: together longer than a claim lasts.
 const TRIES: u32 = 15;
@@ -211,20 +211,12 @@ impl<P: Ports> Vault<P> {
             let (sha256, media_type) = (sha256.clone(), media_type.to_owned());
             Content { blob, sha256, size, stored_size, codec, media_type, dimensions }
         };
-        match self.look(&content("", None)).await {
-            Ok(Some(Sniffed { media_type, dimensions })) => Ok(Some(content(media_type, dimensions))),
+        match sniffed(self.store.blob(blob, manifest.clone())).await {
+            Ok(Some(Sniffed { media_type, dimensions, .. })) => Ok(Some(content(media_type, dimensions))),
             // Then this blob is of no use, and the caller must pass the content.
             Ok(None) | Err(Error::Corrupt(_)) => self.store.leave(blob).await.map(|()| None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Detects the type of a content from its first block.
-    async fn look(&self, content: &Content) -> Result<Option<Sniffed>, Error> {
-        let nobody = ImageId::new(0, &[0; 10]);
-        let blob = self.store.open_blob(nobody, content).await?;
-        let start = blob.read(Form::Original, 0..blob.size(Form::Original)).next().await?;
-        Ok(start.and_then(|start| sniff(&start)))
     }
 
     /// Checks what an archive says of an image, as strictly as what users say.

@@ -17,7 +17,7 @@ use super::Vault;
 use super::read::AT_ONCE;
 use crate::ports::{Elsewhere, Ports};
 use crate::store::blob::Form;
-use crate::thumbnail::{self, MAX_ORIGINAL, Thumbnail, Undrawable, WIDTHS};
+use crate::thumbnail::{self, MAX_ORIGINAL, MAX_ORIGINAL_AMONG_OTHERS, Thumbnail, Undrawable, WIDTHS};
 
 /// A JPEG of at most this many bytes that is no larger than the thumbnail would be is its own thumbnail.
 const SMALL: u64 = 32 * 1024;
@@ -198,7 +198,7 @@ impl<P: Ports> Vault<P> {
     async fn keep_thumbnail(&self, blob: BlobId, width: u32, drawn: Thumbnail) -> Result<Shown, Error> {
         self.store.save_thumbnail(blob, width, &drawn).await?;
         let placeholder = BASE64_STANDARD.encode(&drawn.placeholder);
-        self.store.save_preview(blob, &Preview::Drawn { placeholder }).await?;
+        self.store.save_preview(blob, &Preview::Drawn { placeholder, cut: drawn.is_cut }).await?;
         let (media_type, size) = (drawn.media_type.into(), (drawn.width, drawn.height));
         Ok(Shown::Picture { media_type, size, bytes: drawn.bytes })
     }
@@ -225,9 +225,11 @@ impl<P: Ports> Vault<P> {
     /// Reads an original, unless it is too large to hold in memory.
     async fn original(&self, image: &ImageRecord) -> Result<Result<Vec<u8>, Undrawable>, Error> {
         let content = image.content()?;
-        if content.size > MAX_ORIGINAL {
-            let why = format!("it has {} bytes, and at most {MAX_ORIGINAL} are decoded", content.size);
-            return Ok(Err(Undrawable::Never(why)));
+        let is_apart = self.settings.host.packers > 0;
+        let most = if is_apart { MAX_ORIGINAL } else { MAX_ORIGINAL_AMONG_OTHERS };
+        if content.size > most {
+            let why = format!("it has {} bytes, and at most {most} are decoded", content.size);
+            return Ok(Err(if content.size > MAX_ORIGINAL { Undrawable::Never(why) } else { Undrawable::Here(why) }));
         }
         let mut original = Vec::with_capacity(usize::try_from(content.size).unwrap_or_default());
         let mut reader = self.open(image).await?.read(Form::Original, 0..content.size);
@@ -237,13 +239,19 @@ impl<P: Ports> Vault<P> {
         Ok(Ok(original))
     }
 
+    /// Whether an image was found to be cut or damaged when its thumbnail was drawn, so that a part of it is missing.
+    pub async fn is_cut(&self, image: &ImageRecord) -> Result<bool, Error> {
+        let Ok(content) = image.content() else { return Ok(false) };
+        Ok(matches!(self.store.preview(content.blob).await?, Some(Preview::Drawn { cut: true, .. })))
+    }
+
     /// The placeholders of images, in the same order, as a `ThumbHash` in base64. `None` for an image without a
     /// thumbnail.
     pub async fn placeholders(&self, images: &[ImageRecord]) -> Result<Vec<Option<String>>, Error> {
         let placeholder = async |image: &ImageRecord| {
             let Ok(content) = image.content() else { return Ok(None) };
             Ok(match self.store.preview(content.blob).await? {
-                Some(Preview::Drawn { placeholder }) => Some(placeholder),
+                Some(Preview::Drawn { placeholder, .. }) => Some(placeholder),
                 _ => None,
             })
         };
@@ -252,10 +260,10 @@ impl<P: Ports> Vault<P> {
     }
 }
 
-/// Whether an original is its own thumbnail.
+/// Whether an original is its own thumbnail, however its camera was turned.
 fn is_small(content: &Content, width: u32) -> bool {
     match (content.media_type.as_str(), content.dimensions) {
-        ("image/jpeg", Some((wide, high))) => content.size <= SMALL && wide <= width && high <= 2 * width,
+        ("image/jpeg", Some((wide, high))) => content.size <= SMALL && wide <= width && high <= width,
         _ => false,
     }
 }
