@@ -11,6 +11,7 @@ use burrow_http::access::cors::Origins;
 use burrow_http::access::links::LinkKeys;
 use burrow_http::access::token::Tokens;
 use burrow_model::error::Error;
+use burrow_vault::compression::Compression;
 use burrow_vault::download::DownloadRules;
 use burrow_vault::policy::{AllowedHosts, OriginPolicy};
 use burrow_vault::ports::FetchTimeouts;
@@ -22,6 +23,7 @@ pub const NAMES: &[&str] = &[
     "allowed_hosts",
     "allowed_http_hosts",
     "between_bytes_timeout_seconds",
+    "compression",
     "connect_timeout_seconds",
     "cors_origins",
     "download_timeout_seconds",
@@ -34,6 +36,7 @@ pub const NAMES: &[&str] = &[
     "max_wait_seconds",
     "page_size",
     "read_token",
+    "repack_memory_bytes",
     "run_jobs",
     "write_token",
 ];
@@ -85,6 +88,8 @@ impl Settings {
             vault: vault::VaultSettings {
                 max_image_bytes: read.number("max_image_bytes", 1..=u64::MAX, vault.max_image_bytes)?,
                 downloads: DownloadRules { origins, timeouts, total_time },
+                compression: read.parsed("compression", Compression::RULE)?.unwrap_or_default(),
+                codec_memory: read.number("repack_memory_bytes", 1 << 20..=1 << 31, vault.codec_memory)?,
                 host: vault.host,
             },
             http: http::ServiceSettings {
@@ -151,6 +156,7 @@ mod tests {
         for (name, value) in [
             ("allow_private_network", "yes"),
             ("allowed_hosts", "http://example.com"),
+            ("compression", "best"),
             ("connect_timeout_seconds", "0x5"),
             ("cors_origins", "other.example"),
             ("download_timeout_seconds", "5m"),
@@ -161,6 +167,7 @@ mod tests {
             ("max_wait_seconds", "51"),
             ("page_size", "1001"),
             ("read_token", "brief"),
+            ("repack_memory_bytes", "104MiB"),
             ("read_token", "a-read-token-alone"),
             ("run_jobs", "later"),
             ("read_token", " , "),
@@ -183,9 +190,11 @@ mod tests {
             ("write_token", "0123456789abcdef, fedcba9876543210"),
             ("allow_private_network", "true"),
             ("run_jobs", "false"),
+            ("compression", "small"),
         ]);
         let settings = settings.unwrap();
         assert_eq!((settings.vault.max_image_bytes, settings.http.page_size), (5, 7));
+        assert_eq!(settings.vault.compression, Compression::Small);
         assert!(settings.vault.downloads.origins.allow_private_network && !settings.http.run_jobs);
         assert!(settings.http.write_tokens.hold(b"fedcba9876543210") && !settings.http.write_tokens.hold(b"x"));
     }

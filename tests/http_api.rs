@@ -32,6 +32,7 @@ pub async fn unknown_routes_and_methods(host: Host) {
         (Method::POST, "/image/x".into(), "GET, HEAD, OPTIONS"),
         (Method::PATCH, "/".into(), "GET, HEAD, OPTIONS"),
         (Method::GET, "/jobs/resume".into(), "POST, OPTIONS"),
+        (Method::GET, "/jobs/repack".into(), "POST, OPTIONS"),
         (Method::from_bytes(b"BREW").unwrap(), "/stats".into(), "GET, HEAD, OPTIONS"),
     ] {
         let reply = client.send(method.clone(), &path, &[], "").await;

@@ -25,6 +25,7 @@ mod lists;
 mod lossless;
 mod operations;
 mod origins_field;
+mod repacking;
 mod socket;
 mod stores;
 mod support;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         origins_field: codings_are_undone;
+        repacking: photos_become_smaller_and_stay_the_same, a_policy_may_forbid_it;
         stores: the_command_line_goes_on_where_a_server_stopped;
         thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
             what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;
@@ -135,6 +137,7 @@ fn main() -> ExitCode {
             what_needs_a_token_is_not_sent_to_others, a_removed_image_is_gone_for_every_reader;
         origins_field: heads_are_read_as_browsers_read_them, every_failure_has_its_sentence,
             without_a_network_the_reason_is_told, certificates_that_cannot_be_read_are_told;
+        repacking: the_command_line_repacks, an_idle_server_repacks;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;

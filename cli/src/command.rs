@@ -8,7 +8,8 @@ use crate::help;
 use crate::open::{Access, Global};
 use crate::parse::Parsed;
 use crate::verbs::{
-    add, completions, config, export, get, import, ls, man, rename, retry, rm, serve, show, stats, tag, verify, version,
+    add, completions, config, export, get, import, ls, man, rename, repack, retry, rm, serve, show, stats, tag, verify,
+    version,
 };
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.
@@ -50,6 +51,9 @@ pub(crate) enum Verb {
     /// Try failed images again.
     #[command(after_help = help::RETRY)]
     Retry(retry::Retry),
+    /// Make images smaller, without loss.
+    #[command(after_help = help::REPACK)]
+    Repack(repack::Repack),
     /// Count images and bytes.
     #[command(after_help = help::STATS)]
     Stats(stats::Stats),
@@ -99,6 +103,7 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         Verb::Rename(rename) => rename.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Rm(rm) => rm.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Retry(retry) => retry.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Repack(repack) => repack.run(&global.open(Access::Long).await?.burrow).await,
         Verb::Stats(stats) => stats.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Verify(verify) => verify.run(&global.open(Access::Short).await?).await,
         Verb::Export(export) => export.run(&global.open(Access::Short).await?).await,

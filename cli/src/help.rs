@@ -56,6 +56,11 @@ Examples:
   burrow retry otter.png
   burrow retry --all";
 
+pub(crate) const REPACK: &str = "\
+Examples:
+  burrow repack
+  burrow repack --tag holidays --compression small";
+
 pub(crate) const STATS: &str = "\
 Examples:
   burrow stats

@@ -36,8 +36,10 @@ pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
 
 /// Counts over the whole vault.
 pub(crate) fn stats(statistics: Statistics) -> Stats {
-    let Statistics { images, pending, failed, original_bytes, stored_bytes, last_uploaded } = statistics;
-    Stats { images, pending, failed, original_bytes, stored_bytes, last_uploaded: last_uploaded.map(timestamp) }
+    let Statistics { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded } =
+        statistics;
+    let last_uploaded = last_uploaded.map(timestamp);
+    Stats { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded }
 }
 
 /// The name of the codec that stores the bytes.
@@ -45,6 +47,7 @@ pub(crate) fn codec(packing: Packing) -> &'static str {
     match packing {
         Packing::Raw => "raw",
         Packing::Deflate => "deflate",
+        Packing::Lepton => "lepton",
     }
 }
 

@@ -119,6 +119,10 @@ settings! {
     allowed_http_hosts: Text, "BURROW_ALLOWED_HTTP_HOSTS", "HOSTS";
     /// The largest image accepted.
     max_image_bytes: u64 = "268435456", "BURROW_MAX_IMAGE_BYTES", "BYTES";
+    /// Which images are made smaller after they are stored: fast (none), balanced, or small.
+    compression: Text = "balanced", "BURROW_COMPRESSION", "POLICY";
+    /// Memory that making one image smaller may take, and reading it later.
+    repack_memory_bytes: u64 = "109051904", "BURROW_REPACK_MEMORY_BYTES", "BYTES";
     /// Time to connect to an origin.
     connect_timeout_seconds: u64 = "5", "BURROW_CONNECT_TIMEOUT_SECONDS", "SECONDS";
     /// Time for an origin to begin its answer.

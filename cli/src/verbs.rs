@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod rename;
+pub(crate) mod repack;
 pub(crate) mod retry;
 pub(crate) mod rm;
 pub(crate) mod serve;

@@ -23,7 +23,7 @@
 //!
 //! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`, `content.rs`), many images at once (`jobs.rs`), and the HTTP
 //!   service (`serve.rs`)
-//! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`)
+//! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`); [`Repack`]: makes images smaller (`repack.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
 //! - `engine`: compiles the component and makes instances of it; `idle`: instances between two calls; `pool`: the threads on which they compute
@@ -50,6 +50,7 @@ mod metrics;
 mod origins;
 mod outbound;
 mod pool;
+mod repack;
 mod schedule;
 mod sending;
 mod serve;
@@ -68,10 +69,11 @@ pub use builder::Builder;
 pub use content::ContentStream;
 pub use jobs::Wanted;
 pub use maintenance::{Verification, damaged_content};
+pub use repack::Repack;
 pub use serve::{Limits, Service};
 pub use types::{
-    ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Packing, Page, Restored, Resumed,
-    Shown, SmallPicture, Statistics, Status, VaultError, Verified,
+    ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Packing, Page, Repackable, Repacked,
+    Restored, Resumed, Shown, SmallPicture, Smaller, Statistics, Status, VaultError, Verified,
 };
 pub use variables::Variables;
 

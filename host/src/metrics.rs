@@ -201,6 +201,8 @@ pub(crate) fn render(vault: Option<&Statistics>) -> Result<String, std::fmt::Err
     gauge("burrow_vault_failed_images", "Images that could not be stored", vault(|vault| vault.failed));
     gauge("burrow_vault_original_bytes", "Bytes of all images as they came", vault(|vault| vault.original_bytes));
     gauge("burrow_vault_stored_bytes", "Bytes of all packed forms", vault(|vault| vault.stored_bytes));
+    gauge("burrow_vault_repacked", "Contents that were repacked", vault(|vault| vault.repacked));
+    gauge("burrow_vault_saved_bytes", "Bytes that repacking saves", vault(|vault| vault.saved_bytes));
     gauge("process_resident_memory_bytes", "Memory of this process", resident_bytes());
     gauge("process_open_fds", "Open file descriptors", open_files());
     now.register("process_cpu_seconds", "Processor time of this process", cpu_seconds());
@@ -212,10 +214,14 @@ pub(crate) fn render(vault: Option<&Statistics>) -> Result<String, std::fmt::Err
 }
 
 fn cpu_seconds() -> ConstCounter<f64> {
+    ConstCounter::new(cpu_time().as_secs_f64())
+}
+
+/// Processor time of this process.
+pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-    let time = Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default());
-    ConstCounter::new(time.as_secs_f64())
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 /// `None` where there is no `/proc`.

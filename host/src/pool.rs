@@ -33,13 +33,28 @@ impl Drop for Threads {
 impl Pool {
     /// Starts the threads.
     pub(crate) fn new(threads: NonZeroUsize) -> Result<Self, Error> {
+        Self::with(threads, "packer", || ())
+    }
+
+    /// Starts threads that run only while no others want to.
+    pub(crate) fn of_lowest_priority(threads: NonZeroUsize) -> Result<Self, Error> {
+        Self::with(threads, "repacker", take_lowest_priority)
+    }
+
+    fn with(threads: NonZeroUsize, name: &str, start: fn()) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.get())
-            .thread_name("packer")
+            .thread_name(name)
+            .on_thread_start(start)
             .enable_all()
             .build()
-            .map_err(|error| Error::Internal(format!("cannot start the packing threads: {error}")))?;
+            .map_err(|error| Error::Internal(format!("cannot start the {name} threads: {error}")))?;
         Ok(Self { runtime: Arc::new(Threads(Some(runtime))), begun: Arc::default() })
+    }
+
+    /// Whether this process runs no job.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Runs work on the pool. Dropping the handle aborts the work.
@@ -52,6 +67,17 @@ impl Pool {
     pub(crate) fn begin(&self, id: &str) -> Option<Begun> {
         let is_new = self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
         is_new.then(|| Begun { jobs: self.begun.clone(), id: id.to_owned() })
+    }
+}
+
+/// Gives the calling thread the lowest priority: on Linux each thread has one of its own. Elsewhere the priority is that of
+/// the whole process, and stays.
+fn take_lowest_priority() {
+    const LOWEST: i32 = 19;
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::setpriority_process(None, LOWEST)
+    {
+        tracing::debug!("a thread keeps its priority: {error}");
     }
 }
 

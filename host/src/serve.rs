@@ -30,7 +30,7 @@ use tokio_util::task::task_tracker::TaskTracker;
 
 pub use limits::Limits;
 
-use crate::{Burrow, Error};
+use crate::{Burrow, Error, Repack};
 use limits::Admission;
 use server::Server;
 use workers::Workers;
@@ -53,14 +53,22 @@ pub struct Service {
     pub access_log: bool,
     /// The listener that answers `/metrics`, `/readyz` and `/livez`, if any.
     pub management: Option<TcpListener>,
+    /// When images are made smaller in the background, as the setting `compression` says.
+    pub repack: Repack,
     /// The component's file, and when it was read. The service replaces the component when the file changes.
     pub watched: Option<(PathBuf, SystemTime)>,
 }
 
 impl Default for Service {
     fn default() -> Self {
-        let limits = Limits::default();
-        Self { limits, kept_bytes: Self::KEPT_BYTES, access_log: false, management: None, watched: None }
+        Self {
+            limits: Limits::default(),
+            kept_bytes: Self::KEPT_BYTES,
+            access_log: false,
+            management: None,
+            repack: Repack::default(),
+            watched: None,
+        }
     }
 }
 
@@ -74,6 +82,7 @@ impl Burrow {
     ///
     /// In the background it does the jobs in the store. It takes up jobs that earlier processes left: at once if their
     /// worker had another [`Builder::generation`](crate::Builder::generation), else when their lease of 15 minutes ends.
+    /// It also makes images smaller, when [`Service::repack`] says so.
     ///
     /// # Errors
     ///
@@ -106,6 +115,8 @@ impl Burrow {
         }
         let mut jobs = JoinSet::new();
         if self.does_jobs {
+            let (burrow, stop) = (self.clone(), stopping.clone());
+            background.spawn(async move { burrow.repack_in_background(service.repack, stop).await });
             let (burrow, stopping) = (self.clone(), stopping.clone());
             jobs.spawn(async move { burrow.do_jobs(recorded, stopping).await });
         }

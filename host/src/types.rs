@@ -3,7 +3,9 @@
 use std::fmt;
 
 pub use crate::bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
-pub use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
+pub use crate::bindings::exports::burrow::vault::maintenance::{
+    Discovery, Fault, FaultKind, Repackable, Repacked, Restored, Smaller, Verified,
+};
 pub use crate::bindings::exports::burrow::vault::vault::{
     Filter, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
 };

@@ -1,14 +1,16 @@
-//! `burrow:vault/maintenance`: verifies a vault, and restores images from others.
+//! `burrow:vault/maintenance`: verifies a vault, repacks images, and restores images from others.
 
 use burrow_model::error::Error;
 use burrow_model::key::Sha256Hex;
-use burrow_vault::vault::{self, Archived, ArchivedState, Label, Plan};
+use burrow_vault::vault::{self, Archived, ArchivedState, Filter, Label, Plan};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
 use super::vault::parse;
 use crate::bindings::burrow::vault::types as wit;
-use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Guest, Restored, Verified};
+use crate::bindings::exports::burrow::vault::maintenance::{
+    Discovery, Fault, FaultKind, Guest, Repackable, Repacked, Restored, Smaller, Verified,
+};
 use crate::bindings::{wit_future, wit_stream};
 use crate::wasi::streams::Bytes;
 use crate::wasi::vault;
@@ -47,6 +49,21 @@ impl Guest for Component {
             vault::Restored::Restored => Restored::Restored,
             vault::Restored::Present => Restored::Present,
             vault::Restored::ContentNeeded => Restored::ContentNeeded,
+        })
+    }
+
+    async fn list_repackable(tags: Vec<String>, after: Option<u64>, limit: u32) -> Result<Repackable, wit::Error> {
+        let filter = Filter { tags: Label::new(None, &tags)?.tags, ..Filter::default() };
+        let vault::Repackable { images, next, is_last } =
+            vault().await?.repackable(&filter, after, limit as usize).await?;
+        Ok(Repackable { images: images.iter().map(ToString::to_string).collect(), next, is_last })
+    }
+
+    async fn repack(id: String) -> Result<Repacked, wit::Error> {
+        Ok(match vault().await?.repack(parse(&id)?).await? {
+            vault::Outcome::Smaller { before, after } => Repacked::Smaller(Smaller { before, after }),
+            vault::Outcome::Kept(why) => Repacked::Kept(why),
+            vault::Outcome::Busy => Repacked::Busy,
         })
     }
 }

@@ -156,6 +156,8 @@ impl Guest for Component {
             failed: statistics.failed,
             original_bytes: statistics.original_bytes,
             stored_bytes: statistics.stored_bytes,
+            repacked: statistics.repacked,
+            saved_bytes: statistics.saved_bytes,
             last_uploaded: statistics.last_uploaded,
         })
     }
@@ -231,6 +233,7 @@ impl From<ImageRecord> for wit::Image {
                     packing: match content.codec {
                         Codec::Raw => wit::Packing::Raw,
                         Codec::Deflate => wit::Packing::Deflate,
+                        Codec::Lepton => wit::Packing::Lepton,
                     },
                 };
                 (Some(content), None)
@@ -277,7 +280,7 @@ impl From<Error> for wit::Error {
             Error::Fetch(_) => Self::FetchFailed(text),
             Error::Corrupt(_) => Self::Corrupt(text),
             Error::Newer(_) => Self::Newer(text),
-            Error::Store(_) => Self::StoreFailed(text),
+            Error::Store(_) | Error::Busy(_) => Self::StoreFailed(text),
         }
     }
 }

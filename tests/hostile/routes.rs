@@ -16,6 +16,7 @@ const HAVE: [(&str, &str); 21] = [
     ("/images/by-name/photo.png/content", "GET"),
     ("/stats", "GET"),
     ("/jobs/resume", "POST"),
+    ("/jobs/repack", "POST"),
     ("/healthz", "GET"),
     ("/openapi.json", "GET"),
     ("/problems/malformed", "GET"),

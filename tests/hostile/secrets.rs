@@ -27,6 +27,7 @@ pub(super) fn secrets(id: &str, link: &str) -> Vec<Case> {
         cases.push(with("DELETE", &record));
         cases.push(with("POST", &retry));
         cases.push(with("POST", "/jobs/resume"));
+        cases.push(with("POST", "/jobs/repack"));
         cases.push(with("POST", "/images").body("image/gif", fixture("photo.gif")));
         cases.push(with("PATCH", &record).body("application/merge-patch+json", "{\"name\":\"changed\"}"));
         if token != "Bearer the-read-token" {

@@ -20,6 +20,7 @@ pub(super) fn other_sites(stored: &Stored) -> Vec<Case> {
         ("POST", "/upload".into(), "application/json", json.clone()),
         ("POST", "/process_image".into(), "text/plain", json),
         ("POST", "/jobs/resume".into(), "", Vec::new()),
+        ("POST", "/jobs/repack".into(), "", Vec::new()),
         ("POST", format!("/images/{failed}/retry"), "", Vec::new()),
         ("PATCH", format!("/images/{id}"), "application/merge-patch+json", b"{\"name\":\"changed\"}".to_vec()),
         ("DELETE", format!("/images/{id}"), "", Vec::new()),

@@ -50,6 +50,8 @@ impl Host {
             Self::Native => {
                 let mut command = burrow(directory);
                 command.args(["--allow-private-network", "serve", "--listen", "127.0.0.1:0"]);
+                // Tests compare what is stored, and repack when they want to.
+                command.env("BURROW_REPACK", "never");
                 for (name, value) in settings {
                     command.env(format!("BURROW_{}", name.to_ascii_uppercase()), value);
                 }

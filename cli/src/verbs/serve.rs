@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use burrow_host::{Limits, Service};
+use burrow_host::{Limits, Repack, Service};
 use tokio::net::TcpListener;
 
 use crate::logs;
@@ -43,6 +43,10 @@ pub(crate) struct Serve {
     /// Bytes of answers kept in memory, to be sent again without asking the component; 0 keeps none.
     #[arg(long, env = "BURROW_ANSWER_CACHE", default_value_t = Service::KEPT_BYTES, value_name = "BYTES")]
     answer_cache: usize,
+
+    /// When to make images smaller: while idle, always, or never.
+    #[arg(long, env = "BURROW_REPACK", default_value_t = Repack::default(), value_name = "idle|always|never")]
+    repack: Repack,
 
     /// Load the file that --component names again whenever it changes.
     #[arg(long, env = "BURROW_WATCH")]
@@ -98,7 +102,7 @@ impl Serve {
             bytes_in_flight: self.max_bytes_in_flight,
         };
         let (kept_bytes, access_log) = (self.answer_cache, self.request_logs.access_log);
-        let service = Service { limits, kept_bytes, access_log, management, watched };
+        let service = Service { limits, kept_bytes, access_log, management, watched, repack: self.repack };
         burrow.serve(listener, service, stopped(signals)).await?;
         Ok(ExitCode::SUCCESS)
     }

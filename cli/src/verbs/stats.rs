@@ -44,7 +44,8 @@ impl Stats {
 }
 
 fn tell(statistics: &Statistics) -> std::io::Result<()> {
-    let Statistics { images, pending, failed, original_bytes, stored_bytes, last_uploaded } = *statistics;
+    let Statistics { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded } =
+        *statistics;
     let field = |name: &str, value: &str| {
         let style = Style::new().dimmed();
         output::drawn(&format!("{style}{name:<9}{style:#}{value}"))
@@ -63,6 +64,7 @@ fn tell(statistics: &Statistics) -> std::io::Result<()> {
         "saved",
         &format!("{} ({})  {}", output::bytes(saved), share(saved, original_bytes), bar(saved, original_bytes)),
     )?;
+    field("repacked", &format!("{repacked} ({} less)", output::bytes(saved_bytes)))?;
     let last = last_uploaded.map_or_else(|| "-".into(), |last| format!("{} ({})", timestamp(last), ago(last)));
     field("newest", &last)
 }

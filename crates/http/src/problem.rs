@@ -43,7 +43,7 @@ kinds! {
     NOT_READY: "not-ready", "Wrong status",
         "The image is not in the status that this needs: ready to read or change it, failed to try it again. Look at its record, wait, or retry it.";
     BUSY: "busy", "Busy",
-        "Another request changes the same image, or has the same Idempotency-Key; or a thumbnail is still being drawn. Send the request again after `Retry-After` seconds.";
+        "Another request changes the same image, or has the same Idempotency-Key; or a thumbnail is still being drawn, or too many images are being unpacked. Send the request again after `Retry-After` seconds.";
     PRECONDITION: "precondition", "Precondition failed",
         "If-Match, If-None-Match or If-Unmodified-Since does not hold. Read the resource again.";
     LIMIT: "limit", "Over a limit",
@@ -337,6 +337,7 @@ impl From<Error> for Problem {
             Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
             Error::KeyBusy | Error::Changed | Error::Held(_) => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
+            Error::Busy(_) => soon(Self::new(StatusCode::SERVICE_UNAVAILABLE, &BUSY, detail)),
             Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
             // An origin's failure goes into the record of its image, so no request should end with it.
             Error::Fetch(_) => Self { cause, ..Self::internal() },

@@ -33,12 +33,13 @@ pub(crate) enum Route {
     NamedImage(String),
     Stats,
     Resume,
+    Repack,
 }
 
 /// Every route: its path, its constructor and its methods. `HEAD` is allowed wherever `GET` is, `OPTIONS` everywhere.
 /// The part in braces is one segment, percent-decoded; with a star, it is the rest of the path.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 22] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 23] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -50,6 +51,7 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 22] = [
     ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
     ("/stats", |_| Some(Route::Stats), &[Method::GET]),
     ("/jobs/resume", |_| Some(Route::Resume), &[Method::POST]),
+    ("/jobs/repack", |_| Some(Route::Repack), &[Method::POST]),
     ("/healthz", |_| Some(Route::Health), &[Method::GET]),
     ("/openapi.json", |_| Some(Route::Interface), &[Method::GET]),
     ("/problems/{kind}", |kind| Some(Route::Problem(kind)), &[Method::GET]),

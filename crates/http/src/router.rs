@@ -95,7 +95,7 @@ impl<P: Ports> Service<P> {
                     Ok(varying(json::image(&record)).into())
                 }
             }
-            (Route::Content(id), _) => return self.content(head, &self.vault.get(id).await?).await,
+            (Route::Content(id), _) => return self.content(head, &self.vault.find(id).await?).await,
             (Route::Thumbnail(id), _) => self.thumbnail(head, &self.vault.get(id).await?).await,
             (Route::Retry(id), _) => self.retry(head, id).await,
             (Route::Links(id), _) => self.link(head, id, body).await,
@@ -117,6 +117,7 @@ impl<P: Ports> Service<P> {
             (Route::Stats, _) if negotiation::wants_html(headers) => self.overview(head).await,
             (Route::Stats, _) => Ok(varying(json::stats(self.vault.statistics().await?)).into()),
             (Route::Resume, _) => self.resume().await,
+            (Route::Repack, _) => self.repack().await,
         }?;
         if reading { revalidated(answer, headers) } else { Ok(answer) }
     }

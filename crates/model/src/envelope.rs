@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::record::Record;
 
-const VERSION: u8 = 1;
 const HEADER: usize = 10;
 
 /// Puts a record, and bytes that belong to it, into one envelope: the JSON, a zero byte, which JSON never contains, and
@@ -19,7 +18,7 @@ pub fn encode_with<R: Record>(key: &Key, record: &R, bytes: &[u8]) -> Result<Vec
     let mut value = json_of(key, record)?;
     value.push(0);
     value.extend_from_slice(bytes);
-    Ok(sealed(key, R::KIND, value))
+    Ok(sealed(key, record, value))
 }
 
 /// Takes a record and its bytes out of their envelope.
@@ -37,14 +36,14 @@ pub fn decode_with<R: Record>(key: &Key, value: &[u8]) -> Result<(R, Vec<u8>), E
 
 /// Puts a record into an envelope that is stored under `key`.
 pub fn encode<R: Record>(key: &Key, record: &R) -> Result<Vec<u8>, Error> {
-    Ok(sealed(key, R::KIND, json_of(key, record)?))
+    Ok(sealed(key, record, json_of(key, record)?))
 }
 
 /// Takes a record out of its envelope.
 ///
 /// # Errors
 ///
-/// [`Error::Newer`] if its version is not 1; [`Error::Corrupt`] for every damage. Both name the key.
+/// [`Error::Newer`] if its version is above [`Record::NEWEST`]; [`Error::Corrupt`] for every damage. Both name the key.
 pub fn decode<R: Record>(key: &Key, value: &[u8]) -> Result<R, Error> {
     serde_json::from_slice(opened::<R>(key, value)?).map_err(|error| corrupt::<R>(key, error))
 }
@@ -58,9 +57,9 @@ fn json_of<R: Record>(key: &Key, record: &R) -> Result<Vec<u8>, Error> {
 }
 
 /// Writes the header.
-fn sealed(key: &Key, kind: u8, mut value: Vec<u8>) -> Vec<u8> {
+fn sealed<R: Record>(key: &Key, record: &R, mut value: Vec<u8>) -> Vec<u8> {
     let sum = checksum(key, value.get(HEADER..).unwrap_or_default());
-    value.splice(..HEADER, [kind, VERSION].into_iter().chain(sum.to_le_bytes()));
+    value.splice(..HEADER, [R::KIND, record.version()].into_iter().chain(sum.to_le_bytes()));
     value
 }
 
@@ -73,8 +72,9 @@ fn opened<'a, R: Record>(key: &Key, value: &'a [u8]) -> Result<&'a [u8], Error> 
         return Err(corrupt::<R>(key, format_args!("kind byte {kind:#04x}, expected {:#04x}", R::KIND)));
     }
     // Checked before the checksum: another version may have another checksum.
-    if version != VERSION {
-        return Err(Error::Newer(format!("{} {key} has version {version}, and only {VERSION} is known here", R::WHAT)));
+    if !(1..=R::NEWEST).contains(&version) {
+        let (what, newest) = (R::WHAT, R::NEWEST);
+        return Err(Error::Newer(format!("{what} {key} has version {version}, and {newest} is the newest known here")));
     }
     let stored = sum.iter().rev().fold(0, |sum, &byte| (sum << 8) | u64::from(byte));
     if stored == checksum(key, content) { Ok(content) } else { Err(corrupt::<R>(key, "checksum does not match")) }

@@ -86,6 +86,9 @@ pub enum Error {
     /// The key-value store failed.
     #[error("the key-value store failed: {0}")]
     Store(#[from] KvError),
+    /// This instance has too much to do.
+    #[error("{0}; try again in a few seconds")]
+    Busy(String),
     /// Another caller removed the image while a worker worked on it.
     #[error("the image was removed while it was being stored")]
     Removed,
@@ -115,7 +118,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fetch(error) => error.is_transient(),
-            Self::Store(_) | Self::Interrupted(_) => true,
+            Self::Store(_) | Self::Interrupted(_) | Self::Busy(_) => true,
             _ => false,
         }
     }

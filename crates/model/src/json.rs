@@ -58,6 +58,8 @@ pub struct Stats {
     pub failed: u64,
     pub original_bytes: u64,
     pub stored_bytes: u64,
+    pub repacked: u64,
+    pub saved_bytes: u64,
     pub last_uploaded: Option<String>,
 }
 

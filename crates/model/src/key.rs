@@ -102,11 +102,17 @@ pub enum Vaultwide {
     Emptied,
     /// Counter: how often a process opened a store that only one process at a time can open.
     Generation,
+    /// Counter: repacked blobs.
+    Repacked,
+    /// Counter: bytes that repacking saves.
+    SavedBytes,
+    /// Mark: the search for blobs to repack goes on after this feed number.
+    Searched,
 }
 
 impl Vaultwide {
     /// Every counter and mark.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Feed,
         Self::Trash,
         Self::Ready,
@@ -118,6 +124,9 @@ impl Vaultwide {
         Self::Settled,
         Self::Emptied,
         Self::Generation,
+        Self::Repacked,
+        Self::SavedBytes,
+        Self::Searched,
     ];
 }
 
@@ -196,6 +205,16 @@ impl Key {
         Self::of(Family::Takeover, format_args!("{id}:{updated}:{term}"))
     }
 
+    /// `b1:r:{blob}`.
+    pub fn repacking(blob: BlobId) -> Self {
+        Self::of(Family::Repacking, blob)
+    }
+
+    /// `b1:r:{blob}:{ended}:{term}`.
+    pub fn repacking_claim(blob: BlobId, ended: u32, term: u64) -> Self {
+        Self::of(Family::Repacking, format_args!("{blob}:{ended}:{term}"))
+    }
+
     /// `b1:k:{sha256 of key}`.
     pub fn answered(key: &Sha256Hex) -> Self {
         Self::of(Family::Idempotency, key)
@@ -235,6 +254,9 @@ impl Key {
             Vaultwide::Settled => "settled",
             Vaultwide::Emptied => "emptied",
             Vaultwide::Generation => "generation",
+            Vaultwide::Repacked => "repacked",
+            Vaultwide::SavedBytes => "saved-bytes",
+            Vaultwide::Searched => "searched",
         };
         Self::of(Family::Vaultwide, name)
     }

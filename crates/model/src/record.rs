@@ -1,4 +1,6 @@
-//! The records that are stored in envelopes: images, manifests, pointers, trash, previews.
+//! The records that are stored in envelopes: images, manifests, repackings, pointers, trash, previews.
+
+mod repacking;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -8,12 +10,21 @@ use crate::key::{BlobId, ImageId, Sha256Hex};
 use crate::lease::Lease;
 use crate::status::Status;
 
+pub use repacking::{Attempt, Needs, Repacking, StoredForm, Writes};
+
 /// Something that is stored in an envelope.
 pub trait Record: Serialize + DeserializeOwned {
     /// The envelope's kind byte.
     const KIND: u8;
     /// Its name in errors.
     const WHAT: &'static str;
+    /// The newest version that this program reads. It reads every earlier one, too.
+    const NEWEST: u8 = 1;
+
+    /// The version to write: the first one that can hold this record, so that earlier programs read what they know.
+    fn version(&self) -> u8 {
+        1
+    }
 }
 
 /// How a blob's chunks were made.
@@ -24,6 +35,8 @@ pub enum Codec {
     Raw,
     /// Raw deflate (RFC 1951) that ends on a full flush.
     Deflate,
+    /// Lepton, for JPEG. It packs the original as a whole, not chunk by chunk.
+    Lepton,
 }
 
 impl Codec {
@@ -32,6 +45,15 @@ impl Codec {
         match self {
             Self::Raw => "raw",
             Self::Deflate => "deflate",
+            Self::Lepton => "lepton",
+        }
+    }
+
+    /// Whether it packs the original as a whole, so that a part of it can be read only by unpacking all before it.
+    pub fn is_whole(self) -> bool {
+        match self {
+            Self::Raw | Self::Deflate => false,
+            Self::Lepton => true,
         }
     }
 }
@@ -96,9 +118,9 @@ pub struct Content {
     pub sha256: Sha256Hex,
     /// Bytes of the original.
     pub size: u64,
-    /// Bytes of the packed form.
+    /// Bytes of the packed form when the record was written. Repacking makes it smaller, and leaves the record as it is.
     pub stored_size: u64,
-    /// How it was packed.
+    /// How it was packed when the record was written.
     pub codec: Codec,
     /// Media type, detected from the bytes.
     pub media_type: String,
@@ -155,9 +177,16 @@ impl ImageRecord {
 impl Record for ImageRecord {
     const KIND: u8 = b'I';
     const WHAT: &'static str = "image record";
+    const NEWEST: u8 = 2;
+
+    /// 2 since codecs pack a whole blob.
+    fn version(&self) -> u8 {
+        if self.content().is_ok_and(|content| content.codec.is_whole()) { 2 } else { 1 }
+    }
 }
 
-/// What a blob's chunks hold. Chunk `n` holds the original bytes from `n * BLOCK`.
+/// What a blob's chunks hold. With a codec for blocks, chunk `n` holds the original bytes from `n * BLOCK`; with one for
+/// the whole, the packed bytes from there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// How every chunk was packed.
@@ -170,9 +199,43 @@ pub struct Manifest {
     pub crc32: u32,
     /// The packed length of each chunk in bytes, and its XXH3-64.
     pub chunks: Vec<(u32, u64)>,
+    /// If the blob was repacked: where its chunks are, and what unpacking takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repacked: Option<Repacked>,
+}
+
+/// The form into which a blob was repacked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repacked {
+    /// The id under which the chunks lie. It is not that of the blob: under that lay the chunks before.
+    pub place: BlobId,
+    /// The version of the codec's packed form.
+    pub codec_version: u32,
+    /// Memory that unpacking takes, in bytes, with the packed form and the original.
+    pub memory: u64,
+    /// How long unpacking took when it was checked, in milliseconds.
+    pub unpack_ms: u64,
+    /// Bytes of the packed form before the first repacking.
+    pub stored_before: u64,
 }
 
 impl Manifest {
+    /// The id under which the chunks lie, if this is the manifest of `blob`.
+    pub fn place(&self, blob: BlobId) -> BlobId {
+        self.repacked.as_ref().map_or(blob, |repacked| repacked.place)
+    }
+
+    /// The form in which it is stored, if the blob was repacked.
+    pub fn form(&self) -> Option<StoredForm> {
+        let unpack_ms = self.repacked.as_ref()?.unpack_ms;
+        Some(StoredForm { codec: self.codec, stored_size: self.stored_size(), unpack_ms })
+    }
+
+    /// Bytes that repacking saves.
+    pub fn saved(&self) -> u64 {
+        self.repacked.as_ref().map_or(0, |repacked| repacked.stored_before.saturating_sub(self.stored_size()))
+    }
+
     /// Bytes of the packed form.
     pub fn stored_size(&self) -> u64 {
         self.chunks.iter().map(|(len, _)| u64::from(*len)).sum()
@@ -182,6 +245,12 @@ impl Manifest {
 impl Record for Manifest {
     const KIND: u8 = b'M';
     const WHAT: &'static str = "manifest";
+    const NEWEST: u8 = 2;
+
+    /// 2 since blobs are repacked.
+    fn version(&self) -> u8 {
+        if self.repacked.is_some() { 2 } else { 1 }
+    }
 }
 
 /// The blob of a digest, the image of a feed number or a URL, or the value of a mark.
@@ -238,11 +307,25 @@ pub enum Rubbish {
     /// The record of an idempotency key, given by its SHA-256, and the claims to answer it in a term and its
     /// neighbours.
     Answer(Sha256Hex, u64),
+    /// The chunks of a blob that was repacked, as they were before: the id under which they lie, and their number.
+    Chunks(BlobId, u32),
+    /// A claim to repack a blob: the blob, the number of attempts that had ended, and the term. The claim on the next
+    /// term goes with it.
+    Repacking(BlobId, u32, u64),
 }
 
 impl Record for Trash {
     const KIND: u8 = b'T';
     const WHAT: &'static str = "trash entry";
+    const NEWEST: u8 = 2;
+
+    /// 2 since blobs are repacked.
+    fn version(&self) -> u8 {
+        match self.what {
+            Rubbish::Blob(_) | Rubbish::Removal(_) | Rubbish::Takeover(..) | Rubbish::Answer(..) => 1,
+            Rubbish::Chunks(..) | Rubbish::Repacking(..) => 2,
+        }
+    }
 }
 
 /// The images that a request with an idempotency key makes.

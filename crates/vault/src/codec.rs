@@ -1,10 +1,13 @@
 //! The lossless codecs: bytes in, bytes out. Pure.
 //!
-//! An original is cut into blocks of [`BLOCK`] bytes. Each block is packed into one chunk without the others. So a
-//! range of the original needs only its own chunks, and chunks can be packed and checked independently.
+//! [`deflate`] cuts an original into blocks of [`BLOCK`] bytes, and packs each block into one chunk without the others.
+//! So a range of the original needs only its own chunks, and chunks can be packed and checked independently. The codecs
+//! of [`whole`] pack an original as a whole, and make it smaller.
 
 pub mod deflate;
 pub mod gzip;
+pub mod lepton;
+pub mod whole;
 pub mod zip;
 
 use burrow_model::error::Error;
@@ -22,6 +25,7 @@ pub fn unpack(codec: Codec, chunk: Vec<u8>, size: usize) -> Result<Vec<u8>, Erro
     let block = match codec {
         Codec::Raw => chunk,
         Codec::Deflate => deflate::inflate_block(&chunk, size)?,
+        Codec::Lepton => return Err(Error::Corrupt("a chunk of a blob packed as a whole has no block".into())),
     };
     if block.len() == size {
         Ok(block)

@@ -5,12 +5,15 @@
 //! - [`vault`]: the operations, a file each; [`vault::Vault::ingest`] is the whole pipeline
 //! - [`packer`]: the middle of the pipeline: hashes, counts, sniffs, cuts, packs and verifies
 //! - [`codec`], [`sniff`], [`policy`], [`download`]: the parts of the pipeline
+//! - [`compression`]: which images are repacked, with which codec
 //! - [`thumbnail`]: draws thumbnails
 //! - [`store`]: typed access to the key-value store
 //! - [`ports`]: the traits through which the vault reaches the outside
 
 pub mod codec;
+pub mod compression;
 pub mod download;
+mod jpeg;
 pub mod packer;
 pub mod policy;
 pub mod ports;

@@ -75,9 +75,9 @@ impl Packer {
             self.sniffed = Some(sniff(&self.block).ok_or_else(|| Error::NotAnImage(describe(&self.block)))?);
         }
         let chunk = match self.codec {
-            Some(Codec::Raw) => self.block.clone(),
-            Some(Codec::Deflate) => deflate(&mut self.deflater, &self.block, clock).await?,
             None => self.choose(clock).await?,
+            Some(Codec::Deflate) => deflate(&mut self.deflater, &self.block, clock).await?,
+            Some(_) => self.block.clone(),
         };
         clock.yield_now().await;
         self.block.clear();
@@ -106,6 +106,7 @@ impl Packer {
             sha256: Sha256Hex::from_digest(&self.sha256.finalize()),
             crc32: self.crc32.finalize(),
             chunks: self.chunks,
+            repacked: None,
         };
         Ok((manifest, sniffed))
     }

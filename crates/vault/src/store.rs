@@ -5,10 +5,12 @@
 pub mod blob;
 mod claims;
 mod names;
+mod repacking;
 mod sharing;
 mod sources;
 mod thumbnails;
 mod trash;
+mod unpacking;
 pub mod verify;
 
 pub use claims::LEASE;

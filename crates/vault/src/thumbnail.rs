@@ -11,7 +11,6 @@ mod colour;
 mod decode;
 pub mod drawing;
 mod encode;
-mod jpeg;
 pub mod placeholder;
 mod shrink;
 mod tail;

@@ -13,6 +13,7 @@ mod measure;
 mod pack;
 mod read;
 mod remove;
+mod repack;
 mod restore;
 mod resume;
 mod retry;
@@ -31,10 +32,12 @@ pub use jobs::{Jobs, Worker};
 pub use label::Label;
 pub use pack::Packed;
 pub use read::{Filter, MAX_PAGE, Order, Page, Statistics};
+pub use repack::{Outcome, Repackable, RepackedSome};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
 pub use thumbnail::Shown;
 
+use crate::compression::Compression;
 use crate::download::DownloadRules;
 use crate::ports::Ports;
 use crate::store::Store;
@@ -47,6 +50,11 @@ pub struct VaultSettings {
     pub max_image_bytes: u64,
     /// Which origins Burrow asks, and how long they may take.
     pub downloads: DownloadRules,
+    /// Which images are repacked.
+    pub compression: Compression,
+    /// The most memory that repacking one image may take, in bytes, and unpacking it later. An instance has 128 MiB on
+    /// some hosts.
+    pub codec_memory: u64,
     /// What the host states about itself.
     pub host: HostFacts,
 }
@@ -65,7 +73,13 @@ pub struct HostFacts {
 
 impl Default for VaultSettings {
     fn default() -> Self {
-        Self { max_image_bytes: 256 * 1024 * 1024, downloads: DownloadRules::default(), host: HostFacts::default() }
+        Self {
+            max_image_bytes: 256 * 1024 * 1024,
+            downloads: DownloadRules::default(),
+            compression: Compression::default(),
+            codec_memory: 104 * 1024 * 1024,
+            host: HostFacts::default(),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl<P: Ports> Service<P> {
             match opened {
                 Ok(image) => images.push(image),
                 // A failed store says nothing about the image.
-                Err((_, error @ Error::Store(_))) => return Err(error.into()),
+                Err((_, error @ (Error::Store(_) | Error::Busy(_)))) => return Err(error.into()),
                 Err(missing) => left_out.push(missing),
             }
         }

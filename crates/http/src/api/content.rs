@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use burrow_model::record::Codec;
 use burrow_model::record::{Content, ImageRecord};
 use burrow_vault::ports::Ports;
 use burrow_vault::sniff::file_name;
@@ -70,12 +69,14 @@ impl<P: Ports> Service<P> {
         last_modified: Option<u64>,
     ) -> Result<Answer<P>, Problem> {
         let content = image.content()?;
+        // The blob says how it is packed now; the record says how it was when the image was added.
+        let blob = self.vault.open(image).await?;
         let gzip_etag = etag(content, Form::Gzip);
         // Only GET has ranges (RFC 9110 section 14.2).
         let of_part = *method == Method::GET && headers.contains_key(header::RANGE);
         let of_gzip =
             [header::IF_RANGE, header::IF_MATCH].iter().any(|condition| names(headers, condition, &gzip_etag));
-        let packed = content.codec == Codec::Deflate;
+        let packed = blob.has(Form::Gzip);
         let form = negotiation::form(headers, packed, of_part && !of_gzip).ok_or_else(Problem::not_acceptable)?;
         let etag = etag(content, form);
         let now = Validators { etag: &etag, last_modified };
@@ -91,7 +92,6 @@ impl<P: Ports> Service<P> {
             Verdict::Proceed => {}
         }
 
-        let blob = self.vault.open(image).await?;
         let size = blob.size(form);
         let mut ranges = None;
         if of_part && conditional::range_holds(headers, now) {
@@ -102,8 +102,11 @@ impl<P: Ports> Service<P> {
         describe_whole(response.headers_mut(), content, form, disposition);
         match ranges.as_deref() {
             Some([range]) => part(&mut response, &blob, form, range.clone(), size),
-            // A part of several cannot state its coding, so several ranges are sent of the original only.
-            Some(ranges) if form == Form::Original => parts(&mut response, &blob, content, ranges, size),
+            // A part of several cannot state its coding, so several ranges are sent of the original only. Each range of a
+            // blob that is packed as a whole would unpack all of it.
+            Some(ranges) if form == Form::Original && !blob.codec().is_whole() => {
+                parts(&mut response, &blob, content, ranges, size)
+            }
             _ => *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, 0..size))])),
         }
         if *method == Method::GET {

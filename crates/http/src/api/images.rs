@@ -1,4 +1,6 @@
-//! Lists, changes, deletes and retries images; signs links; resumes jobs.
+//! Lists, changes, deletes and retries images; signs links; resumes jobs; repacks images.
+
+use std::time::Duration;
 
 use burrow_model::error::Error;
 use burrow_model::json::Image;
@@ -7,7 +9,7 @@ use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_model::time::timestamp;
 use burrow_vault::ports::{ByteSource, Ports};
-use burrow_vault::vault::{Edit, Filter, Label, Order, Page};
+use burrow_vault::vault::{Edit, Filter, Label, Order, Page, RepackedSome};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
@@ -22,6 +24,9 @@ use crate::service::{Head, Service};
 
 /// Seconds for which a signed link is valid unless the request says otherwise.
 const LINK_SECONDS: u64 = 3600;
+
+/// The shortest time for which a request repacks.
+const LEAST_REPACKING: Duration = Duration::from_secs(1);
 
 impl<P: Ports> Service<P> {
     /// `GET /images`.
@@ -160,6 +165,17 @@ impl<P: Ports> Service<P> {
         let job: Job = Box::pin(async move { resuming.await.map(|_| ()) });
         let response = response(StatusCode::ACCEPTED, &json!({ "status": "continuing" }));
         Ok(Answer { jobs: vec![job], ..response.into() })
+    }
+
+    /// `POST /jobs/repack`: makes images smaller until `max_wait` has passed or none is left. The last one may take
+    /// longer.
+    pub(crate) async fn repack(&self) -> Result<Answer<P>, Problem> {
+        let done = self.vault.repack_for(self.settings.max_wait.max(LEAST_REPACKING)).await?;
+        let RepackedSome { repacked, kept, busy, saved_bytes, is_done } = done;
+        let body = json!({
+            "repacked": repacked, "kept": kept, "busy": busy, "saved_bytes": saved_bytes, "done": is_done
+        });
+        Ok(response(StatusCode::OK, &body).into())
     }
 }
 

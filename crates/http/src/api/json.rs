@@ -131,8 +131,10 @@ impl<'a> List<'a> {
 
 /// The body of `GET /stats`.
 pub(crate) fn counts(statistics: Statistics) -> Stats {
-    let Statistics { images, pending, failed, original_bytes, stored_bytes, last_uploaded } = statistics;
-    Stats { images, pending, failed, original_bytes, stored_bytes, last_uploaded: last_uploaded.map(timestamp) }
+    let Statistics { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded } =
+        statistics;
+    let last_uploaded = last_uploaded.map(timestamp);
+    Stats { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded }
 }
 
 /// A time in milliseconds since 1970, for people, to the minute; empty if it is out of range.

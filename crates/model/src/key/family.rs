@@ -26,6 +26,8 @@ pub enum Family {
     Preview,
     /// Thumbnails.
     Thumbnail,
+    /// What is known of a blob's repacking, and claims to repack it.
+    Repacking,
     /// Claims to take over a job, to retry, change or restore an image.
     Takeover,
     /// The images that a request with an idempotency key made, and claims to answer it.
@@ -51,7 +53,7 @@ pub enum Durability {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Image,
         Self::Manifest,
         Self::Chunk,
@@ -62,6 +64,7 @@ impl Family {
         Self::Source,
         Self::Preview,
         Self::Thumbnail,
+        Self::Repacking,
         Self::Takeover,
         Self::Idempotency,
         Self::Removal,
@@ -82,6 +85,7 @@ impl Family {
             Self::Source => "b1:o:",
             Self::Preview => "b1:p:",
             Self::Thumbnail => "b1:v:",
+            Self::Repacking => "b1:r:",
             Self::Takeover => "b1:a:",
             Self::Idempotency => "b1:k:",
             Self::Removal => "b1:x:",
@@ -107,7 +111,8 @@ impl Family {
                 Durability::Acknowledged
             }
             // The first six count only once the image's record is written, after them. The others can be made again: a
-            // thumbnail is drawn again, `verify --repair` finds orphans and counts again.
+            // thumbnail is drawn again, a blob repacked again, `verify --repair` finds orphans and counts again. A
+            // repacked blob's manifest follows its chunks, and the old chunks are deleted after it.
             Self::Manifest
             | Self::Chunk
             | Self::Digest
@@ -116,6 +121,7 @@ impl Family {
             | Self::Source
             | Self::Preview
             | Self::Thumbnail
+            | Self::Repacking
             | Self::Trash
             | Self::Vaultwide => Durability::Ordered,
         }

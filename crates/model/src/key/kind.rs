@@ -29,6 +29,10 @@ pub enum Kind {
     Preview(BlobId),
     /// A thumbnail of a blob, with its width in pixels.
     Thumbnail(BlobId, u32),
+    /// What is known of a blob's repacking.
+    Repacking(BlobId),
+    /// A claim to repack a blob: blob, attempts that had ended, term.
+    RepackingClaim(BlobId, u32, u64),
     /// A claim to take over, retry, change or restore an image: image, time of the record, term.
     Takeover(ImageId, u64, u64),
     /// The record of an idempotency key.
@@ -66,6 +70,10 @@ impl Kind {
             (Family::Preview, (None, ..)) => Self::Preview(BlobId::parse(first)?),
             (Family::Thumbnail, (Some(width), None, _)) => {
                 Self::Thumbnail(BlobId::parse(first)?, number(width)?.try_into().ok()?)
+            }
+            (Family::Repacking, (None, ..)) => Self::Repacking(blob(first)?),
+            (Family::Repacking, (Some(ended), Some(term), None)) => {
+                Self::RepackingClaim(blob(first)?, number(ended)?.try_into().ok()?, number(term)?)
             }
             (Family::Takeover, (Some(updated), Some(term), None)) => {
                 Self::Takeover(image(first)?, number(updated)?, number(term)?)
@@ -114,6 +122,8 @@ mod tests {
             (Key::source(&sum), Kind::Source(sum.clone())),
             (Key::preview(other), Kind::Preview(other)),
             (Key::thumbnail(other, 320), Kind::Thumbnail(other, 320)),
+            (Key::repacking(other), Kind::Repacking(other)),
+            (Key::repacking_claim(other, 1, 2), Kind::RepackingClaim(other, 1, 2)),
             (Key::takeover(id, 1, 2), Kind::Takeover(id, 1, 2)),
             (Key::answered(&sum), Kind::Answered(sum.clone())),
             (Key::answering(&sum, 4), Kind::Answering(sum, 4)),

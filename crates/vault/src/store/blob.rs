@@ -10,6 +10,7 @@ use burrow_model::record::{Content, Manifest};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Store;
+use super::unpacking::Unpacking;
 use crate::codec::gzip::{HEADER, LAST_BLOCK, trailer};
 use crate::codec::{self, block_count, block_len};
 use crate::ports::Ports;
@@ -40,8 +41,9 @@ impl<P: Ports> Store<P> {
     /// Returns a blob's manifest, if it and all its chunks are undamaged: an image may come to share the blob.
     pub async fn sound_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
         let Some(manifest) = passing_over(self.manifest(blob).await)? else { return Ok(None) };
+        let place = manifest.place(blob);
         for (n, &(len, sum)) in (0..).zip(&manifest.chunks) {
-            let chunk = self.ports.get(&Key::chunk(blob, n)).await?;
+            let chunk = self.ports.get(&Key::chunk(place, n)).await?;
             if !chunk.is_some_and(|chunk| is_sound(&chunk, len, sum)) {
                 return Ok(None);
             }
@@ -65,10 +67,17 @@ impl<P: Ports> Store<P> {
         let manifest = self.manifest(blob).await.map_err(|error| of_image(image, error))?;
         let manifest = manifest.ok_or_else(|| corrupt("is missing"))?;
         let chunks = u32::try_from(manifest.chunks.len()).ok();
-        if manifest.size != content.size || manifest.sha256 != content.sha256 || chunks != block_count(content.size) {
+        let cut = if manifest.codec.is_whole() { manifest.stored_size() } else { content.size };
+        if manifest.size != content.size || manifest.sha256 != content.sha256 || chunks != block_count(cut) {
             return Err(corrupt("is of other content"));
         }
-        Ok(Blob { store: self.clone(), image, id: blob, manifest: Rc::new(manifest) })
+        Ok(self.blob_of_manifest(image, blob, manifest))
+    }
+
+    /// Opens a blob as a manifest describes it, stored or not.
+    pub fn blob_of_manifest(&self, image: ImageId, blob: BlobId, manifest: Manifest) -> Blob<P> {
+        let place = manifest.place(blob);
+        Blob { store: self.clone(), image, place, manifest: Rc::new(manifest) }
     }
 }
 
@@ -105,7 +114,8 @@ pub struct Blob<P> {
     pub(super) store: Store<P>,
     /// The image through which it was opened.
     image: ImageId,
-    id: BlobId,
+    /// The id under which its chunks lie.
+    place: BlobId,
     pub(super) manifest: Rc<Manifest>,
 }
 
@@ -113,6 +123,16 @@ impl<P: Ports> Blob<P> {
     /// Whether the blob has this form.
     pub fn has(&self, form: Form) -> bool {
         form == Form::Original || self.manifest.codec == Codec::Deflate
+    }
+
+    /// How it is packed now. The record of its image says how it was packed when the image was added.
+    pub fn codec(&self) -> Codec {
+        self.manifest.codec
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> Manifest {
+        Manifest::clone(&self.manifest)
     }
 
     /// CRC-32 of the original, as in gzip and ZIP.
@@ -130,15 +150,20 @@ impl<P: Ports> Blob<P> {
 
     /// Reads the bytes of `range`, which must lie inside the form. It reads only the chunks that the range touches.
     pub fn read(&self, form: Form, range: Range<u64>) -> BlobReader<P> {
-        BlobReader { blob: self.clone(), form, range, next: 0, position: 0 }
+        BlobReader { blob: self.clone(), form, range, next: 0, position: 0, unpacking: None }
     }
 
     pub(super) fn corrupt(&self, why: &str) -> Error {
         damaged(self.image, why)
     }
 
-    async fn chunk(&self, n: u32) -> Result<Vec<u8>, Error> {
-        let key = Key::chunk(self.id, n);
+    /// Adds the image to an error about its content.
+    pub(super) fn named(&self, error: Error) -> Error {
+        of_image(self.image, error)
+    }
+
+    pub(super) async fn chunk(&self, n: u32) -> Result<Vec<u8>, Error> {
+        let key = Key::chunk(self.place, n);
         let corrupt = |why: &str| self.corrupt(&format!("chunk {key} {why}"));
         let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
         let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
@@ -150,7 +175,8 @@ impl<P: Ports> Blob<P> {
 const END: usize = LAST_BLOCK.len() + 8;
 
 /// Reads a blob segment by segment, and checks each chunk before it returns the chunk. The segments of the original are
-/// its blocks; those of the gzip form are its header, the chunks, and its end.
+/// its blocks; those of the gzip form are its header, the chunks, and its end. A blob that is packed as a whole is
+/// unpacked from its start, wherever the range begins.
 #[derive(Debug)]
 pub struct BlobReader<P> {
     blob: Blob<P>,
@@ -159,6 +185,8 @@ pub struct BlobReader<P> {
     /// The next segment, and where it begins.
     next: u32,
     position: u64,
+    /// The unpacking of a blob that is packed as a whole, once it has begun.
+    unpacking: Option<Unpacking>,
 }
 
 impl<P: Ports> BlobReader<P> {
@@ -172,19 +200,41 @@ impl<P: Ports> BlobReader<P> {
         if self.remaining() == 0 {
             return Ok(None);
         }
+        let is_whole = self.blob.manifest.codec.is_whole();
         // Skips segments that end before the range begins.
         let mut end = self.position + self.segment_len();
-        while end <= self.range.start {
+        while end <= self.range.start && !is_whole {
             (self.next, self.position) = (self.next + 1, end);
             end += self.segment_len();
         }
-        let mut bytes = self.segment().await?;
+        let mut bytes = if is_whole { self.unpacked().await? } else { self.segment().await? };
+        let end = self.position + bytes.len() as u64;
         bytes.truncate(usize::try_from(self.range.end - self.position).unwrap_or(usize::MAX));
         let skip = usize::try_from(self.range.start - self.position).unwrap_or(usize::MAX);
         bytes.drain(..skip.min(bytes.len()));
         (self.next, self.position) = (self.next + 1, end);
         self.range.start += bytes.len() as u64;
+        if self.remaining() == 0 {
+            self.unpacking = None;
+        }
         Ok(Some(bytes))
+    }
+
+    /// Unpacks up to the first piece that reaches into the range.
+    async fn unpacked(&mut self) -> Result<Vec<u8>, Error> {
+        let unpacking = match &mut self.unpacking {
+            Some(unpacking) => unpacking,
+            none => none.insert(Unpacking::begin(&self.blob).await?),
+        };
+        loop {
+            let piece = unpacking.next().await.map_err(|error| self.blob.named(error))?;
+            let piece = piece.ok_or_else(|| self.blob.corrupt("it unpacks to too few bytes"))?;
+            let end = self.position + piece.len() as u64;
+            if end > self.range.start {
+                return Ok(piece);
+            }
+            self.position = end;
+        }
     }
 
     /// The length of the next segment. Past the end it is large, so that the search for the start of the range ends.
@@ -203,7 +253,7 @@ impl<P: Ports> BlobReader<P> {
         match (self.form, self.next) {
             (Form::Original, n) => {
                 let unpacked = codec::unpack(manifest.codec, self.blob.chunk(n).await?, block_len(manifest.size, n));
-                unpacked.map_err(|error| of_image(self.blob.image, error))
+                unpacked.map_err(|error| self.blob.named(error))
             }
             (Form::Gzip, 0) => Ok(HEADER.into()),
             (Form::Gzip, n) if n as usize <= manifest.chunks.len() => self.blob.chunk(n - 1).await,

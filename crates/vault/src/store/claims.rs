@@ -25,7 +25,7 @@ const GENERATION: u64 = 1 << 32;
 impl<P: Ports> Store<P> {
     /// The term in which a claim is made now: the number of the window of time of this length, in this generation. An
     /// owner that died in an earlier generation is in nobody's way.
-    fn term(&self, length: u64) -> u64 {
+    pub(super) fn term(&self, length: u64) -> u64 {
         let window = (self.ports.now() / length).min(GENERATION - 2);
         self.generation.unwrap_or(0).saturating_mul(GENERATION).saturating_add(window)
     }

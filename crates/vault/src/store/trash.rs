@@ -26,6 +26,7 @@ impl<P: Ports> Store<P> {
             }
             // Counted here, because this is done once; two sweeps may delete the blob at once.
             self.add(Vaultwide::StoredBytes, 0_i64.saturating_sub_unsigned(manifest.stored_size())).await?;
+            self.count_repacked(&manifest, -1).await?;
         }
         self.discard(Rubbish::Blob(blob)).await
     }
@@ -74,6 +75,11 @@ impl<P: Ports> Store<P> {
                         self.ports.delete(&Key::takeover(id, updated, term + 1)).await?;
                     }
                     Rubbish::Answer(answer, term) => self.forget_answer(answer, term).await?,
+                    Rubbish::Chunks(place, chunks) => self.delete_chunks(place, chunks).await?,
+                    Rubbish::Repacking(blob, ended, term) => {
+                        self.ports.delete(&Key::repacking_claim(blob, ended, term)).await?;
+                        self.ports.delete(&Key::repacking_claim(blob, ended, term + 1)).await?;
+                    }
                 }
                 self.ports.delete(&key).await?;
                 if !waits {
@@ -105,7 +111,9 @@ impl<P: Ports> Store<P> {
     async fn delete_blob(&self, blob: BlobId) -> Result<(), Error> {
         // The manifest is deleted last, because it has the number of chunks.
         if let Some(manifest) = passing_over(self.manifest(blob).await)? {
-            self.delete_chunks(blob, u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX)).await?;
+            let chunks = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
+            self.delete_chunks(manifest.place(blob), chunks).await?;
+            self.forget_repacking(blob).await?;
             self.delete_thumbnails(blob).await?;
             self.delete_manifest(blob).await?;
         }

@@ -9,13 +9,13 @@ use image::{ColorType, ImageDecoder, Limits};
 use jpeg_decoder::PixelFormat;
 
 use super::colour::Inks;
-use super::jpeg::Structure;
 use super::shrink::{Shrink, multiplied};
 use super::tail::{Filler, Tailed};
 use super::{
     Decoded, MAX_JPEG_PIXELS, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, MAX_PIXELS, MAX_SCANS, MAX_WEBP_AMONG_OTHERS,
     Undrawable, target,
 };
+use crate::jpeg::Structure;
 use crate::ports::Clock;
 
 /// Pixels decoded before other tasks may run: about a millisecond of work.
@@ -255,7 +255,7 @@ async fn jpeg(
     let scaled = (u32::from(wide), u32::from(high));
     // The decoder holds each component, and then all of them together.
     let components = 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64;
-    memory.and(structure.coefficient_bytes(pixels(size))).check(components)?;
+    memory.and(structure.coefficient_bytes()).check(components)?;
     let most = usize::try_from(memory.allowed).unwrap_or(usize::MAX);
     decoder.set_max_decoding_buffer_size(most);
     let mut buffer = decoder.decode().map_err(damaged)?;

@@ -45,13 +45,13 @@ impl<P: Ports> Vault<P> {
         check: impl Fn(&ImageRecord) -> Result<(), E>,
     ) -> Result<ImageRecord, E> {
         for _ in 0..TRIES {
-            let record = self.get(id).await?;
-            check(&record)?;
+            let record = self.find(id).await?;
+            check(&self.as_stored(record.clone()).await?)?;
             if record.status() != Status::Ready {
                 return Err(Error::NotReady(record.status()).into());
             }
             if self.store.claim_job(&record).await? {
-                return Ok(self.change_label(record, edit).await?);
+                return Ok(self.as_stored(self.change_label(record, edit).await?).await?);
             }
             self.ports.sleep(PAUSE).await;
         }

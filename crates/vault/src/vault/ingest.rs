@@ -103,11 +103,13 @@ impl<P: Ports> Vault<P> {
         Ok(Content { blob: twin, ..packed.content })
     }
 
-    /// Shares the blob that already holds this content undamaged and packed in the same way, if there is one.
+    /// Shares the blob that already holds this content undamaged and packed in the same way, or repacked, if there is
+    /// one.
     async fn twin(&self, manifest: &Manifest) -> Result<Option<BlobId>, Error> {
         let Some(twin) = self.store.blob_of(&manifest.sha256).await? else { return Ok(None) };
-        let same = self.store.sound_manifest(twin).await?.as_ref() == Some(manifest);
-        Ok(if same && self.store.share(twin).await? { Some(twin) } else { None })
+        let Some(found) = self.store.sound_manifest(twin).await? else { return Ok(None) };
+        let is_repacked = found.repacked.is_some() && (&found.sha256, found.size) == (&manifest.sha256, manifest.size);
+        Ok(if (is_repacked || found == *manifest) && self.store.share(twin).await? { Some(twin) } else { None })
     }
 
     /// Completes a blob. Once its first write has begun, the chunks stay even if the store reports an error: the write

@@ -39,7 +39,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether the image meets every condition; `text` is [`Filter::name`], folded.
-    fn lets_through(&self, image: &ImageRecord, text: Option<&str>) -> bool {
+    pub(super) fn lets_through(&self, image: &ImageRecord, text: Option<&str>) -> bool {
         let has = |tag: &String| image.tags.iter().any(|other| is_same_tag(other, tag));
         self.tags.iter().all(has)
             && self.status.is_none_or(|status| image.status() == status)
@@ -79,6 +79,10 @@ pub struct Statistics {
     pub original_bytes: u64,
     /// Packed bytes; content that several images share counts once.
     pub stored_bytes: u64,
+    /// Contents that were repacked.
+    pub repacked: u64,
+    /// Bytes that repacking saves.
+    pub saved_bytes: u64,
     /// When an image last became ready, in milliseconds since 1970.
     pub last_uploaded: Option<u64>,
 }
@@ -86,24 +90,29 @@ pub struct Statistics {
 impl<P: Ports> Vault<P> {
     /// Returns an image's record.
     pub async fn get(&self, id: ImageId) -> Result<ImageRecord, Error> {
+        self.as_stored(self.find(id).await?).await
+    }
+
+    /// Returns an image's record as it was written: `codec` and `stored_size` may be those before repacking.
+    pub async fn find(&self, id: ImageId) -> Result<ImageRecord, Error> {
         self.store.image(id).await?.ok_or(Error::NotFound)
     }
 
     /// Returns the newest ready image of that name.
     pub async fn get_by_name(&self, name: &str) -> Result<ImageRecord, Error> {
-        self.store.image_named(name, |_| true).await?.ok_or(Error::NotFound)
+        self.as_stored(self.store.image_named(name, |_| true).await?.ok_or(Error::NotFound)?).await
     }
 
     /// Returns the newest ready image of that name whose content has this SHA-256. It looks only at the newest entries
     /// of the name.
     pub async fn get_by_content(&self, name: &str, sha256: &str) -> Result<ImageRecord, Error> {
         let is_it = |content: &Content| content.sha256.as_str() == sha256;
-        self.store.image_named(name, is_it).await?.ok_or(Error::NotFound)
+        self.as_stored(self.store.image_named(name, is_it).await?.ok_or(Error::NotFound)?).await
     }
 
     /// Returns the image last recorded for that URL. It may miss one: the pointer is a hint.
     pub async fn get_by_source(&self, url: &str) -> Result<ImageRecord, Error> {
-        self.store.image_from(policy::parse(url)?.as_str()).await?.ok_or(Error::NotFound)
+        self.as_stored(self.store.image_from(policy::parse(url)?.as_str()).await?.ok_or(Error::NotFound)?).await
     }
 
     /// Opens the content of a ready image.
@@ -139,7 +148,8 @@ impl<P: Ports> Vault<P> {
             }
             (looked_at, last) = (looked_at + 1, Some(seq));
         }
-        Ok(Page { images, next: last.filter(|_| looked_at < count) })
+        let images = futures::stream::iter(images).map(|image| self.as_stored(image)).buffered(AT_ONCE);
+        Ok(Page { images: images.try_collect().await?, next: last.filter(|_| looked_at < count) })
     }
 
     /// Returns counts over the whole vault.
@@ -150,6 +160,8 @@ impl<P: Ports> Vault<P> {
             failed: self.store.count(Vaultwide::Failed).await?,
             original_bytes: self.store.count(Vaultwide::OriginalBytes).await?,
             stored_bytes: self.store.count(Vaultwide::StoredBytes).await?,
+            repacked: self.store.count(Vaultwide::Repacked).await?,
+            saved_bytes: self.store.count(Vaultwide::SavedBytes).await?,
             last_uploaded: self.store.mark(Vaultwide::LastUploaded).await?,
         })
     }

@@ -46,7 +46,8 @@ pub fn explore(scenario: &Scenario, seed: u64, factor: u64) -> Tally {
     tally
 }
 
-/// Runs the operations one after the other. For every state that a crash may leave, returns the resume that follows.
+/// Runs the operations one after the other. For every state that a crash may leave, returns the resume that follows; if they repack,
+/// the same repacking after its lease has ended.
 fn crashed(start: &Start) -> Vec<Start> {
     let (mut starts, mut seen) = (Vec::new(), HashSet::new());
     let mut run = Run::new(start, None);
@@ -58,7 +59,11 @@ fn crashed(start: &Start) -> Vec<Start> {
             for (kept, map) in run.world.disk().survivors().enumerate() {
                 if seen.insert(map.fingerprint() ^ journal.fingerprint().rotate_left(1)) {
                     let now = if start.model == Model::Embedded { now } else { now + 31 * 60_000 };
-                    let operations = vec![Operation::Resume];
+                    let repacks = start.operations.iter().filter(|it| matches!(it, Operation::Repack(_)));
+                    let mut operations: Vec<_> = repacks.cloned().collect();
+                    if operations.is_empty() {
+                        operations.push(Operation::Resume);
+                    }
                     let world = World::new(start.model, map, now, 0);
                     world.open();
                     let map = world.disk().latest().clone();

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use image::ImageEncoder as _;
+
 /// The time at which scenarios begin, in milliseconds since 1970. A window of claims on jobs, a quarter of an hour,
 /// begins then, too.
 pub const BEGINNING: u64 = 1_800_000_000_000;
@@ -65,12 +67,23 @@ fn originals() -> &'static BTreeMap<&'static str, Vec<u8>> {
             ("blue", bitmap(9, 8, |n| [255, 0, 0][n % 3])),
             ("noise", bitmap(8, 8, noise)),
             ("big", bitmap(340, 256, noise)),
+            // Stored raw, and repacked as a whole.
+            ("photo", photo()),
         ])
     })
 }
 
 fn noise(n: usize) -> u8 {
     (n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
+}
+
+/// A JPEG.
+fn photo() -> Vec<u8> {
+    let pixels: Vec<u8> = (0..3 * 64 * 48).map(|n| (n / 40) as u8 + (noise(n) >> 4)).collect();
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80);
+    encoder.write_image(&pixels, 64, 48, image::ExtendedColorType::Rgb8).expect("a JPEG");
+    bytes
 }
 
 /// A Windows bitmap of 24 bits a pixel.

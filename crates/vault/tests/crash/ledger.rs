@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burrow_model::envelope::decode;
 use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
-use burrow_model::record::{ImageRecord, Manifest, Namesake, Pointer, Record, Rubbish, State, Trash};
+use burrow_model::record::{
+    Attempt, ImageRecord, Manifest, Namesake, Pointer, Record, Repacking, Rubbish, State, Trash,
+};
 use burrow_vault::thumbnail::WIDTHS;
 use serde_json::{from_value, json};
 use xxhash_rust::xxh3::xxh3_64;
@@ -139,18 +141,25 @@ impl Ledger {
         }
     }
 
-    /// Checks the counter of stored bytes: a manifest that leaked counts until it is in the trash.
+    /// Checks the counters of stored bytes: a manifest that leaked counts until it is in the trash.
     fn check_stored_bytes(&mut self, map: &Map, found: &mut impl FnMut(Class, String)) {
-        let mut all = 0;
+        let (mut stored, mut repacked, mut saved) = (0, 0, 0);
         for (blob, _) in with_prefix(map, "b1:m:") {
             let key = Key::manifest(from_value(json!(blob)).expect("a blob's id"));
-            let size = load::<Manifest>(map, &key).map_or(0, |manifest| manifest.stored_size().cast_signed());
-            all += if self.trashed.contains(key.as_str()) { 0 } else { size };
+            if let Some(manifest) = load::<Manifest>(map, &key).filter(|_| !self.trashed.contains(key.as_str())) {
+                stored += manifest.stored_size().cast_signed();
+                repacked += i64::from(manifest.repacked.is_some());
+                saved += manifest.saved().cast_signed();
+            }
         }
-        let key = Key::vaultwide(Vaultwide::StoredBytes);
-        let count = map.count(key.as_str());
-        if count != all {
-            found(Class::Drift, format!("{key} is {count}, not {all}"));
+        for (counter, all) in
+            [(Vaultwide::StoredBytes, stored), (Vaultwide::Repacked, repacked), (Vaultwide::SavedBytes, saved)]
+        {
+            let key = Key::vaultwide(counter);
+            let count = map.count(key.as_str());
+            if count != all {
+                found(Class::Drift, format!("{key} is {count}, not {all}"));
+            }
         }
     }
 
@@ -162,7 +171,7 @@ impl Ledger {
         };
         self.note(&key);
         for (n, &(len, sum)) in (0..).zip(&manifest.chunks) {
-            let key = Key::chunk(blob, n);
+            let key = Key::chunk(manifest.place(blob), n);
             self.note(&key);
             match map.get(key.as_str()) {
                 Some(chunk) if chunk.len() == len as usize && xxh3_64(chunk) == sum => {}
@@ -180,6 +189,19 @@ impl Ledger {
         self.note(&key);
         self.note(&Key::sharing_ended(blob));
         self.note_pictures(blob);
+        self.note_repacking(map, blob, &manifest, found);
+    }
+
+    /// Checks that the record of a blob's repacking says of its form what the manifest says.
+    fn note_repacking(&mut self, map: &Map, blob: BlobId, manifest: &Manifest, found: &mut impl FnMut(Class, String)) {
+        let key = Key::repacking(blob);
+        self.note(&key);
+        let repacking = load::<Repacking>(map, &key);
+        let is_unfinished = matches!(repacking, Some(Repacking { last: Attempt::Begun { .. }, .. }));
+        let form = repacking.and_then(|repacking| repacking.form);
+        if form != manifest.form() && !is_unfinished {
+            found(Class::Drift, format!("{key} says {form:?}, and the manifest {:?}", manifest.form()));
+        }
     }
 
     fn note_pictures(&mut self, blob: BlobId) {
@@ -202,10 +224,21 @@ impl Ledger {
             match entry.what {
                 Rubbish::Blob(blob) => {
                     let key = Key::manifest(blob);
-                    let chunks = load::<Manifest>(map, &key).map_or(0, |manifest| manifest.chunks.len());
+                    let manifest = load::<Manifest>(map, &key);
+                    let place = manifest.as_ref().map_or(blob, |manifest| manifest.place(blob));
+                    let chunks = manifest.map_or(0, |manifest| manifest.chunks.len());
                     self.note(&key);
                     self.trashed.insert(key.to_string());
-                    (0..chunks).for_each(|n| self.note(&Key::chunk(blob, u32::try_from(n).unwrap())));
+                    (0..chunks).for_each(|n| self.note(&Key::chunk(place, u32::try_from(n).unwrap())));
+                    // What an attempt left that a crash cut off is deleted with the blob.
+                    if let Some(Attempt::Begun { writes: Some(writes), .. }) =
+                        load::<Repacking>(map, &Key::repacking(blob)).map(|repacking| repacking.last)
+                    {
+                        for (place, chunks) in [(writes.place, writes.chunks), writes.replaces] {
+                            (0..chunks).for_each(|n| self.note(&Key::chunk(place, n)));
+                        }
+                    }
+                    self.note(&Key::repacking(blob));
                     self.note(&Key::sharers(blob));
                     self.note(&Key::sharing_ended(blob));
                     self.note_pictures(blob);
@@ -215,6 +248,11 @@ impl Ledger {
                     self.note(&Key::blob_left(id));
                 }
                 Rubbish::Takeover(id, updated, window) => self.note(&Key::takeover(id, updated, window)),
+                Rubbish::Chunks(place, chunks) => (0..chunks).for_each(|n| self.note(&Key::chunk(place, n))),
+                Rubbish::Repacking(blob, ended, window) => {
+                    self.note(&Key::repacking_claim(blob, ended, window));
+                    self.note(&Key::repacking_claim(blob, ended, window + 1));
+                }
                 Rubbish::Answer(key, window) => {
                     self.note(&Key::answered(&key));
                     self.note(&Key::answering(&key, window));

@@ -45,6 +45,8 @@ pub enum Operation {
     Read(ImageId),
     /// Asks for its thumbnail.
     Draw(ImageId),
+    /// Repacks it.
+    Repack(ImageId),
     /// Looks up an image by its URL.
     Find(&'static str),
     /// Reads the list, and looks up every name.
@@ -69,6 +71,7 @@ impl fmt::Display for Operation {
             Self::Ask(key, request) => write!(f, "ask {key} {request:?}"),
             Self::Read(id) => write!(f, "read {id}"),
             Self::Draw(id) => write!(f, "draw {id}"),
+            Self::Repack(id) => write!(f, "repack {id}"),
             Self::Ingest(what, name) => write!(f, "ingest {what} as {name}"),
             Self::Submit(what, name) => write!(f, "submit {what} as {name}"),
             Self::Put(what, name) => write!(f, "put {what} as {name}"),
@@ -147,6 +150,7 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::Ask(key, request) => ask_and_work(&vault, key, request, &book).await,
         Operation::Read(id) => read_one(&vault, id, &book).await,
         Operation::Draw(id) => draw(&vault, id, &book).await,
+        Operation::Repack(id) => repack(&vault, id, &book).await,
         Operation::Find(path) => find(&vault, &url(path), &book).await,
         Operation::Look => look(&vault, &book).await,
         Operation::Resume => vault.resume().await.map(drop),
@@ -313,6 +317,20 @@ async fn draw(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Erro
         book.borrow_mut().problem(Class::Wrong, format_args!("{} has no small picture", record.name));
     }
     Ok(())
+}
+
+/// Repacks an image. Whatever comes of it, its bytes and what users are told of it stay the same.
+pub async fn repack(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {
+    match vault.repack(id).await {
+        Ok(_) | Err(Error::Held(_)) => Ok(()),
+        // Its chunks may be gone an hour after its removal.
+        Err(Error::Removed | Error::NotFound | Error::NotReady(_) | Error::Corrupt(_))
+            if !book.borrow().is_kept(id) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn read_one(vault: &Vault<World>, id: ImageId, book: &Book) -> Result<(), Error> {

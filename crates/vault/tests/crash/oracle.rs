@@ -6,7 +6,7 @@ use std::rc::Rc;
 use burrow_model::error::Error;
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
-use burrow_vault::vault::{Discovery, Plan, Vault};
+use burrow_vault::vault::{Discovery, Filter, Outcome, Plan, Vault};
 use futures::executor::block_on;
 
 use crate::disk::{Map, Model};
@@ -120,8 +120,23 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
     for _ in 0..2 {
         world.pass(61 * MINUTE);
         vault.resume().await?;
+        repack_all(&vault, problems).await?;
     }
+    // What repacking discarded or claimed.
+    world.pass(61 * MINUTE);
+    vault.resume().await?;
     look(&vault, stop.journal, Stage::Swept, problems).await
+}
+
+/// Repacks every image that can be repacked, as an idle host does: what a crash cut off is taken up.
+async fn repack_all(vault: &Vault<World>, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    for id in vault.repackable(&Filter::default(), None, 100).await?.images {
+        match vault.repack(id).await? {
+            Outcome::Smaller { .. } | Outcome::Kept(_) => {}
+            Outcome::Busy => problems.push(Problem::new(Class::Wrong, format_args!("{id} can never be repacked"))),
+        }
+    }
+    Ok(())
 }
 
 /// Checks that every URL leads to an image that came from it, unless one of its images was removed.

@@ -3,6 +3,7 @@
 mod clocks;
 mod images;
 mod jobs;
+mod repacking;
 
 use std::rc::Rc;
 
@@ -133,5 +134,5 @@ const SOME: Scenario = Scenario { orders: Orders::Switches(1), by_chance: 60, ..
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS)
+    images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS).chain(repacking::SCENARIOS)
 }

@@ -19,7 +19,15 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 use crate::disk::{Disk, Map, Model};
 use crate::images::{LATE, Origin};
 
-const STATISTICS: [&str; 5] = ["b1:s:ready", "b1:s:pending", "b1:s:failed", "b1:s:original-bytes", "b1:s:stored-bytes"];
+const STATISTICS: [&str; 7] = [
+    "b1:s:ready",
+    "b1:s:pending",
+    "b1:s:failed",
+    "b1:s:original-bytes",
+    "b1:s:stored-bytes",
+    "b1:s:repacked",
+    "b1:s:saved-bytes",
+];
 
 const GENERATION: &str = "b1:s:generation";
 

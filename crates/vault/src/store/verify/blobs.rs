@@ -1,6 +1,6 @@
 //! Verifies blobs: whether images have all that they use, and whether all is used.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use burrow_model::envelope::decode_with;
 use burrow_model::error::{Error, passing_over};
@@ -29,8 +29,13 @@ pub(super) struct Blobs {
     /// Packed bytes of the blobs in use, and of those neither in use nor in the trash.
     pub(super) used_bytes: u64,
     pub(super) orphan_bytes: u64,
+    /// How many of the blobs in use were repacked, and the bytes that this saves.
+    pub(super) repacked: u64,
+    pub(super) saved_bytes: u64,
     /// Whether the manifest of some blob in use cannot be read, so that its packed bytes are not known.
     pub(super) damaged: bool,
+    /// The ids under which chunks of repacked blobs lie.
+    places: HashSet<BlobId>,
 }
 
 /// One blob.
@@ -52,7 +57,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             all.entry(blob).or_default();
         }
         let ids: Vec<BlobId> = all.keys().copied().collect();
-        let mut blobs = Blobs::default();
+        let (mut blobs, mut bare) = (Blobs::default(), Vec::new());
         for window in ids.chunks(WINDOW) {
             for (id, manifest) in self.load_all::<_, Manifest>(window, |&id| Key::manifest(id)).await? {
                 let (first, keys) = (found.uses.partition_point(|(blob, _)| *blob < id), all.get(&id));
@@ -61,11 +66,24 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 let images = if images.first().is_some_and(|(blob, _)| *blob == id) { images } else { &[] };
                 let is_drawn = survey.drawn.binary_search(&id).is_ok();
                 let one = OneBlob { id, keys: keys.copied().unwrap_or_default(), is_drawn, images, manifest };
-                if one.images.is_empty() {
-                    self.unused(one, trash, &mut blobs).await?;
-                } else {
-                    self.used(one, trash, &mut blobs).await?;
+                if let Ok(Some(manifest)) = &one.manifest
+                    && manifest.repacked.is_some()
+                {
+                    blobs.places.insert(manifest.place(id));
                 }
+                if !one.images.is_empty() {
+                    self.used(one, survey, trash, &mut blobs).await?;
+                } else if matches!(one.manifest, Ok(None)) {
+                    bare.push(one);
+                } else {
+                    self.unused(one, trash, &mut blobs).await?;
+                }
+            }
+        }
+        // Chunks without a manifest: those of a repacked blob, or those before it was repacked, or left by a crash.
+        for one in bare {
+            if !blobs.places.contains(&one.id) && !trash.chunks.contains(&one.id) {
+                self.unused(one, trash, &mut blobs).await?;
             }
         }
         Ok(blobs)
@@ -73,14 +91,27 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
 
     /// Examines a blob that images use: no part may be missing, and no counter or trash entry may say that it is
     /// unused.
-    async fn used(&mut self, one: OneBlob<'_>, trash: &Trashed, blobs: &mut Blobs) -> Result<(), Error> {
+    async fn used(
+        &mut self,
+        one: OneBlob<'_>,
+        survey: &Survey,
+        trash: &Trashed,
+        blobs: &mut Blobs,
+    ) -> Result<(), Error> {
         let (store, OneBlob { id, keys, is_drawn, images, manifest }) = (self.store, one);
         self.verified.contents += 1;
         match manifest {
             Ok(Some(manifest)) => {
                 blobs.used_bytes += manifest.stored_size();
+                blobs.repacked += u64::from(manifest.repacked.is_some());
+                blobs.saved_bytes += manifest.saved();
                 let count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
-                if let Some(missing) = self.missing_chunk(id, keys, count).await? {
+                let place = manifest.place(id);
+                if place != id {
+                    self.replaced(id, keys, trash).await?;
+                }
+                let there = survey.blobs.get(&place).copied().unwrap_or_default();
+                if let Some(missing) = self.missing_chunk(place, there, count).await? {
                     self.unreadable(images, FaultKind::DamagedContent, &missing, "it is missing").await?;
                 } else {
                     blobs.by_digest.insert(manifest.sha256, id);
@@ -107,6 +138,17 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             self.pictures(id).await?;
         }
         self.sharing(id, keys, images.len()).await
+    }
+
+    /// Puts chunks into the trash that a repacked blob had before, if a crash kept its repacker from doing so.
+    async fn replaced(&mut self, id: BlobId, keys: BlobKeys, trash: &Trashed) -> Result<(), Error> {
+        if keys.chunks == 0 || trash.chunks.contains(&id) || !self.is_alone() {
+            return Ok(());
+        }
+        let store = self.store;
+        let detail = format!("blob {id} was repacked, and {} of its chunks before that are left", keys.chunks);
+        let how = store.discard(Rubbish::Chunks(id, keys.end));
+        self.mend(FaultKind::Orphan, &Key::chunk(id, 0), None, detail, how).await
     }
 
     /// Deletes damaged thumbnails and previews, which can be drawn again.
@@ -163,7 +205,9 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let (key, detail) = (Key::manifest(id), format!("no image uses blob {id}, of {} chunks", keys.chunks));
         // A chunk number far above the count is damaged; deleting up to it would not end.
         let is_odd = keys.end.saturating_sub(keys.chunks) > ODD;
-        if self.blind || is_odd {
+        // The manifest of a repacked blob may be one that cannot be read.
+        let may_be_used = blobs.damaged && manifest.is_none();
+        if self.blind || is_odd || may_be_used {
             let detail = detail + "; it is kept, because some key or record cannot be read, and may need it";
             self.tell(FaultKind::Orphan, key.as_str(), None, detail, false).await;
             return Ok(());
@@ -257,6 +301,7 @@ impl<P: Ports> Store<P> {
     async fn delete_remains(&self, blob: BlobId, end: u32) -> Result<(), Error> {
         self.delete_chunks(blob, end).await?;
         self.delete_thumbnails(blob).await?;
+        self.forget_repacking(blob).await?;
         self.delete_manifest(blob).await?;
         self.forget_sharing(blob).await
     }

@@ -17,6 +17,9 @@ pub(super) struct Trashed {
     pub(super) blobs: HashMap<BlobId, u64>,
     removals: HashSet<ImageId>,
     takeovers: HashSet<(ImageId, u64, u64)>,
+    /// Chunks that were replaced, by the id under which they lie.
+    pub(super) chunks: HashSet<BlobId>,
+    repackings: HashSet<(BlobId, u32, u64)>,
     answers: HashSet<(Sha256Hex, u64)>,
 }
 
@@ -32,6 +35,8 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     Rubbish::Removal(id) => drop(trashed.removals.insert(id)),
                     Rubbish::Takeover(id, updated, term) => drop(trashed.takeovers.insert((id, updated, term))),
                     Rubbish::Answer(key, term) => drop(trashed.answers.insert((key, term))),
+                    Rubbish::Chunks(place, _) => drop(trashed.chunks.insert(place)),
+                    Rubbish::Repacking(blob, ended, term) => drop(trashed.repackings.insert((blob, ended, term))),
                 },
                 Err(error) => self.forget(&Key::trash(seq), error).await?,
             }
@@ -73,6 +78,14 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             if terms.iter().all(|&term| !trashed.takeovers.contains(&(id, updated, term))) {
                 let how = store.discard(Rubbish::Takeover(id, updated, term));
                 self.mend(FaultKind::Orphan, &Key::takeover(id, updated, term), None, detail(), how).await?;
+            }
+        }
+        for &(blob, ended, term) in &survey.repackings {
+            let terms = [term.saturating_sub(1), term];
+            if terms.iter().all(|&term| !trashed.repackings.contains(&(blob, ended, term))) {
+                let how = store.discard(Rubbish::Repacking(blob, ended, term));
+                let key = Key::repacking_claim(blob, ended, term);
+                self.mend(FaultKind::Orphan, &key, None, detail(), how).await?;
             }
         }
         for (key, term) in &survey.answering {

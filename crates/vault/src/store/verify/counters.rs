@@ -8,8 +8,15 @@ use super::found::Found;
 use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
 
-const COUNTERS: [Vaultwide; 5] =
-    [Vaultwide::Ready, Vaultwide::Pending, Vaultwide::Failed, Vaultwide::OriginalBytes, Vaultwide::StoredBytes];
+const COUNTERS: [Vaultwide; 7] = [
+    Vaultwide::Ready,
+    Vaultwide::Pending,
+    Vaultwide::Failed,
+    Vaultwide::OriginalBytes,
+    Vaultwide::StoredBytes,
+    Vaultwide::Repacked,
+    Vaultwide::SavedBytes,
+];
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     /// Compares the counters with what was found.
@@ -19,7 +26,9 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         if self.blind || (found.half_removed && !self.plan.repair) {
             return Ok(());
         }
-        let right = [found.ready, found.pending, found.failed, found.original_bytes, blobs.used_bytes];
+        let of_images = [found.ready, found.pending, found.failed, found.original_bytes];
+        let of_blobs = [blobs.used_bytes, blobs.repacked, blobs.saved_bytes];
+        let right = of_images.into_iter().chain(of_blobs);
         for (counter, right) in COUNTERS.into_iter().zip(right) {
             let key = Key::vaultwide(counter);
             let count = self.counter(&key).await?;

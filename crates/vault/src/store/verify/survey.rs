@@ -28,6 +28,8 @@ pub(super) struct Survey {
     /// Images with a claim to remove them, or to undo their counts.
     pub(super) removals: Vec<ImageId>,
     pub(super) takeovers: Vec<(ImageId, u64, u64)>,
+    /// Claims to repack blobs.
+    pub(super) repackings: Vec<(BlobId, u32, u64)>,
     pub(super) answered: Vec<Sha256Hex>,
     pub(super) answering: Vec<(Sha256Hex, u64)>,
     pub(super) unknown: Vec<String>,
@@ -59,6 +61,7 @@ impl<P: Ports> Store<P> {
         tidy(&mut survey.trash);
         tidy(&mut survey.removals);
         tidy(&mut survey.takeovers);
+        tidy(&mut survey.repackings);
         tidy(&mut survey.answered);
         tidy(&mut survey.answering);
         tidy(&mut survey.unknown);
@@ -99,6 +102,9 @@ impl Survey {
                 self.blob(blob);
                 self.drawn.push(blob);
             }
+            // Deleted with its blob; if it is damaged, the blob is repacked again.
+            Kind::Repacking(blob) => drop(self.blob(blob)),
+            Kind::RepackingClaim(blob, ended, window) => self.repackings.push((blob, ended, window)),
             Kind::Digest(sha256) => self.digests.push(sha256),
             Kind::Name(name) => self.names.push(name),
             Kind::Namesake(name, n) => self.namesakes.push((name, n)),

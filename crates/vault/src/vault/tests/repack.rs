@@ -1,0 +1,184 @@
+//! Tests of repacking.
+
+use burrow_model::error::Error;
+use burrow_model::key::{BlobId, Key};
+use burrow_model::lease::Lease;
+use burrow_model::record::{Codec, ImageRecord, Repacking};
+
+use crate::compression::Compression;
+use crate::store::blob::Form;
+use crate::testing::{Whole, World};
+use crate::vault::{Filter, Label, Order, Outcome, Vault, VaultSettings};
+
+/// A JPEG of some 60 KB.
+fn photo(seed: u32) -> Vec<u8> {
+    let mut state = seed;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 28) as u8
+    };
+    let (width, height) = (600_u32, 400_u32);
+    let pixels: Vec<u8> = (0..width * height)
+        .flat_map(|n| [n % width / 4, n / width / 3, (n % width * (n / width)) >> 10].map(|v| v as u8 + noise()))
+        .collect();
+    let mut bytes = Vec::new();
+    jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&pixels, 600, 400, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes
+}
+
+fn with(world: &World, compression: Compression, codec_memory: u64) -> Vault<World> {
+    Vault::new(world.clone(), VaultSettings { compression, codec_memory, ..VaultSettings::default() })
+}
+
+async fn put(vault: &Vault<World>, bytes: &[u8]) -> ImageRecord {
+    vault.put(&mut Whole::new(bytes), Label::default()).await.unwrap()
+}
+
+async fn read(vault: &Vault<World>, image: &ImageRecord, range: std::ops::Range<u64>) -> Result<Vec<u8>, Error> {
+    let mut reader = vault.open(image).await?.read(Form::Original, range);
+    let mut bytes = Vec::new();
+    while let Some(piece) = reader.next().await? {
+        assert!(!piece.is_empty());
+        bytes.extend(piece);
+    }
+    Ok(bytes)
+}
+
+#[test]
+fn a_photo_becomes_smaller_and_stays_the_same() {
+    let (world, original) = (World::default(), photo(1));
+    world.run(async {
+        let vault = world.vault();
+        let (one, twin) = (put(&vault, &original).await, put(&vault, &original).await);
+        let before = vault.statistics().await.unwrap();
+        let Outcome::Smaller { before: was, after } = vault.repack(one.id).await.unwrap() else {
+            panic!("not smaller")
+        };
+        assert_eq!(was, before.stored_bytes);
+        assert!(after < was * 85 / 100, "{after} of {was}");
+        let now = vault.statistics().await.unwrap();
+        assert_eq!((now.stored_bytes, now.repacked, now.saved_bytes), (after, 1, was - after));
+        for image in [&one, &twin] {
+            let shown = vault.get(image.id).await.unwrap();
+            assert_eq!((shown.content().unwrap().codec, shown.content().unwrap().stored_size), (Codec::Lepton, after));
+            let size = original.len() as u64;
+            assert!(read(&vault, image, 0..size).await.unwrap() == original);
+            assert!(read(&vault, image, 20_000..20_001).await.unwrap() == original[20_000..20_001]);
+            assert!(read(&vault, image, size - 5..size).await.unwrap() == original[original.len() - 5..]);
+            assert!(!vault.open(image).await.unwrap().has(Form::Gzip));
+        }
+        let page = vault.list(&Filter::default(), Order::Newest, None, 5).await.unwrap();
+        assert!(page.images.iter().all(|image| image.content().unwrap().codec == Codec::Lepton));
+        let Outcome::Kept(why) = vault.repack(twin.id).await.unwrap() else { panic!("twice") };
+        assert!(why.contains("lepton"), "{why}");
+        // A later upload of the same content shares the repacked blob.
+        let third = put(&vault, &original).await;
+        assert_eq!(third.content().unwrap().blob, one.content().unwrap().blob);
+        assert_eq!(vault.verify_content(third.id).await.unwrap(), original.len() as u64);
+        // An hour later the old chunks are gone; when the last image is, so is everything.
+        world.pass(61 * 60_000);
+        vault.sweep(None).await.unwrap();
+        assert!(read(&vault, &one, 0..9).await.unwrap() == original[..9]);
+        assert_eq!(world.keys_of("b1:c:").len(), 1);
+        for image in [one.id, twin.id, third.id] {
+            vault.remove(image).await.unwrap();
+        }
+        world.pass(61 * 60_000);
+        vault.sweep(None).await.unwrap();
+        for prefix in ["b1:c:", "b1:m:", "b1:r:", "b1:u:", "b1:t:"] {
+            assert!(world.keys_of(prefix).is_empty(), "{:?}", world.keys_of(prefix));
+        }
+        let end = vault.statistics().await.unwrap();
+        assert_eq!((end.stored_bytes, end.repacked, end.saved_bytes), (0, 0, 0));
+    });
+}
+
+#[test]
+fn what_the_policy_or_a_limit_forbids_stays_and_is_tried_when_allowed() {
+    let (world, original) = (World::default(), photo(2));
+    world.run(async {
+        let fast = with(&world, Compression::Fast, 1 << 30);
+        let image = put(&fast, &original).await;
+        let gif = put(&fast, b"GIF89a\x01\0\x01\0\0\0\0;").await;
+        let listed = async |vault: &Vault<World>| vault.repackable(&Filter::default(), None, 9).await.unwrap().images;
+        assert!(matches!(fast.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("compression = fast")));
+        assert!(listed(&fast).await.is_empty());
+        let little = with(&world, Compression::Balanced, 1 << 20);
+        assert_eq!(listed(&little).await, [image.id]);
+        assert!(matches!(little.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("bytes of memory")));
+        assert!(listed(&little).await.is_empty());
+        let balanced = world.vault();
+        assert_eq!(listed(&balanced).await, [image.id]);
+        assert!(matches!(balanced.repack(gif.id).await, Ok(Outcome::Kept(_))));
+        let done = balanced.repack_for(std::time::Duration::from_secs(9)).await.unwrap();
+        assert_eq!((done.repacked, done.kept, done.busy, done.is_done), (1, 0, 0, true));
+        assert!(listed(&balanced).await.is_empty());
+    });
+}
+
+#[test]
+fn what_does_not_pay_or_come_back_is_remembered() {
+    let (world, mut damaged) = (World::default(), photo(3));
+    // A file that ends in the middle of a scan.
+    damaged.truncate(900);
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, &damaged).await;
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(_))));
+        assert!(vault.repackable(&Filter::default(), None, 9).await.unwrap().images.is_empty());
+        assert!(read(&vault, &image, 0..900).await.unwrap() == damaged);
+        assert_eq!(world.keys_of("b1:c:").len(), 1, "what was written for it is gone");
+        assert_eq!(world.keys_of("b1:r:").iter().filter(|key| key.matches(':').count() == 2).count(), 1);
+    });
+}
+
+#[test]
+fn a_blob_that_kills_its_instances_is_left_alone() {
+    let (world, original) = (World::default(), photo(4));
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, &original).await;
+        let blob = image.content().unwrap().blob;
+        for _ in 0..2 {
+            // An instance that dies while it packs: it is dropped at its first wait after the record was written.
+            die(&vault, &image, blob).await;
+            assert_eq!(vault.repack(image.id).await.unwrap(), Outcome::Busy);
+            world.pass(31 * 60_000);
+        }
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("failed on it 2 times")));
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(_))));
+        assert!(read(&vault, &image, 0..original.len() as u64).await.unwrap() == original);
+    });
+}
+
+/// Leaves what an instance leaves that dies while it packs.
+async fn die(vault: &Vault<World>, image: &ImageRecord, blob: BlobId) {
+    use burrow_model::record::Attempt;
+    let (before, now) = (vault.store.repacking(blob).await.unwrap(), vault.now());
+    assert!(vault.store.claim_repacking(blob, 0).await.unwrap(), "{}", image.id);
+    let died = match before {
+        Some(Repacking { last: Attempt::Begun { died, .. }, .. }) => died + 1,
+        _ => 0,
+    };
+    let lease = Lease { until: now + 15 * 60_000, generation: None };
+    let last = Attempt::Begun { lease, died, writes: None };
+    let with = (Codec::Lepton, crate::codec::lepton::VERSION);
+    vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, form: None }).await.unwrap();
+}
+
+#[test]
+fn a_damaged_packed_form_is_an_error_that_names_the_image() {
+    let (world, original) = (World::default(), photo(5));
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, &original).await;
+        vault.repack(image.id).await.unwrap();
+        let manifest = vault.open(&image).await.unwrap().manifest();
+        let chunk = Key::chunk(manifest.place(image.content().unwrap().blob), 0);
+        for value in [&b""[..], b"\xcf\x84 not lepton"] {
+            world.store(&chunk, value);
+            let error = read(&vault, &image, 0..10).await.unwrap_err();
+            assert!(matches!(&error, Error::Corrupt(why) if why.contains(&image.id.to_string())), "{error}");
+        }
+    });
+}

@@ -1,0 +1,119 @@
+//! Images become smaller and stay the same, on request, from the command line and in the background.
+
+use std::process::Stdio;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::host::{Host, burrow};
+use crate::support::images::fixture;
+
+/// Adds the photo. Returns its record.
+async fn add(client: &Client) -> Value {
+    let reply = client.send(Method::POST, "/images?name=photo.jpg", &[("content-type", "image/jpeg")], photo()).await;
+    assert_eq!(reply.status, 201);
+    reply.json()
+}
+
+fn photo() -> Vec<u8> {
+    fixture("photo.jpg").to_vec()
+}
+
+pub async fn photos_become_smaller_and_stay_the_same(host: Host) {
+    let burrow = host.start().await;
+    let client = &burrow.client;
+    let (record, twin) = (add(client).await, add(client).await);
+    let path = record["content"].as_str().unwrap();
+    let before = client.get(path).await;
+    let gif = client.send(Method::POST, "/images", &[], fixture("photo.gif").to_vec()).await;
+    assert_eq!(gif.status, 201);
+
+    let done = client.send(Method::POST, "/jobs/repack", &[], "").await;
+    assert_eq!(done.status, 200);
+    let done = done.json();
+    assert_eq!((&done["repacked"], &done["busy"], &done["done"]), (&json!(1), &json!(0), &json!(true)), "{done}");
+
+    let now = client.get(&format!("/images/{}", record["id"].as_str().unwrap())).await.json();
+    assert_eq!(now["codec"], "lepton");
+    let (was, is) = (record["stored_size"].as_u64().unwrap(), now["stored_size"].as_u64().unwrap());
+    assert_eq!(done["saved_bytes"], was - is);
+    assert!(is < was * 9 / 10, "{is} of {was}");
+    let stats = client.get("/stats").await.json();
+    assert_eq!((&stats["repacked"], &stats["saved_bytes"]), (&json!(1), &json!(was - is)));
+
+    let after = client.get(path).await;
+    assert!(after.body == photo());
+    for header in ["etag", "content-length", "content-type", "repr-digest", "last-modified", "cache-control"] {
+        assert_eq!(after.header(header), before.header(header), "{header}");
+    }
+    let head = client.send(Method::HEAD, path, &[], "").await;
+    assert_eq!(head.header("content-length"), photo().len().to_string());
+    let part = client.send(Method::GET, path, &[("range", "bytes=500-509")], "").await;
+    assert_eq!((part.status.as_u16(), &part.body[..]), (206, &photo()[500..510]));
+    let parts = client.send(Method::GET, path, &[("range", "bytes=0-1,-2")], "").await;
+    assert!(parts.status == 200 && parts.body == photo());
+    let unchanged = client.send(Method::GET, path, &[("if-none-match", before.header("etag"))], "").await;
+    assert_eq!(unchanged.status, 304);
+    let zipped = client.send(Method::GET, path, &[("accept-encoding", "gzip")], "").await;
+    assert!(zipped.body == photo() && !zipped.headers.contains_key("content-encoding"));
+    assert!(client.content(twin["id"].as_str().unwrap()).await == photo());
+    // What is there already is shared.
+    let third = add(client).await;
+    assert_eq!(client.get("/stats").await.json()["stored_bytes"], stats["stored_bytes"]);
+    assert!(client.content(third["id"].as_str().unwrap()).await == photo());
+}
+
+pub async fn a_policy_may_forbid_it(host: Host) {
+    let burrow = host.start_with(&[("compression", "fast")]).await;
+    let record = add(&burrow.client).await;
+    let done = burrow.client.send(Method::POST, "/jobs/repack", &[], "").await.json();
+    assert_eq!(done["repacked"], 0);
+    assert_eq!(burrow.client.get(&format!("/images/{}", record["id"].as_str().unwrap())).await.json()["codec"], "raw");
+}
+
+pub async fn the_command_line_repacks() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("photo.jpg");
+    std::fs::write(&file, photo()).unwrap();
+    let run = async |arguments: &[&str]| {
+        let output = burrow(&directory.path().join("store")).args(arguments).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["add", file.to_str().unwrap(), "--tag", "kept"]).await;
+    let none = run(&["repack", "--tag", "other"]).await;
+    assert!(none.starts_with("0 repacked"), "{none}");
+    let one = run(&["repack", "--tag", "kept", "--json"]).await;
+    let lines: Vec<Value> = one.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["outcome"], &lines[1]["summary"]["repacked"]), (&json!("smaller"), &json!(1)), "{one}");
+    let shown = run(&["show", "photo.jpg"]).await;
+    assert!(shown.contains("lepton"), "{shown}");
+    let got = burrow(&directory.path().join("store")).args(["get", "photo.jpg", "-o", "-"]).output().await.unwrap();
+    assert!(got.stdout == photo());
+    let verified = run(&["verify"]).await;
+    assert!(verified.contains("all is well"), "{verified}");
+}
+
+pub async fn an_idle_server_repacks() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("photo.jpg");
+    std::fs::write(&file, photo()).unwrap();
+    let store = directory.path().join("store");
+    let added = burrow(&store).arg("add").arg(&file).status().await.unwrap();
+    assert!(added.success());
+    let mut server = burrow(&store)
+        .args(["serve", "--listen", "127.0.0.1:0", "--repack", "always"])
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    loop {
+        let output = burrow(&store).args(["stats", "--json"]).output().await.unwrap();
+        let stats: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if stats["repacked"] == 1 {
+            break;
+        }
+        assert!(server.try_wait().unwrap().is_none(), "the server ended");
+    }
+}
