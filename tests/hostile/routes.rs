@@ -6,7 +6,7 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// The methods of each resource, except `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 21] = [
+const HAVE: [(&str, &str); 22] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),

@@ -11,7 +11,7 @@ pub(super) fn other_sites(stored: &Stored) -> Vec<Case> {
     let json = format!("{{\"url\":\"{url}\"}}").into_bytes();
     let multipart =
         b"--b\r\nContent-Disposition: form-data; name=f; filename=f.gif\r\n\r\nGIF89a\r\n--b--\r\n".to_vec();
-    let changes: [(&str, String, &str, Vec<u8>); 11] = [
+    let changes: [(&str, String, &str, Vec<u8>); 12] = [
         ("POST", "/images".into(), "application/json", json.clone()),
         ("POST", "/images".into(), "", json.clone()),
         ("POST", "/images".into(), "application/x-www-form-urlencoded", format!("url={url}").into_bytes()),

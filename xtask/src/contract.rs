@@ -1,4 +1,4 @@
-//! Checks the service against openapi.json, and against HTTP: schemathesis draws requests and checks answers; REDbot asks
+//! Checks the service against openapi.json, and against HTTP: schemathesis draws requests and checks answers; `REDbot` asks
 //! for every kind of resource in several ways.
 
 use std::path::Path;
@@ -23,7 +23,7 @@ const SETTINGS: [(&str, &str); 6] = [
     ("BURROW_WRITE_TOKEN", "contract-write-token"),
 ];
 
-/// Serves an empty store, and runs schemathesis and REDbot on it. `args` may hold `--examples N`.
+/// Serves an empty store, and runs schemathesis and `REDbot` on it. `args` may hold `--examples N`.
 pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let examples = match args {
         [] => EXAMPLES,
@@ -48,7 +48,7 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     server.check()
 }
 
-/// Has REDbot judge the answers for every kind of resource.
+/// Has `REDbot` judge the answers for every kind of resource.
 fn judge(server: &Server) -> Result<(), String> {
     let venv = python::venv("redbot", &root().join("tests/contract/redbot.txt"))?;
     say("checking every kind of resource by HTTP's rules");

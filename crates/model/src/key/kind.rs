@@ -71,9 +71,9 @@ impl Kind {
             (Family::Thumbnail, (Some(width), None, _)) => {
                 Self::Thumbnail(BlobId::parse(first)?, number(width)?.try_into().ok()?)
             }
-            (Family::Repacking, (None, ..)) => Self::Repacking(blob(first)?),
+            (Family::Repacking, (None, ..)) => Self::Repacking(BlobId::parse(first)?),
             (Family::Repacking, (Some(ended), Some(term), None)) => {
-                Self::RepackingClaim(blob(first)?, number(ended)?.try_into().ok()?, number(term)?)
+                Self::RepackingClaim(BlobId::parse(first)?, number(ended)?.try_into().ok()?, number(term)?)
             }
             (Family::Takeover, (Some(updated), Some(term), None)) => {
                 Self::Takeover(image(first)?, number(updated)?, number(term)?)

@@ -57,7 +57,7 @@ impl<P: Ports> Store<P> {
 
     /// Opens a blob whose manifest is not stored yet, or was read before.
     pub(crate) fn blob(&self, id: BlobId, manifest: Manifest) -> Blob<P> {
-        Blob { store: self.clone(), image: ImageId::new(0, &[0; 10]), id, manifest: Rc::new(manifest) }
+        self.blob_of_manifest(ImageId::new(0, &[0; 10]), id, manifest)
     }
 
     /// Opens the content of a ready image.

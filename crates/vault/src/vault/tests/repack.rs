@@ -77,14 +77,14 @@ fn a_photo_becomes_smaller_and_stays_the_same() {
         assert_eq!(vault.verify_content(third.id).await.unwrap(), original.len() as u64);
         // An hour later the old chunks are gone; when the last image is, so is everything.
         world.pass(61 * 60_000);
-        vault.sweep(None).await.unwrap();
+        vault.sweep().await.unwrap();
         assert!(read(&vault, &one, 0..9).await.unwrap() == original[..9]);
         assert_eq!(world.keys_of("b1:c:").len(), 1);
         for image in [one.id, twin.id, third.id] {
             vault.remove(image).await.unwrap();
         }
         world.pass(61 * 60_000);
-        vault.sweep(None).await.unwrap();
+        vault.sweep().await.unwrap();
         for prefix in ["b1:c:", "b1:m:", "b1:r:", "b1:u:", "b1:t:"] {
             assert!(world.keys_of(prefix).is_empty(), "{:?}", world.keys_of(prefix));
         }
