@@ -1,8 +1,11 @@
-//! What unpacking a stream takes: memory and work.
+//! What unpacking takes: memory and work.
+
+use burrow_pixels::Effort;
 
 use crate::deflate::chains::Chains;
 use crate::png::geometry::Geometry;
 use crate::png::rows;
+use crate::raster::Raster;
 use crate::skeleton::Head;
 
 /// The window, and the tables of the coders: the same for every stream.
@@ -41,4 +44,16 @@ pub(crate) fn steps(head: &Head, work: u64) -> Option<u64> {
 
 fn base_work(head: &Head) -> u64 {
     STREAM_WORK + u64::from(head.length) * BYTE_WORK
+}
+
+/// The memory that unpacking a raster takes; `None` if the coder for pixels does not take it.
+pub(crate) fn raster_memory(raster: &Raster) -> Option<u64> {
+    let layout = raster.layout()?;
+    let pixels = Effort::ALL.into_iter().map(|effort| layout.memory(effort)).max().unwrap_or(0);
+    Some(BASE_MEMORY + pixels + 2 * u64::from(raster.stride))
+}
+
+/// The work of unpacking a raster.
+pub(crate) fn raster_work(raster: &Raster) -> u64 {
+    STREAM_WORK.saturating_add(raster.bytes().saturating_mul(BYTE_WORK))
 }

@@ -1,4 +1,5 @@
 //! Undoes the deflate inside PNG files and redoes it exactly, so that a better coder can have the pixels.
+//! The pixels of BMP files, which are not compressed, go to that coder as they are.
 //!
 //! A PNG's pixels are filtered and deflated. [`pack`] inflates them, and keeps what deflating them again the way zlib
 //! does would get wrong: usually nothing. Filters are undone, and the pixels are coded by a coder for pixels. [`unpack`]
@@ -14,6 +15,7 @@
     reason = "numbers are cut to the widths that the formats give them; positions fit 31 bits, because streams are short"
 )]
 
+mod bmp;
 mod coder;
 mod cost;
 mod deflate;
@@ -21,6 +23,7 @@ mod error;
 mod format;
 mod pack;
 mod png;
+mod raster;
 mod skeleton;
 mod symbols;
 #[cfg(test)]

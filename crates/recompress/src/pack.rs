@@ -3,16 +3,16 @@
 use burrow_pixels::Effort;
 
 use crate::coder::Encoder;
-use crate::cost;
 use crate::deflate::blocks::{Blocks, Bounds};
 use crate::deflate::detect::detect;
 use crate::deflate::stream::{Adler, Inflater};
 use crate::deflate::window::{REACH, Window};
 use crate::format::{self, Info, put_section};
-use crate::png::chunks::{Part, SIGNATURE, Split, Stream, split};
+use crate::png::chunks::{Part, SIGNATURE, Stream, split};
 use crate::png::rows;
 use crate::skeleton::{self, Head, Skeleton};
 use crate::{Limits, MOST_PLAIN, Refused};
+use crate::{bmp, cost, raster};
 
 /// So many plain bytes are inflated between two pauses.
 const STEP: usize = 32 * 1024;
@@ -31,14 +31,22 @@ pub async fn pack(file: &[u8], limits: &Limits, pause: impl AsyncFn()) -> Result
     if file.len() as u64 > limits.length.min(u64::from(MOST_PLAIN)) {
         return Err(Refused::Long { limit: limits.length.min(u64::from(MOST_PLAIN)) });
     }
-    let rest = file.strip_prefix(&SIGNATURE).ok_or(Refused::Format)?;
+    let out = match file.strip_prefix(&SIGNATURE) {
+        Some(rest) => pack_png(file, rest, limits, &pause).await?,
+        None => pack_raster(file, limits, &pause).await?,
+    };
+    if out.len() < file.len() { Ok(out) } else { Err(Refused::NotSmaller) }
+}
+
+/// Packs a PNG; `rest` is the file without its signature.
+async fn pack_png(file: &[u8], rest: &[u8], limits: &Limits, pause: &impl AsyncFn()) -> Result<Vec<u8>, Refused> {
     let mut split = split(rest);
     if split.streams.is_empty() || split.streams.len() > MOST_STREAMS {
         return Err(Refused::Pixels("there is no image data, or there are too many frames"));
     }
     let (mut packed, mut kept, mut refused) = (Vec::new(), Vec::new(), Refused::NotSmaller);
     for stream in &split.streams {
-        let result = pack_stream(stream, limits, &pause).await;
+        let result = pack_stream(stream, limits, pause).await;
         kept.push(result.is_ok());
         match result {
             Ok(stream) => packed.push(stream),
@@ -49,8 +57,49 @@ pub async fn pack(file: &[u8], limits: &Limits, pause: impl AsyncFn()) -> Result
         return Err(refused);
     }
     split.retain(&kept);
-    let out = assemble(file, &split, packed, limits)?;
-    if out.len() < file.len() { Ok(out) } else { Err(Refused::NotSmaller) }
+    let (mut cost, mut heads, mut sections) = (Cost::default(), Vec::new(), Vec::new());
+    for Packed { head, memory, work, corrections, rows } in packed {
+        cost.memory = cost.memory.max(memory);
+        cost.work = cost.work.saturating_add(work);
+        heads.push(head);
+        sections.extend([corrections, rows.filters]);
+        sections.extend(rows.passes);
+    }
+    assemble(file, &split.parts, &heads, &sections, cost, limits)
+}
+
+/// Packs a file with rows of pixels that are not compressed.
+async fn pack_raster(file: &[u8], limits: &Limits, pause: &impl AsyncFn()) -> Result<Vec<u8>, Refused> {
+    let (offset, raster) = bmp::find(file)?.ok_or(Refused::Format)?;
+    let truncated = Refused::Truncated;
+    let (before, rest) = file.split_at_checked(offset).ok_or(truncated)?;
+    let (rows, after) = rest.split_at_checked(raster.bytes() as usize).ok_or(truncated)?;
+    let memory = cost::raster_memory(&raster).ok_or(Refused::Pixels("the coder for pixels does not take the rows"))?;
+    let cost = Cost { memory, work: cost::raster_work(&raster) };
+    cost.check(limits)?;
+    let (pixels, filling) = raster::pack(&raster, rows, pause).await?;
+    let parts = [Part::Bytes(before.into()), Part::Raster(raster), Part::Bytes(after.into())];
+    assemble(file, &parts, &[], &[pixels, filling], cost, limits)
+}
+
+/// What unpacking takes.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    memory: u64,
+    work: u64,
+}
+
+impl Cost {
+    /// Refuses what is beyond the limits.
+    fn check(self, limits: &Limits) -> Result<(), Refused> {
+        if self.memory > limits.memory {
+            return Err(Refused::Memory { needed: self.memory, limit: limits.memory });
+        }
+        if self.work > limits.work {
+            return Err(Refused::Work { needed: self.work, limit: limits.work });
+        }
+        Ok(())
+    }
 }
 
 /// A stream, packed.
@@ -63,33 +112,30 @@ struct Packed {
 }
 
 /// Puts the packed form together.
-fn assemble(file: &[u8], split: &Split, packed: Vec<Packed>, limits: &Limits) -> Result<Vec<u8>, Refused> {
-    let memory = packed.iter().map(|stream| stream.memory).max().unwrap_or(0);
-    let work = packed.iter().map(|stream| stream.work).fold(0, u64::saturating_add);
-    let heads: Vec<Head> = packed.iter().map(|stream| stream.head.clone()).collect();
-    let memory = memory + skeleton::memory(&split.parts, &heads);
+fn assemble(
+    file: &[u8],
+    parts: &[Part],
+    heads: &[Head],
+    sections: &[Vec<u8>],
+    cost: Cost,
+    limits: &Limits,
+) -> Result<Vec<u8>, Refused> {
     // Stated in units of 1,024, rounded up.
-    let (memory, work) = (memory.next_multiple_of(1024), work.div_ceil(1024).saturating_mul(1024));
-    if memory > limits.memory {
-        return Err(Refused::Memory { needed: memory, limit: limits.memory });
-    }
-    if work > limits.work {
-        return Err(Refused::Work { needed: work, limit: limits.work });
-    }
+    let memory = (cost.memory + skeleton::memory(parts, heads)).next_multiple_of(1024);
+    let work = cost.work.div_ceil(1024).saturating_mul(1024);
+    Cost { memory, work }.check(limits)?;
     let mut out = format::begin(Info { length: file.len() as u64, memory, work }, crc32fast::hash(file));
-    put_section(&mut out, &encode_skeleton(&split.parts, &heads).ok_or(Refused::Format)?);
-    for stream in packed {
-        put_section(&mut out, &stream.corrections);
-        put_section(&mut out, &stream.rows.filters);
-        for pass in &stream.rows.passes {
-            put_section(&mut out, pass);
-        }
+    let is_png = file.starts_with(&SIGNATURE);
+    put_section(&mut out, &encode_skeleton(is_png, parts, heads).ok_or(Refused::Format)?);
+    for section in sections {
+        put_section(&mut out, section);
     }
     Ok(out)
 }
 
-fn encode_skeleton(parts: &[Part], heads: &[Head]) -> Option<Vec<u8>> {
+fn encode_skeleton(is_png: bool, parts: &[Part], heads: &[Head]) -> Option<Vec<u8>> {
     let (mut bits, mut skeleton, mut heads) = (Encoder::new(), Skeleton::new(u64::MAX), heads.iter());
+    skeleton.is_png(&mut bits, is_png);
     for part in parts {
         skeleton.part(&mut bits, Some(part)).ok()?;
         if let Part::Stream { geometry, .. } = part {

@@ -7,6 +7,7 @@ use crate::coder::{Bits, Chance};
 use crate::deflate::settings::Settings;
 use crate::png::chunks::{Part, Place};
 use crate::png::geometry::Geometry;
+use crate::raster::Raster;
 use crate::symbols::{Number, Text, Tree};
 
 /// How a zlib stream (RFC 1950) is made from pixels.
@@ -45,13 +46,16 @@ const PART_MEMORY: u64 = 64;
 pub(crate) fn memory(parts: &[Part], heads: &[Head]) -> u64 {
     let part = |part: &Part| match part {
         Part::Bytes(data) | Part::Chunk { data, .. } => data.len() as u64 + PART_MEMORY,
-        Part::Stream { .. } | Part::Pieces { .. } => PART_MEMORY,
+        Part::Stream { .. } | Part::Pieces { .. } | Part::Raster(_) => PART_MEMORY,
     };
     let head = |head: &Head| (head.tail.len() + head.rest.len()) as u64;
     parts.iter().map(part).sum::<u64>() + heads.iter().map(head).sum::<u64>() + PART_MEMORY
 }
 
-/// Codes the parts of a PNG and the heads of its streams.
+/// Passed where a raster is read.
+const NO_RASTER: Raster = Raster { width: 0, rows: 0, channels: 0, depth: 0, is_palette: false, stride: 0 };
+
+/// Codes the parts of a file and the heads of its streams.
 #[derive(Debug)]
 pub(crate) struct Skeleton {
     /// How many bytes the parts may still take.
@@ -68,7 +72,7 @@ pub(crate) struct Skeleton {
     last_length: u32,
     counts: Number,
     numbers: Number,
-    flags: [Chance; 6],
+    flags: [Chance; 7],
     image: Option<Geometry>,
     frame: Option<Geometry>,
     next_sequence: u32,
@@ -96,6 +100,11 @@ impl Skeleton {
             frame: None,
             next_sequence: 0,
         }
+    }
+
+    /// Codes whether the file is a PNG, before the parts.
+    pub(crate) fn is_png(&mut self, bits: &mut impl Bits, is_png: bool) -> bool {
+        !self.flag(bits, 6, !is_png)
     }
 
     fn flag(&mut self, bits: &mut impl Bits, which: usize, flag: bool) -> bool {
@@ -126,6 +135,7 @@ impl Skeleton {
             Some(Part::Stream { .. }) => 2,
             Some(Part::Pieces { .. }) => 3,
             Some(Part::Bytes(_)) => 4,
+            Some(Part::Raster(_)) => 5,
         };
         Ok(Some(match (self.parts.code(bits, kind), part) {
             (0, _) => return Ok(None),
@@ -143,8 +153,22 @@ impl Skeleton {
             (3, _) => self.pieces(bits, Place::Image, 0, 0, None),
             (4, Some(Part::Bytes(bytes))) => Part::Bytes(Cow::Owned(self.bytes(bits, bytes)?)),
             (4, _) => Part::Bytes(Cow::Owned(self.bytes(bits, &[])?)),
+            (5, Some(Part::Raster(raster))) => Part::Raster(self.raster(bits, raster)),
+            (5, _) => Part::Raster(self.raster(bits, &NO_RASTER)),
             _ => return Err(Damaged::Stream),
         }))
+    }
+
+    fn raster(&mut self, bits: &mut impl Bits, raster: &Raster) -> Raster {
+        let mut number = |number: u32| self.numbers.code(bits, number);
+        Raster {
+            width: number(raster.width),
+            rows: number(raster.rows),
+            stride: number(raster.stride),
+            channels: number(u32::from(raster.channels)).min(255) as u8,
+            depth: number(u32::from(raster.depth)).min(255) as u8,
+            is_palette: number(u32::from(raster.is_palette)) > 0,
+        }
     }
 
     fn chunk(

@@ -1,7 +1,6 @@
 //! Unpacks files.
 
 use crate::coder::Decoder;
-use crate::cost;
 use crate::deflate::blocks::{Blocks, Bounds};
 use crate::deflate::predict::LOOKAHEAD;
 use crate::deflate::stream::Adler;
@@ -13,6 +12,7 @@ use crate::png::geometry::Geometry;
 use crate::png::rows;
 use crate::skeleton::{Head, Skeleton};
 use crate::{Damaged, Failure, Limits};
+use crate::{cost, raster};
 
 /// So many plain bytes are unpacked between two pauses, and a row.
 const STEP: u32 = 32 * 1024;
@@ -45,10 +45,12 @@ pub async fn unpack<E>(
     if info.work > limits.work {
         return Err(Damaged::Work.into());
     }
-    let (parts, heads) = skeleton(sections.next()?, info.memory)?;
+    let (is_png, parts, heads) = skeleton(sections.next()?, info.memory)?;
     let mut out = Out { sink, left: info.length, checksum: crc32fast::Hasher::new() };
     let (mut heads, mut work, mut stream) = (heads.iter(), info.work, None);
-    out.put(&SIGNATURE).await?;
+    if is_png {
+        out.put(&SIGNATURE).await?;
+    }
     for part in &parts {
         match part {
             Part::Bytes(bytes) => out.put(bytes).await?,
@@ -67,6 +69,22 @@ pub async fn unpack<E>(
                 }
                 stream = Some(Stream::new(*geometry, head, &mut sections, work)?);
             }
+            Part::Raster(raster) => {
+                work = work.checked_sub(cost::raster_work(raster)).ok_or(Damaged::Work)?;
+                if cost::raster_memory(raster).ok_or(Damaged::Stream)? > info.memory {
+                    return Err(Damaged::Memory.into());
+                }
+                let mut rows = raster::Unpacker::new(raster, sections.next()?, sections.next()?)?;
+                let mut since_pause = 0;
+                for _ in 0..raster.rows {
+                    out.put(rows.next()?).await?;
+                    since_pause += raster.stride;
+                    if since_pause >= STEP {
+                        since_pause = 0;
+                        pause().await;
+                    }
+                }
+            }
             Part::Pieces { place, length, count, wrong_sum } => {
                 let stream = stream.as_mut().ok_or(Damaged::Stream)?;
                 for piece in 0..*count {
@@ -82,9 +100,10 @@ pub async fn unpack<E>(
     if out.checksum.finalize() == checksum { Ok(()) } else { Err(Damaged::Checksum.into()) }
 }
 
-/// The parts of the file, and the heads of its streams.
-fn skeleton(section: &[u8], budget: u64) -> Result<(Vec<Part<'static>>, Vec<Head>), Damaged> {
+/// Whether the file is a PNG, its parts, and the heads of its streams.
+fn skeleton(section: &[u8], budget: u64) -> Result<(bool, Vec<Part<'static>>, Vec<Head>), Damaged> {
     let (mut bits, mut skeleton) = (Decoder::new(section), Skeleton::new(budget));
+    let is_png = skeleton.is_png(&mut bits, true);
     let (mut parts, mut heads) = (Vec::new(), Vec::new());
     while let Some(part) = skeleton.part(&mut bits, None)? {
         if let Part::Stream { geometry, .. } = &part {
@@ -92,7 +111,7 @@ fn skeleton(section: &[u8], budget: u64) -> Result<(Vec<Part<'static>>, Vec<Head
         }
         parts.push(part);
     }
-    Ok((parts, heads))
+    Ok((is_png, parts, heads))
 }
 
 /// Where the file goes.

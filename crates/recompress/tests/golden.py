@@ -1,4 +1,4 @@
-"""Makes the small PNGs in golden/, with zlib itself. Run it only to add files: all versions must unpack what is there."""
+"""Makes the small files in golden/, with zlib itself. Run it only to add files: all versions must unpack what is there."""
 import pathlib, struct, zlib
 
 def chunk(kind, data):
@@ -76,6 +76,15 @@ files = {
 }
 here = pathlib.Path(__file__).parent / "golden"
 here.mkdir(exist_ok=True)
+files = {f"{name}.png": data for name, data in files.items()}
+
+def bitmap(width, height, step):
+    stride = -(-width * step // 4) * 4
+    rows = b"".join(row.ljust(stride, b"\0") for row in pixels(width * step, height, step))
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, step * 8, 0, len(rows), 2835, 2835, 0, 0)
+    return struct.pack("<2sIHHI", b"BM", 54 + len(rows), 0, 0, 54) + head + rows
+
+files["rgb.bmp"] = bitmap(45, 40, 3)
 for name, data in files.items():
-    (here / f"{name}.png").write_bytes(data)
+    (here / name).write_bytes(data)
     print(name, len(data))

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::geometry::Geometry;
+use crate::raster::Raster;
 
 /// The first bytes of a PNG.
 pub(crate) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// A part of a PNG after its signature.
+/// A part of a file; of a PNG, after its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part<'a> {
     /// Bytes that are no chunk.
@@ -16,6 +17,8 @@ pub(crate) enum Part<'a> {
     Chunk { kind: [u8; 4], data: Cow<'a, [u8]>, wrong_sum: Option<[u8; 4]> },
     /// The next stream begins: that of the image, or of the frame that the last fcTL chunk announced.
     Stream { geometry: Geometry, is_frame: bool },
+    /// Rows of pixels, not compressed; of other formats than PNG.
+    Raster(Raster),
     /// Chunks that follow each other, each with so many bytes of the stream.
     Pieces { place: Place, length: u32, count: u32, wrong_sum: Option<[u8; 4]> },
 }

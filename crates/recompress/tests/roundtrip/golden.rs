@@ -10,13 +10,13 @@ const WRITE: &str = "BURROW_WRITE_GOLDEN";
 fn originals() -> Vec<PathBuf> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "png")).collect()
+    paths.filter(|path| path.extension().is_some_and(|extension| extension != "packed")).collect()
 }
 
 #[test]
 fn golden_files() {
     let originals = originals();
-    assert!(originals.len() >= 12);
+    assert!(originals.len() >= 14);
     for path in originals {
         let (original, golden) = (std::fs::read(&path).unwrap(), path.with_extension("v1.packed"));
         if !golden.exists() && std::env::var_os(WRITE).is_some() {

@@ -134,6 +134,57 @@ fn predicted(filter: u8, left: u8, up: u8, corner: u8) -> u8 {
     }
 }
 
+/// A BMP to make.
+#[derive(Clone, Debug)]
+pub(crate) struct Bmp {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Bits of a pixel.
+    pub(crate) pixel: u16,
+    pub(crate) compression: u32,
+    pub(crate) is_top_down: bool,
+    /// What rows are filled up with.
+    pub(crate) filling: u8,
+    /// Whether the header is a BITMAPCOREHEADER.
+    pub(crate) has_short_header: bool,
+}
+
+impl Default for Bmp {
+    fn default() -> Self {
+        let (is_top_down, has_short_header) = (false, false);
+        Self { width: 61, height: 40, pixel: 24, compression: 0, is_top_down, filling: 0, has_short_header }
+    }
+}
+
+impl Bmp {
+    pub(crate) fn file(&self) -> Vec<u8> {
+        let mut header = Vec::new();
+        if self.has_short_header {
+            header.extend(12_u32.to_le_bytes());
+            for field in [self.width as u16, self.height as u16, 1, self.pixel] {
+                header.extend(field.to_le_bytes());
+            }
+        } else {
+            let height = if self.is_top_down { self.height.wrapping_neg() } else { self.height };
+            header.extend([40, self.width, height].map(u32::to_le_bytes).concat());
+            header.extend([1, self.pixel].map(u16::to_le_bytes).concat());
+            header.extend([self.compression, 0, 2835, 2835, 0, 0].map(u32::to_le_bytes).concat());
+        }
+        if self.pixel <= 8 {
+            header.extend((0..4 << self.pixel).map(|byte| (byte / 4) as u8));
+        }
+        let row_bytes = (self.width as usize * usize::from(self.pixel)).div_ceil(8);
+        let mut file = b"BM\0\0\0\0\0\0\0\0".to_vec();
+        file.extend((14 + header.len() as u32).to_le_bytes());
+        file.extend(header);
+        for row in pixels(row_bytes, usize::from(self.pixel.div_ceil(8)), self.height as usize, false) {
+            file.extend(row);
+            file.resize(file.len() + (4 - row_bytes % 4) % 4, self.filling);
+        }
+        file
+    }
+}
+
 /// A chunk with its checksum.
 pub(crate) fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut out = (data.len() as u32).to_be_bytes().to_vec();

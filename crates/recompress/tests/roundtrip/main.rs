@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 
 use burrow_recompress::{Damaged, Failure, Limits, Refused, info, pack, unpack};
 use futures::executor::block_on;
-use images::{Png, chunk, deflated, pixels};
+use images::{Bmp, Png, chunk, deflated, pixels};
 
 fn packed(file: &[u8]) -> Result<Vec<u8>, Refused> {
     block_on(pack(file, &Limits::default(), async || {}))
@@ -180,6 +180,36 @@ fn animations() {
 }
 
 #[test]
+fn bitmaps() {
+    for pixel in [1, 4, 8, 24, 32] {
+        for width in [61, 64, 99] {
+            let bmp = Bmp { width, pixel, ..Bmp::default() };
+            round(&bmp.file());
+            round(&Bmp { filling: 0xA5, ..bmp.clone() }.file());
+            round(&Bmp { is_top_down: true, ..bmp.clone() }.file());
+            round(&[bmp.file(), b"after the end".to_vec()].concat());
+        }
+    }
+    round(&Bmp { has_short_header: true, ..Bmp::default() }.file());
+    round(&Bmp { pixel: 32, compression: 3, ..Bmp::default() }.file());
+}
+
+#[test]
+fn bitmaps_that_are_refused() {
+    let bmp = Bmp::default();
+    let file = bmp.file();
+    assert_eq!(packed(&file[..file.len() - 1]), Err(Refused::Truncated));
+    assert_eq!(packed(&file[..20]), Err(Refused::Truncated));
+    for odd in
+        [Bmp { pixel: 8, compression: 1, ..bmp.clone() }, Bmp { pixel: 16, ..bmp.clone() }, Bmp { pixel: 7, ..bmp }]
+    {
+        assert!(matches!(packed(&odd.file()), Err(Refused::Pixels(_))), "{odd:?}");
+    }
+    let tight = Limits { work: 400_000, ..Limits::default() };
+    assert!(matches!(block_on(pack(&file, &tight, async || {})), Err(Refused::Work { .. })));
+}
+
+#[test]
 fn what_is_refused() {
     let png = Png::default();
     let file = png.file();
@@ -245,8 +275,9 @@ fn damaged_packed_forms() {
     let small = Png { width: 24, height: 24, ..Png::default() };
     let often_wrong = Png { width: 40, height: 40, level: 9, ..Png::default() };
     let mangled = often_wrong.with_stream(&images::mangled(&often_wrong.plain()));
-    for file in [small.file(), Png { interlaced: true, ..small }.file(), mangled] {
-        let whole = packed(&file).unwrap();
+    let bmp = Bmp { width: 29, height: 20, pixel: 8, filling: 7, ..Bmp::default() }.file();
+    for file in [small.file(), Png { interlaced: true, ..small }.file(), mangled, bmp] {
+        let Ok(whole) = packed(&file) else { panic!("{} bytes are not packed", file.len()) };
         let limits = Limits { length: 1 << 20, memory: 16 << 20, work: 50_000_000 };
         for at in 0..whole.len() {
             for change in [1, 0x10, 0x80, 0xFF] {
