@@ -161,130 +161,142 @@ async fn full() -> (String, Vec<Box<dyn std::any::Any>>) {
     (format!("http://{address}/a.png"), kept)
 }
 
-pub async fn every_failure_has_its_sentence() {
-    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-    let burrow = hasty(&ours).await;
-    let (png, http) = (fixture("photo.png"), Origin::start().await);
-    let send = |bytes: &[u8]| origin(Act::Send(bytes.to_vec()));
-    let answered = |status: u16| http.serve(&format!("/{status}"), Behaviour::Status(status));
-    // Burrow lets an origin rest that asks for it, so it has an origin of its own.
-    let (resting, late) = (Origin::start().await, &[("retry-after", "300")]);
+/// A URL, how often it is tried, and why it fails.
+type Failure = (String, u32, &'static str);
+
+/// An origin that sends this.
+async fn sending(bytes: &[u8]) -> String {
+    origin(Act::Send(bytes.to_vec())).await
+}
+
+/// The beginning of an answer.
+fn half() -> Vec<u8> {
+    answer(b"", &fixture("photo.png"))[..300].to_vec()
+}
+
+/// Names and connections that fail. `full` accepts no connection.
+async fn connections(full: String) -> Vec<Failure> {
     let refused = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/a.png", listener.local_addr().unwrap())
     };
-    let tls = |name: &str, from: i32, to: i32, by: &Authority| {
-        secure_origin(by.certify(name, from, to), Act::Send(answer(b"", &png)))
-    };
-    // What a TLS server sends that ends the handshake: a fatal alert.
-    let alert = |code: u8| origin(Act::Greet(vec![0x15, 3, 3, 0, 2, 2, code]));
-    let secured = |url: String| url.replace("http://127.0.0.1", "https://localhost");
-    let mut hops = http.image("/image", png.clone());
-    for hop in 0..6 {
-        hops = http.serve(&format!("/hop{hop}"), Behaviour::Redirect(hops));
-    }
-    let no_longer_safe = answer(b"", b"");
-    let downgrade = String::from_utf8(no_longer_safe)
-        .unwrap()
-        .replace("200 OK\r\n", "302 Found\r\nLocation: http://localhost/\r\n");
-    let downgrade = secure_origin(ours.certify("localhost", 2000, 2100), Act::Send(downgrade.into_bytes())).await;
-    let half = answer(b"", &png)[..300].to_vec();
-    let (full, _kept) = full().await;
-    let long_line = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 600_000], b"\r\n\r\n"].concat();
-    let not_lengths = answer(b"Content-Length: 7\r\n", &png);
-    let stalled = Act::SendAndWait(half.clone());
-    let dribbling = http.serve("/dribbling", Behaviour::Dribbling(bitmap(3_000_000, 1).into()));
-
-    let table = [
-        // Names and connections.
+    vec![
         (format!("http://{}.example/a.png", "x".repeat(64)), 1, "the origin's name has no address"),
         (refused, 3, "the origin refused the connection"),
         (full, 3, "the origin did not accept a connection in time"),
         (origin(Act::Reset(Vec::new())).await, 3, "the origin closed the connection without an answer"),
         (origin(Act::Close).await, 3, "the origin closed the connection without an answer"),
-        (origin(Act::Reset(half.clone())).await, 3, "the origin closed the connection before the image was whole"),
-        (send(&half).await, 3, "the origin closed the connection before the image was whole"),
-        // TLS.
+        (origin(Act::Reset(half())).await, 3, "the origin closed the connection before the image was whole"),
+        (sending(&half()).await, 3, "the origin closed the connection before the image was whole"),
+        (origin(Act::SendAndWait(Vec::new())).await, 3, "the origin did not answer in time"),
+    ]
+}
+
+/// An origin with a certificate of this authority.
+async fn certified(by: &Authority, name: &str, from: i32, to: i32) -> String {
+    secure_origin(by.certify(name, from, to), Act::Send(answer(b"", &fixture("photo.png")))).await
+}
+
+/// TLS that fails: certificates, and handshakes that either side ends.
+async fn handshakes(ours: &Authority) -> Vec<Failure> {
+    let self_signed = Certificate::self_signed("localhost");
+    let self_signed = secure_origin(self_signed, Act::Send(answer(b"", &fixture("photo.png")))).await;
+    let secured = async |act: Act| origin(act).await.replace("http://127.0.0.1", "https://localhost");
+    // What a TLS server sends that ends the handshake: a fatal alert.
+    let alert = |code: u8| Act::Greet(vec![0x15, 3, 3, 0, 2, 2, code]);
+    vec![
         (
-            tls("localhost", 2000, 2100, &theirs).await,
+            certified(&Authority::new("theirs"), "localhost", 2000, 2100).await,
             1,
             "no TLS connection with the origin: its certificate is not accepted: its issuer is not known here \
              (--ca-certificates adds issuers)",
         ),
         (
-            secure_origin(Certificate::self_signed("localhost"), Act::Send(answer(b"", &png))).await,
+            self_signed,
             1,
             "no TLS connection with the origin: its certificate is not accepted: it is that of an authority, and no \
              server's (a certificate with CA:FALSE would do)",
         ),
         (
-            tls("localhost", 2000, 2001, &ours).await,
+            certified(ours, "localhost", 2000, 2001).await,
             1,
             "no TLS connection with the origin: its certificate is not accepted: it has expired",
         ),
         (
-            tls("localhost", 2099, 2100, &ours).await,
+            certified(ours, "localhost", 2099, 2100).await,
             1,
             "no TLS connection with the origin: its certificate is not accepted: it is not valid yet",
         ),
         (
-            tls("other.example", 2000, 2100, &ours).await,
+            certified(ours, "other.example", 2000, 2100).await,
             1,
             "no TLS connection with the origin: its certificate is not accepted: it is for another name",
         ),
-        (secured(alert(70).await), 1, "no TLS connection with the origin: it ended the handshake (ProtocolVersion)"),
-        (secured(alert(40).await), 1, "no TLS connection with the origin: it ended the handshake (HandshakeFailure)"),
+        (secured(alert(70)).await, 1, "no TLS connection with the origin: it ended the handshake (ProtocolVersion)"),
+        (secured(alert(40)).await, 1, "no TLS connection with the origin: it ended the handshake (HandshakeFailure)"),
         (
-            secured(origin(Act::Greet(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).await),
+            secured(Act::Greet(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).await,
             1,
             "no TLS connection with the origin: what it sent is not TLS",
         ),
-        (secured(origin(Act::Close).await), 3, "the TLS handshake with the origin broke off"),
-        // Heads.
-        (
-            origin(Act::Greet(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())).await,
-            1,
-            "the origin's answer is not HTTP: its status line cannot be read",
-        ),
-        (send(b"HTTP/1.1 OK\r\n\r\n").await, 1, "the origin's answer is not HTTP: its status line cannot be read"),
-        (send(&not_lengths).await, 1, "the origin's answer is not HTTP: its Content-Length cannot be read"),
-        (
-            send(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n").await,
-            1,
-            "the origin's answer is not HTTP: its Content-Length cannot be read",
-        ),
-        (send(&long_line).await, 1, "the head of the origin's answer is too long"),
-        // Redirects.
+        (secured(Act::Close).await, 3, "the TLS handshake with the origin broke off"),
+    ]
+}
+
+/// Heads that cannot be read, and bodies that do not come.
+async fn answers() -> Vec<Failure> {
+    let no_status = "the origin's answer is not HTTP: its status line cannot be read";
+    let no_length = "the origin's answer is not HTTP: its Content-Length cannot be read";
+    let long_line = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 600_000], b"\r\n\r\n"].concat();
+    let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n";
+    let stalled = origin(Act::SendAndWait(half())).await;
+    vec![
+        (origin(Act::Greet(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())).await, 1, no_status),
+        (sending(b"HTTP/1.1 OK\r\n\r\n").await, 1, no_status),
+        (sending(&answer(b"Content-Length: 7\r\n", b"GIF89a")).await, 1, no_length),
+        (sending(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n").await, 1, no_length),
+        (sending(&long_line).await, 1, "the head of the origin's answer is too long"),
+        (stalled, 3, "the origin sent nothing for longer than between_bytes_timeout_seconds allows"),
+        (sending(chunks).await, 3, "the origin's answer broke off, or its chunks cannot be read"),
+        (sending(&answer(b"", b"<!doctype html>")).await, 1, "not an image: starts with \"<!doctype html>\""),
+    ]
+}
+
+/// Redirects that are not followed, and statuses.
+async fn statuses(http: &Origin, ours: &Authority) -> Vec<Failure> {
+    let status = |status: u16| http.serve(&format!("/{status}"), Behaviour::Status(status));
+    let mut hops = http.image("/image", fixture("photo.png"));
+    for hop in 0..6 {
+        hops = http.serve(&format!("/hop{hop}"), Behaviour::Redirect(hops));
+    }
+    let plain = b"HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let plain = secure_origin(ours.certify("localhost", 2000, 2100), Act::Send(plain)).await;
+    let file = http.serve("/file", Behaviour::Redirect("file:///etc/passwd".into()));
+    let dribbling = http.serve("/dribbling", Behaviour::Dribbling(bitmap(3_000_000, 1).into()));
+    vec![
         (http.serve("/circle", Behaviour::Redirect("/circle".into())), 1, "more than 5 redirects, in a circle"),
         (hops, 1, "more than 5 redirects"),
-        (
-            http.serve("/file", Behaviour::Redirect("file:///etc/passwd".into())),
-            1,
-            "refused: only http and https are fetched, not file",
-        ),
-        (downgrade, 1, "refused: a redirect from https to http"),
-        (answered(301), 1, "the origin redirected (301) without a usable Location"),
-        // Statuses.
-        (answered(401), 1, "the origin answered 401"),
-        (answered(404), 1, "the origin answered 404"),
-        (answered(429), 3, "the origin answered 429"),
-        (answered(500), 3, "the origin answered 500"),
-        (
-            resting.serve("/late", Behaviour::Answer(429, late)),
-            1,
-            "the origin answered 429 and asks to come back in 300 s",
-        ),
-        // Bodies.
-        (origin(Act::SendAndWait(Vec::new())).await, 3, "the origin did not answer in time"),
-        (origin(stalled).await, 3, "the origin sent nothing for longer than between_bytes_timeout_seconds allows"),
+        (file, 1, "refused: only http and https are fetched, not file"),
+        (plain, 1, "refused: a redirect from https to http"),
+        (status(301), 1, "the origin redirected (301) without a usable Location"),
+        (status(401), 1, "the origin answered 401"),
+        (status(404), 1, "the origin answered 404"),
+        (status(429), 3, "the origin answered 429"),
+        (status(500), 3, "the origin answered 500"),
         (dribbling, 3, "the download took more than download_timeout_seconds = 2 allows"),
-        (
-            send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n").await,
-            3,
-            "the origin's answer broke off, or its chunks cannot be read",
-        ),
-        (send(&answer(b"", b"<!doctype html>")).await, 1, "not an image: starts with \"<!doctype html>\""),
-    ];
+    ]
+}
+
+pub async fn every_failure_has_its_sentence() {
+    let (ours, http) = (Authority::new("ours"), Origin::start().await);
+    let burrow = hasty(&ours).await;
+    let (full, _kept) = full().await;
+    // Burrow lets an origin rest that asks for it, so it has an origin of its own.
+    let resting = Origin::start().await;
+    let late = resting.serve("/late", Behaviour::Answer(429, &[("retry-after", "300")]));
+    let late = vec![(late, 1, "the origin answered 429 and asks to come back in 300 s")];
+    let table = [connections(full).await, handshakes(&ours).await, answers().await, statuses(&http, &ours).await, late];
+    let table = table.concat();
     let records = downloaded(&burrow.client, table.iter().map(|(url, ..)| url.as_str())).await;
     let wrong: Vec<_> = table
         .iter()
@@ -301,7 +313,7 @@ pub async fn every_failure_has_its_sentence() {
     let error = record["error"].as_str().unwrap();
     assert!(error.starts_with("more than the limit max_image_bytes = 1000000 allows") && record["attempts"] == 1);
     // The authority is trusted, so its good certificates are.
-    let good = tls("localhost", 2000, 2100, &ours).await;
+    let good = certified(&ours, "localhost", 2000, 2100).await;
     assert_eq!(downloaded(&burrow.client, [good.as_str()]).await[0]["status"], "ready");
 }
 
