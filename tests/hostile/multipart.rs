@@ -57,7 +57,7 @@ pub(super) fn syntax(_: &Stored) -> Vec<Case> {
         cases.push(post("/images", FORM, &good[..end]));
         cases.push(post("/images", FORM, [file(&gif), good[..end].to_vec()].concat()));
     }
-    let text = "--b\nContent-Disposition: form-data; name=f; filename=f.gif\n\nGIF89a\n--b--\n";
+    let text = "--b\nContent-Disposition: form-data; name=f; filename=f.gif\n\nno image\n--b--\n";
     for body in [
         text.replace('\n', "\r"),
         text.replace('\n', ""),
