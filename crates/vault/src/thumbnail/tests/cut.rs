@@ -31,14 +31,10 @@ fn of_a_cut_file_what_came_is_drawn() {
     let picture = bands(400, 400);
     let png = encoded(&picture, image::ImageFormat::Png);
     let baseline = jpeg(&picture, |_| {});
-    let restarts = jpeg(&picture, |encoder| encoder.set_restart_interval(8));
     let bmp = encoded(&picture, image::ImageFormat::Bmp);
-    for (original, media_type, came, missing) in [
-        (png, "image/png", 5, 95),
-        (baseline, "image/jpeg", 5, 95),
-        (restarts, "image/jpeg", 5, 95),
-        (bmp, "image/bmp", 95, 5),
-    ] {
+    for (original, media_type, came, missing) in
+        [(png, "image/png", 5, 95), (baseline, "image/jpeg", 5, 95), (bmp, "image/bmp", 95, 5)]
+    {
         let whole = drawn(&original, media_type, 160).unwrap();
         assert_eq!((at(&whole, 5), at(&whole, 95), whole.is_cut), ('r', 'b', false), "{media_type}");
         for percent in [30, 70, 85] {
