@@ -60,7 +60,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_secs(10);
 
 /// How long a server waits for new images once it has looked at all.
-const REST: Duration = Duration::from_mins(1);
+const REST: Duration = Duration::from_secs(10);
 
 /// How often a server looks at all images again: at those whose repacker died, and those of other processes.
 const AGAIN: Duration = Duration::from_hours(1);

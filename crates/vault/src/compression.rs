@@ -36,9 +36,8 @@ impl Compression {
     /// The codec that repacks images of this type, if one does.
     pub fn codec_for(self, media_type: &str) -> Option<Codec> {
         match (self, media_type) {
-            (Self::Fast, _) => None,
             (Self::Balanced | Self::Small, "image/jpeg") => Some(Codec::Lepton),
-            (Self::Balanced | Self::Small, _) => None,
+            (Self::Fast | Self::Balanced | Self::Small, _) => None,
         }
     }
 

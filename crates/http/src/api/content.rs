@@ -105,7 +105,7 @@ impl<P: Ports> Service<P> {
             // A part of several cannot state its coding, so several ranges are sent of the original only. Each range of a
             // blob that is packed as a whole would unpack all of it.
             Some(ranges) if form == Form::Original && !blob.codec().is_whole() => {
-                parts(&mut response, &blob, content, ranges, size)
+                parts(&mut response, &blob, content, ranges, size);
             }
             _ => *response.body_mut() = Body(VecDeque::from([Piece::Content(blob.read(form, 0..size))])),
         }

@@ -75,10 +75,13 @@ impl Drop for Memory {
 /// Pieces that are unpacked and not yet handed out.
 type Ready = Rc<RefCell<VecDeque<Vec<u8>>>>;
 
+/// The work of a codec.
+type Work = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
 /// One unpacking.
 pub(super) struct Unpacking {
     /// The work, until it has ended.
-    work: Option<Pin<Box<dyn Future<Output = Result<(), Error>>>>>,
+    work: Option<Work>,
     ready: Ready,
     crc32: Rc<RefCell<crc32fast::Hasher>>,
     expected: u32,
@@ -113,7 +116,7 @@ impl Unpacking {
             }
         };
         let (codec, size, expected) = (manifest.codec, manifest.size, manifest.crc32);
-        let work = Box::pin(async move {
+        let work: Work = Box::pin(async move {
             let pause = async || ports.yield_now().await;
             whole::unpack(codec, version, packed, size, &mut sink, &pause).await
         });

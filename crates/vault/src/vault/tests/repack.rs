@@ -19,7 +19,8 @@ fn photo(seed: u32) -> Vec<u8> {
     };
     let (width, height) = (600_u32, 400_u32);
     let pixels: Vec<u8> = (0..width * height)
-        .flat_map(|n| [n % width / 4, n / width / 3, (n % width * (n / width)) >> 10].map(|v| v as u8 + noise()))
+        .flat_map(|n| [n % width / 4, n / width / 3, (n % width * (n / width)) >> 10])
+        .map(|value| u8::try_from(value).unwrap() + noise())
         .collect();
     let mut bytes = Vec::new();
     jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&pixels, 600, 400, jpeg_encoder::ColorType::Rgb).unwrap();
