@@ -42,7 +42,7 @@ pub async fn pack(original: &[u8], limits: Limits, pause: &impl AsyncFn()) -> Re
     let encoded = encode_lepton(&mut Cursor::new(original), &mut packed, &features, &SingleThreadPool::default());
     pause().await;
     match encoded {
-        Ok(_) => Ok(Whole { packed: packed.pieces, memory: memory.unpacking }),
+        Ok(_) => Ok(Whole { packed: packed.all, memory: memory.unpacking }),
         Err(error) => Err(Refused::never(format!("Lepton does not pack it: {}", error.message()))),
     }
 }
@@ -65,7 +65,7 @@ pub async fn unpack(
     drop(reader);
     pause().await;
     // Handed out in one step, so that nobody gets a piece before all is checked.
-    original.pieces.into_iter().try_for_each(sink)
+    original.all.into_iter().try_for_each(sink)
 }
 
 impl StreamPosition for Pieces {

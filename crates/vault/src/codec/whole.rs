@@ -111,7 +111,7 @@ impl<S: FnMut(Vec<u8>)> Checked<'_, S> {
 /// Collects bytes in pieces of [`BLOCK`] bytes: no buffer grows, so nothing is held twice.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    pub(super) pieces: Vec<Vec<u8>>,
+    pub(super) all: Vec<Vec<u8>>,
     /// Bytes written.
     pub(super) len: u64,
     /// The most bytes.
@@ -121,7 +121,7 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Takes at most `limit` bytes.
     pub(super) fn up_to(limit: u64) -> Self {
-        Self { pieces: Vec::new(), len: 0, limit }
+        Self { all: Vec::new(), len: 0, limit }
     }
 }
 
@@ -133,8 +133,8 @@ impl Write for Pieces {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            let Some(last) = self.pieces.last_mut().filter(|last| last.len() < BLOCK) else {
-                self.pieces.push(Vec::with_capacity(BLOCK));
+            let Some(last) = self.all.last_mut().filter(|last| last.len() < BLOCK) else {
+                self.all.push(Vec::with_capacity(BLOCK));
                 continue;
             };
             let (taken, left) = rest.split_at_checked(BLOCK - last.len()).unwrap_or((rest, &[]));
