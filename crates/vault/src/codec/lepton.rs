@@ -98,6 +98,7 @@ impl Memory {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits")]
 mod tests {
     use super::*;
     use crate::codec::whole;

@@ -151,9 +151,11 @@ impl<P: Ports> Vault<P> {
         let old = Old { image: id, content, manifest: &manifest };
         let with = (codec, whole::version(codec));
         let mut died = 0;
-        if let Some(Repacking { with: before, last: last @ Attempt::Begun { died: earlier, .. }, .. }) = &known {
+        if let Some(Repacking { with: before, last: last @ Attempt::Begun { lease, died: earlier, .. }, .. }) = &known {
             self.store.clear_attempt(old.blob(), &manifest, last).await?;
-            died = if *before == with { earlier + 1 } else { 0 };
+            // An attempt of another generation ended with its process, which says nothing of the codec.
+            let is_fatal = lease.generation == self.settings.host.generation;
+            died = if *before == with { earlier + u32::from(is_fatal) } else { 0 };
         }
         let stored_before = manifest.stored_size();
         let attempt = async {

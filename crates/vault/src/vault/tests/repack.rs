@@ -3,12 +3,12 @@
 use burrow_model::error::Error;
 use burrow_model::key::{BlobId, Key};
 use burrow_model::lease::Lease;
-use burrow_model::record::{Codec, ImageRecord, Repacking};
+use burrow_model::record::{Attempt, Codec, ImageRecord, Repacking};
 
 use crate::compression::Compression;
 use crate::store::blob::Form;
 use crate::testing::{Whole, World};
-use crate::vault::{Filter, Label, Order, Outcome, Vault, VaultSettings};
+use crate::vault::{Filter, HostFacts, Label, Order, Outcome, Vault, VaultSettings};
 
 /// A JPEG of some 60 KB.
 fn photo(seed: u32) -> Vec<u8> {
@@ -152,9 +152,25 @@ fn a_blob_that_kills_its_instances_is_left_alone() {
     });
 }
 
+#[test]
+fn a_process_that_was_stopped_says_nothing_of_the_codec() {
+    let (world, original) = (World::default(), photo(6));
+    world.run(async {
+        let image = put(&world.vault(), &original).await;
+        let blob = image.content().unwrap().blob;
+        let host = HostFacts { generation: Some(2), ..HostFacts::default() };
+        let vault = Vault::new(world.clone(), VaultSettings { host, ..VaultSettings::default() });
+        // The process of generation 1 was stopped while it packed; an instance of it had died of it before.
+        let lease = Lease { until: vault.now() + 15 * 60_000, generation: Some(1) };
+        let last = Attempt::Begun { lease, died: 1, writes: None };
+        let with = (Codec::Lepton, crate::codec::lepton::VERSION);
+        vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, form: None }).await.unwrap();
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Smaller { .. })));
+    });
+}
+
 /// Leaves what an instance leaves that dies while it packs.
 async fn die(vault: &Vault<World>, image: &ImageRecord, blob: BlobId) {
-    use burrow_model::record::Attempt;
     let (before, now) = (vault.store.repacking(blob).await.unwrap(), vault.now());
     assert!(vault.store.claim_repacking(blob, 0).await.unwrap(), "{}", image.id);
     let died = match before {
