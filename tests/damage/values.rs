@@ -54,7 +54,7 @@ pub async fn what_a_newer_burrow_stored_is_not_called_damaged() {
     let (image, content) = (format!("/images/{id}"), format!("/images/{id}/content"));
     for (key, paths) in [(record, vec![&image, &content]), (manifest, vec![&content])] {
         let store = sample.copy();
-        change(store.path(), &key, |value| value[VERSION] = 2);
+        change(store.path(), &key, |value| value[VERSION] = 99);
         let before = value(store.path(), &key);
         for repair in [false, true] {
             let found = verify(store.path(), repair).await;
