@@ -91,6 +91,7 @@ impl Settings {
                 compression: read.parsed("compression", Compression::RULE)?.unwrap_or_default(),
                 codec_memory: read.number("repack_memory_bytes", 1 << 20..=1 << 31, vault.codec_memory)?,
                 host: vault.host,
+                index: vault.index,
             },
             http: http::ServiceSettings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,

@@ -47,11 +47,26 @@ pub async fn lists_are_filtered(host: Host) {
         ("q=otter", vec!["Straße Otter", "Otter"]),
         ("q=STRASSE", vec!["Straße Otter"]),
         ("q=stra%C3%9Fe", vec!["Straße Otter"]),
-        ("q=ibe&status=ready&tag=river", vec!["BIBER"]),
+        ("q=bib&status=ready&tag=river", vec!["BIBER"]),
+        ("q=ibe", vec![]),
+        ("q=otter+str", vec!["Straße Otter"]),
+        ("type=image/png", vec![]),
+        ("until=2020-01-01", vec![]),
+        ("tag=river&since=2020-01-01&until=2999-12-31", vec!["BIBER", "Otter"]),
+        ("host=nobody.example", vec![]),
         ("q=", vec!["broken", "Straße Otter", "BIBER", "Otter"]),
     ] {
         assert_eq!(names(client, query).await, expected, "{query}");
     }
+    let tags = |tags: &[&str]| tags.iter().map(|tag| json!({ "tag": tag, "images": 2 })).collect::<Vec<_>>();
+    assert_eq!(client.get("/tags").await.json(), json!({ "tags": tags(&["a b", "river"]), "next": null }));
+    let first = client.get("/tags?limit=1").await;
+    assert_eq!(first.json(), json!({ "tags": tags(&["a b"]), "next": "a b" }));
+    assert_eq!(first.header("link"), "</tags?limit=1&cursor=a+b>; rel=\"next\"");
+    assert_eq!(client.get("/tags?prefix=ri").await.json()["tags"], json!(tags(&["river"])));
+    let stats = client.get("/stats").await.json();
+    let sum = |counts: &str| stats[counts].as_array().unwrap().iter().map(|it| it["images"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("formats"), sum("months")), (3, 3), "{stats}");
     // The link to the next page keeps the filter.
     let reply = client.get("/images?tag=a+b&limit=1").await;
     let link = reply.header("link").to_owned();

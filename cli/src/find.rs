@@ -42,9 +42,9 @@ pub(crate) fn found(image: Result<Image, Error>) -> Result<Option<Image>, Error>
     }
 }
 
-/// The newest image of a name. Scans the list, because only ready images are in the index of names.
+/// The newest image of a name. Searches for its words, because only ready images are in the index of names.
 async fn newest(burrow: &Burrow, name: &str, status: Option<Status>) -> Result<Image, Error> {
-    let filter = Filter { name: Some(name.to_owned()), status, ..Filter::default() };
+    let filter = Filter { words: Some(name.to_owned()), status, ..Filter::default() };
     let mut cursor = None;
     loop {
         let page = burrow.list(&filter, cursor, PAGE).await?;

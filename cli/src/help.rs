@@ -22,7 +22,8 @@ Examples:
 pub(crate) const LS: &str = "\
 Examples:
   burrow ls -n 20
-  burrow ls --tag rodents --tag river --name otter
+  burrow ls --tag rodents --tag river --search otter
+  burrow ls --host commons.wikimedia.org --type png --since 2026-11-01
   burrow ls --status failed --json | jq -r .url";
 
 pub(crate) const SHOW: &str = "\

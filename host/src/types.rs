@@ -53,9 +53,18 @@ impl fmt::Display for FaultKind {
 }
 
 impl Default for Filter {
-    /// Every image.
+    /// Every image, newest first.
     fn default() -> Self {
-        Self { tags: Vec::new(), status: None, name: None }
+        Self {
+            tags: Vec::new(),
+            status: None,
+            words: None,
+            host: None,
+            media_type: None,
+            since: None,
+            until: None,
+            oldest_first: false,
+        }
     }
 }
 

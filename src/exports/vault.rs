@@ -5,6 +5,7 @@ use burrow_model::key::ImageId;
 use burrow_model::record::{Codec, ImageRecord, State};
 use burrow_model::status::Status;
 use burrow_vault::store::blob::Form;
+use burrow_vault::terms::Phrase;
 use burrow_vault::vault::{self, Edit, Jobs, Label, Order, Vault, Worker};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
@@ -121,10 +122,12 @@ impl Guest for Component {
                 reason: format!("{cursor:?} is not one that a page gave"),
             })?),
         };
-        let page = vault().await?.list(&filter.try_into()?, Order::Newest, cursor, limit as usize).await?;
+        let order = if filter.oldest_first { Order::Oldest } else { Order::Newest };
+        let page = vault().await?.list(&filter.try_into()?, order, cursor, limit as usize).await?;
         Ok(Page {
             images: page.images.into_iter().map(Into::into).collect(),
             next: page.next.map(|next| next.to_string()),
+            unindexed: page.unindexed,
         })
     }
 
@@ -195,15 +198,24 @@ impl TryFrom<wit::Label> for Label {
 impl TryFrom<Filter> for vault::Filter {
     type Error = Error;
 
-    fn try_from(Filter { tags, status, name }: Filter) -> Result<Self, Error> {
-        let Label { name, tags } = Label::new(name.as_deref(), &tags)?;
+    fn try_from(filter: Filter) -> Result<Self, Error> {
+        let Filter { tags, status, words, host, media_type, since, until, oldest_first: _ } = filter;
+        let Label { name: words, tags } = Label::new(words.as_deref(), &tags)?;
         let status = status.map(|status| match status {
             wit::Status::Pending => Status::Pending,
             wit::Status::Storing => Status::Storing,
             wit::Status::Ready => Status::Ready,
             wit::Status::Failed => Status::Failed,
         });
-        Ok(Self { tags, status, name })
+        Ok(Self {
+            tags,
+            status,
+            phrase: Phrase::new(&words.unwrap_or_default()),
+            host: host.as_deref().map(Self::host).transpose()?,
+            media_type: media_type.as_deref().map(Self::media_type).transpose()?,
+            since,
+            until,
+        })
     }
 }
 

@@ -70,6 +70,13 @@ pub async fn ls_lists_what_is_asked_for() {
     assert_eq!(names(&["--tag", "camera"]).await, ["photo.jpg", "photo.png"]);
     assert_eq!(names(&["--tag", "camera", "--tag", "river"]).await, ["photo.png"]);
     assert_eq!(names(&["--name", "PHOTO", "-n", "1"]).await, ["photo.jpg"]);
+    assert_eq!(names(&["--search", "photo j"]).await, ["photo.jpg"]);
+    assert_eq!(names(&["--oldest", "--since", "2020-01-01", "--tag", "camera"]).await, ["photo.png", "photo.jpg"]);
+    assert_eq!(names(&["--until", "2020-01-01"]).await, Vec::<String>::new());
+    assert_eq!(names(&["--type", "svg"]).await, ["drawing.svg"]);
+    assert_eq!(names(&["--host", "nobody.example"]).await, Vec::<String>::new());
+    let (code, _, err) = run(burrow(store.path()).args(["ls", "--since", "yesterday"])).await;
+    assert!(code == Some(2) && err.contains("2026-11-26"), "{err}");
     assert_eq!(names(&["--status", "failed"]).await, ["missing.png"]);
     assert_eq!(names(&["--status", "failed", "--tag", "camera"]).await, Vec::<String>::new());
     let (code, _, err) = run(burrow(store.path()).args(["ls", "--status", "lost"])).await;

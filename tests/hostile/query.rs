@@ -13,8 +13,16 @@ const CURSORS: &str =
 
 const STATUSES: &str = "x READY Ready ready,failed ready%20failed %20ready done * null 0 pending;";
 
+const CONDITIONS: [(&str, &str); 4] = [
+    ("host", "%20 a%20b a/b http://a.example a.example:80 [::1 %25"),
+    ("type", "%20 image/<> a%20b %f0%9f%a6%ab *"),
+    ("since", "x today 2026-13-01 2026-02-30 0 -1 1800000000000 2026-01-01T00:00 %20"),
+    ("until", "x today 2026-13-01 2026-02-30 0 -1 1800000000000 2026-01-01T00:00 %20"),
+];
+
 const TWICE: &str =
-    "limit=1&limit=2 limit=5&limit=5 limit=5&tag=a&limit=x cursor=1&cursor=2 status=ready&status=failed q=a&q=b";
+    "limit=1&limit=2 limit=5&limit=5 limit=5&tag=a&limit=x cursor=1&cursor=2 status=ready&status=failed q=a&q=b
+    since=2026-01-01&since=2026-01-01 host=a&host=b";
 
 const UNKNOWN: &str =
     "x=1 Limit=5 LIMIT=5 limit%5b%5d=5 limit%00=5 limit%20=5 %20limit=5 foo tags=a name=a sort=name offset=1
@@ -35,6 +43,17 @@ pub(super) fn lists(_: &Stored) -> Vec<Case> {
     for status in STATUSES.split_ascii_whitespace() {
         cases.push(get(format!("/images?status={status}")).is(422, INVALID).field("status"));
     }
+    for (field, values) in CONDITIONS {
+        for value in values.split_ascii_whitespace() {
+            cases.push(get(format!("/images?{field}={value}")).is(422, INVALID).field(field));
+        }
+    }
+    cases.push(get("/images?since=2026-02-01&until=2026-01-01").is(422, INVALID).field("until"));
+    cases.push(get(format!("/images?q={}", "word+".repeat(2000))).is(422, INVALID).field("q"));
+    for limit in ["0", "1001", "x"] {
+        cases.push(get(format!("/tags?limit={limit}")).is(422, INVALID).field("limit"));
+    }
+    cases.push(get("/tags?tag=a").is(422, INVALID));
     for query in TWICE.split_ascii_whitespace().chain(UNKNOWN.split_ascii_whitespace()) {
         cases.push(get(format!("/images?{query}")).is(422, INVALID));
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use burrow_host::{Burrow, Filter, Image, Page, Status};
-use burrow_model::time::timestamp;
+use burrow_model::time::{moment, timestamp};
 use clap::ValueEnum;
 
 use crate::find::PAGE;
@@ -26,9 +26,29 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "STATUS")]
     status: Option<StatusWord>,
 
-    /// List only images whose names contain this text; case does not matter.
-    #[arg(long, value_name = "TEXT")]
-    name: Option<String>,
+    /// List only images with these words in their names or in the paths of their URLs; the last may be a beginning.
+    #[arg(long, alias = "name", value_name = "WORDS")]
+    search: Option<String>,
+
+    /// List only images from this host.
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+
+    /// List only images of this media type, such as image/png, or with this usual extension, such as png.
+    #[arg(long = "type", value_name = "TYPE")]
+    media_type: Option<String>,
+
+    /// List only images added on this day (2026-11-26) or at this time (RFC 3339) or later.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<u64>,
+
+    /// List only images added up to the end of this day, or before this time.
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    until: Option<u64>,
+
+    /// List those added first at first.
+    #[arg(long)]
+    oldest: bool,
 
     /// The most images to list.
     #[arg(long, short = 'n', env = "BURROW_LIMIT", value_name = "COUNT")]
@@ -40,6 +60,19 @@ pub(crate) struct Ls {
 
     #[command(flatten)]
     pictures: picture::Choice,
+}
+
+fn since(text: &str) -> Result<u64, String> {
+    time(text, false)
+}
+
+fn until(text: &str) -> Result<u64, String> {
+    time(text, true)
+}
+
+/// A time in milliseconds since 1970.
+fn time(text: &str, is_end: bool) -> Result<u64, String> {
+    moment(text, is_end).ok_or_else(|| "neither a day, such as 2026-11-26, nor a time as RFC 3339 writes it".into())
 }
 
 /// A status, as typed.
@@ -67,10 +100,25 @@ const MANY: usize = 20;
 
 impl Ls {
     pub(crate) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
-        let filter = Filter { tags: self.tags, status: self.status.map(Status::from), name: self.name };
+        let filter = Filter {
+            tags: self.tags,
+            status: self.status.map(Status::from),
+            words: self.search,
+            host: self.host,
+            media_type: self.media_type,
+            since: self.since,
+            until: self.until,
+            oldest_first: self.oldest,
+        };
         let mut pages = Pages { burrow, filter, left: self.limit.unwrap_or(usize::MAX), cursor: None };
         let mut list = None;
+        let mut is_told = false;
         while let Some(page) = pages.next().await? {
+            if page.unindexed && !std::mem::replace(&mut is_told, true) {
+                output::note(
+                    "this vault is older than its index, so this takes long; `burrow verify --repair` makes one",
+                );
+            }
             if self.json {
                 page.images.iter().try_for_each(|image| json::line(&json::image(image)))?;
             } else if !page.images.is_empty() {

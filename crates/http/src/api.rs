@@ -10,4 +10,5 @@ pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod notice;
 pub(crate) mod selection;
+pub(crate) mod tags;
 pub(crate) mod thumbnail;

@@ -32,6 +32,7 @@ pub(crate) enum Route {
     BasicStats,
     NamedImage(String),
     Stats,
+    Tags,
     Resume,
     Repack,
 }
@@ -50,6 +51,7 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 23] = [
     ("/images/{id}/retry", |id| ImageId::parse(&id).map(Route::Retry), &[Method::POST]),
     ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
     ("/stats", |_| Some(Route::Stats), &[Method::GET]),
+    ("/tags", |_| Some(Route::Tags), &[Method::GET]),
     ("/jobs/resume", |_| Some(Route::Resume), &[Method::POST]),
     ("/jobs/repack", |_| Some(Route::Repack), &[Method::POST]),
     ("/healthz", |_| Some(Route::Health), &[Method::GET]),

@@ -115,7 +115,11 @@ impl<P: Ports> Service<P> {
                 self.detail(head, &record).await
             }
             (Route::Stats, _) if negotiation::wants_html(headers) => self.overview(head).await,
-            (Route::Stats, _) => Ok(varying(json::stats(self.vault.statistics().await?)).into()),
+            (Route::Stats, _) => {
+                let numbers = self.vault.numbers().await?;
+                Ok(varying(json::stats(self.vault.statistics().await?, numbers.as_ref())).into())
+            }
+            (Route::Tags, _) => self.tags(head).await,
             (Route::Resume, _) => self.resume().await,
             (Route::Repack, _) => self.repack().await,
         }?;

@@ -28,6 +28,11 @@ pub struct ImageId(Uuid);
 #[serde(transparent)]
 pub struct BlobId(Uuid);
 
+/// The id of a segment of the index: a `UUIDv7`. Each building has a new one, so no two builders write the same page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct SegmentId(Uuid);
+
 impl ImageId {
     /// Makes an id from the time in milliseconds since 1970 and ten random bytes (RFC 9562 section 5.7).
     pub fn new(now: u64, random: &[u8; 10]) -> Self {
@@ -65,6 +70,13 @@ impl BlobId {
     }
 }
 
+impl SegmentId {
+    /// Makes an id; see [`ImageId::new`].
+    pub fn new(now: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(now, random).into_uuid())
+    }
+}
+
 impl fmt::Display for ImageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
@@ -72,6 +84,12 @@ impl fmt::Display for ImageId {
 }
 
 impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+impl fmt::Display for SegmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.simple().fmt(f)
     }
@@ -108,11 +126,15 @@ pub enum Vaultwide {
     SavedBytes,
     /// Mark: the search for blobs to repack goes on after this feed number.
     Searched,
+    /// Counter: the highest number given out in the log of the index.
+    Log,
+    /// Mark: the index has every image. It begins after this number of the log.
+    Indexed,
 }
 
 impl Vaultwide {
     /// Every counter and mark.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Feed,
         Self::Trash,
         Self::Ready,
@@ -127,6 +149,8 @@ impl Vaultwide {
         Self::Repacked,
         Self::SavedBytes,
         Self::Searched,
+        Self::Log,
+        Self::Indexed,
     ];
 }
 
@@ -240,6 +264,31 @@ impl Key {
         Self::of(Family::Trash, seq)
     }
 
+    /// `b1:e:{n}`.
+    pub fn log(n: u64) -> Self {
+        Self::of(Family::Log, n)
+    }
+
+    /// `b1:e:{range}:done`.
+    pub fn logged(range: u64) -> Self {
+        Self::of(Family::Log, format_args!("{range}:done"))
+    }
+
+    /// `b1:g:{level}:{range}`.
+    pub fn segment(level: u32, first: u64) -> Self {
+        Self::of(Family::Segment, format_args!("{level}:{first}"))
+    }
+
+    /// `b1:g:{level}:{range}:{window}`.
+    pub fn building(level: u32, first: u64, window: u64) -> Self {
+        Self::of(Family::Segment, format_args!("{level}:{first}:{window}"))
+    }
+
+    /// `b1:g:{segment}:{n}`.
+    pub fn postings(segment: SegmentId, n: u32) -> Self {
+        Self::of(Family::Segment, format_args!("{segment}:{n}"))
+    }
+
     /// `b1:s:{counter}`.
     pub fn vaultwide(what: Vaultwide) -> Self {
         let name = match what {
@@ -257,6 +306,8 @@ impl Key {
             Vaultwide::Repacked => "repacked",
             Vaultwide::SavedBytes => "saved-bytes",
             Vaultwide::Searched => "searched",
+            Vaultwide::Log => "log",
+            Vaultwide::Indexed => "indexed",
         };
         Self::of(Family::Vaultwide, name)
     }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::key::{BlobId, ImageId, Sha256Hex};
+use crate::key::{BlobId, ImageId, SegmentId, Sha256Hex};
 use crate::lease::Lease;
 use crate::status::Status;
 
@@ -312,6 +312,13 @@ pub enum Rubbish {
     /// A claim to repack a blob: the blob, the number of attempts that had ended, and the term. The claim on the next
     /// term goes with it.
     Repacking(BlobId, u32, u64),
+    /// The entries of a range of the index's log that a segment has.
+    Log(u64),
+    /// A segment of the index that a higher one has: its level, its first range, and its id.
+    Segment(u32, u64, SegmentId),
+    /// A claim to build a segment of the index: its level, its first range, and the term. The claim on the next term
+    /// goes with it.
+    Building(u32, u64, u64),
 }
 
 impl Record for Trash {
@@ -319,11 +326,15 @@ impl Record for Trash {
     const WHAT: &'static str = "trash entry";
     const NEWEST: u8 = 2;
 
-    /// 2 since blobs are repacked.
+    /// 2 since blobs are repacked, and images indexed.
     fn version(&self) -> u8 {
         match self.what {
             Rubbish::Blob(_) | Rubbish::Removal(_) | Rubbish::Takeover(..) | Rubbish::Answer(..) => 1,
-            Rubbish::Chunks(..) | Rubbish::Repacking(..) => 2,
+            Rubbish::Chunks(..)
+            | Rubbish::Repacking(..)
+            | Rubbish::Log(_)
+            | Rubbish::Segment(..)
+            | Rubbish::Building(..) => 2,
         }
     }
 }
@@ -394,4 +405,50 @@ pub struct Picture {
 impl Record for Picture {
     const KIND: u8 = b'V';
     const WHAT: &'static str = "thumbnail";
+}
+
+/// A change in what an image is found by: an entry of the index's log. Of several entries with one feed number, the
+/// last counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// The image's feed number; `None` if only counts change.
+    pub seq: Option<u64>,
+    /// The terms by which the image is found, sorted, at least; `None` if no image has this number any more.
+    pub terms: Option<Vec<String>>,
+    /// What is added to counts: for each, images, bytes of originals, packed bytes.
+    pub counts: Vec<(String, Counts)>,
+}
+
+/// Counts of a term: images, bytes of their originals, packed bytes.
+pub type Counts = [i64; 3];
+
+impl Record for LogEntry {
+    const KIND: u8 = b'E';
+    const WHAT: &'static str = "log entry";
+}
+
+/// A segment of the index: what a range of the log says, sorted by term, in pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its id, which its pages' keys have.
+    pub id: SegmentId,
+    /// For each page, the term of its first run, and the lowest feed number in that run.
+    pub pages: Vec<(String, u64)>,
+}
+
+impl Record for Segment {
+    const KIND: u8 = b'S';
+    const WHAT: &'static str = "segment";
+}
+
+/// A page of a segment; its runs follow the record in the envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postings {
+    /// The number of runs.
+    pub runs: u32,
+}
+
+impl Record for Postings {
+    const KIND: u8 = b'Q';
+    const WHAT: &'static str = "page of postings";
 }

@@ -3,6 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// The time as a [`Timestamp`]; `None` if it is after the year 9999.
 pub fn instant(millis: u64) -> Option<Timestamp> {
@@ -12,6 +14,20 @@ pub fn instant(millis: u64) -> Option<Timestamp> {
 /// The time in UTC as RFC 3339 writes it; empty if it is after the year 9999.
 pub fn timestamp(millis: u64) -> String {
     instant(millis).map(|instant| instant.to_string()).unwrap_or_default()
+}
+
+/// Reads a time as RFC 3339 writes it, or a day in UTC such as `2026-11-26`, which is its beginning, or its end if
+/// `is_end`. Returns milliseconds since 1970, and 0 for an earlier time; `None` if it is neither.
+pub fn moment(text: &str, is_end: bool) -> Option<u64> {
+    let instant = match text.parse::<Timestamp>() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let day = text.parse::<Date>().ok()?;
+            let day = if is_end { day.tomorrow().ok()? } else { day };
+            day.to_zoned(TimeZone::UTC).ok()?.timestamp()
+        }
+    };
+    Some(u64::try_from(instant.as_millisecond()).unwrap_or(0))
 }
 
 /// Reads `Retry-After` (RFC 9110 section 10.2.3), seconds or a date, and returns the time from `now`, which is in
@@ -33,6 +49,22 @@ mod tests {
 
     /// 2027-01-15T08:00:00Z.
     const BEGINNING: u64 = 1_800_000_000_000;
+
+    #[test]
+    fn moments_are_times_or_days() {
+        for (text, begin, end) in [
+            ("2027-01-15", Some(BEGINNING - 8 * 3_600_000), Some(BEGINNING + 16 * 3_600_000)),
+            ("2027-01-15T08:00:00Z", Some(BEGINNING), Some(BEGINNING)),
+            ("2027-01-15T09:00:00.5+01:00", Some(BEGINNING + 500), Some(BEGINNING + 500)),
+            ("1969-12-31", Some(0), Some(0)),
+            ("2027-02-30", None, None),
+            ("2027-01", None, None),
+            ("today", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!((moment(text, false), moment(text, true)), (begin, end), "{text}");
+        }
+    }
 
     #[test]
     fn retry_after_is_read() {

@@ -7,6 +7,7 @@
 //! - [`codec`], [`sniff`], [`policy`], [`download`]: the parts of the pipeline
 //! - [`compression`]: which images are repacked, with which codec
 //! - [`thumbnail`]: draws thumbnails
+//! - [`terms`]: what an image is found by
 //! - [`store`]: typed access to the key-value store
 //! - [`ports`]: the traits through which the vault reaches the outside
 
@@ -19,6 +20,7 @@ pub mod policy;
 pub mod ports;
 pub mod sniff;
 pub mod store;
+pub mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod thumbnail;

@@ -4,6 +4,7 @@
 
 pub mod blob;
 mod claims;
+pub mod index;
 mod names;
 mod repacking;
 mod sharing;
@@ -22,18 +23,22 @@ use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
 use burrow_model::record::{ImageRecord, Pointer, Record};
 
 use crate::ports::Ports;
+use crate::terms;
+
+use index::Shape;
 
 /// Typed access to the key-value store.
 #[derive(Clone, Debug)]
 pub struct Store<P> {
     ports: P,
     generation: Option<u64>,
+    shape: Shape,
 }
 
 impl<P: Ports> Store<P> {
-    /// Opens the store behind the ports, in this [generation](crate::vault::HostFacts).
-    pub fn new(ports: P, generation: Option<u64>) -> Self {
-        Self { ports, generation }
+    /// Opens the store behind the ports, in this [generation](crate::vault::HostFacts), with an index of this shape.
+    pub fn new(ports: P, generation: Option<u64>, shape: Shape) -> Self {
+        Self { ports, generation, shape }
     }
 
     async fn load<R: Record>(&self, key: &Key) -> Result<Option<R>, Error> {
@@ -64,13 +69,19 @@ impl<P: Ports> Store<P> {
 
     /// Takes the next feed number.
     pub async fn next_seq(&self) -> Result<u64, Error> {
-        self.add(Vaultwide::Feed, 1).await
+        let seq = self.add(Vaultwide::Feed, 1).await?;
+        if seq == 1 {
+            // All images of this vault will be in the log.
+            self.begin_index(0).await?;
+        }
+        Ok(seq)
     }
 
-    /// Writes the feed entry and the record of a new image. Both are durable when this returns, as far as the store
-    /// promises it.
-    pub async fn list_image(&self, record: &ImageRecord) -> Result<(), Error> {
+    /// Writes the entries of log and feed and the record of an image that gets a feed number; `before` is its record
+    /// before, if it has one. All are durable when this returns, as far as the store promises it.
+    pub async fn list_image(&self, before: Option<&ImageRecord>, record: &ImageRecord) -> Result<(), Error> {
         let (key, entry) = (Key::feed(record.seq), Pointer::Image(record.id));
+        self.log(&terms::change(before, record)).await?;
         // The entry is written first: an image whose record a reader finds must be listed. An entry that leads to no
         // record is skipped.
         self.save(&key, &entry).await?;

@@ -38,9 +38,10 @@ pub struct World(Rc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     values: RefCell<BTreeMap<String, Vec<u8>>>,
+    calls: Cell<u64>,
     passed: Cell<u64>,
     sleeping: RefCell<Vec<(u64, Waker)>>,
-    drawn: Cell<u8>,
+    drawn: Cell<u64>,
     /// The next answers of origins, in order. When there is no other, they serve [`IMAGE`].
     answers: RefCell<VecDeque<Answer>>,
     /// When origins were asked, in milliseconds since the beginning.
@@ -95,7 +96,31 @@ impl World {
 
     /// Changes or damages a stored value.
     pub fn store(&self, key: &Key, value: &[u8]) {
-        self.0.values.borrow_mut().insert(key.to_string(), value.to_vec());
+        self.store_at(key.as_str(), value);
+    }
+
+    /// How many calls of the store were made.
+    pub fn calls(&self) -> u64 {
+        self.0.calls.get()
+    }
+
+    fn count_call(&self) {
+        self.0.calls.set(self.0.calls.get() + 1);
+    }
+
+    /// A stored value.
+    pub fn value(&self, key: &str) -> Vec<u8> {
+        self.0.values.borrow().get(key).cloned().expect("a value")
+    }
+
+    /// Changes or damages a stored value.
+    pub fn store_at(&self, key: &str, value: &[u8]) {
+        self.0.values.borrow_mut().insert(key.to_owned(), value.to_vec());
+    }
+
+    /// Deletes a stored value.
+    pub fn forget(&self, key: &str) {
+        self.0.values.borrow_mut().remove(key);
     }
 
     /// The keys that begin with a prefix.
@@ -135,20 +160,24 @@ impl ArcWake for Woken {
 
 impl Kv for World {
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, KvError> {
+        self.count_call();
         Ok(self.0.values.borrow().get(key.as_str()).cloned())
     }
 
     async fn set(&self, key: &Key, value: Vec<u8>) -> Result<(), KvError> {
+        self.count_call();
         self.store(key, &value);
         Ok(())
     }
 
     async fn delete(&self, key: &Key) -> Result<(), KvError> {
+        self.count_call();
         self.0.values.borrow_mut().remove(key.as_str());
         Ok(())
     }
 
     async fn increment(&self, key: &Key, delta: i64) -> Result<i64, KvError> {
+        self.count_call();
         let mut values = self.0.values.borrow_mut();
         let old = values.get(key.as_str()).map_or(0, |value| i64::from_le_bytes(value[..].try_into().unwrap()));
         if delta != 0 {
@@ -185,8 +214,12 @@ impl Clock for World {
 
 impl Random for World {
     fn ten_bytes(&self) -> [u8; 10] {
-        self.0.drawn.set(self.0.drawn.get() + 1);
-        [self.0.drawn.get(); 10]
+        let drawn = self.0.drawn.get() + 1;
+        self.0.drawn.set(drawn);
+        let [.., least] = drawn.to_be_bytes();
+        let mut bytes = [least; 10];
+        bytes[2..].copy_from_slice(&drawn.to_be_bytes());
+        bytes
     }
 }
 

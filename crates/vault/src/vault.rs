@@ -17,6 +17,7 @@ mod repack;
 mod restore;
 mod resume;
 mod retry;
+mod search;
 mod thumbnail;
 mod verify;
 
@@ -31,16 +32,18 @@ pub use idempotency::{Answering, Once};
 pub use jobs::{Jobs, Worker};
 pub use label::Label;
 pub use pack::Packed;
-pub use read::{Filter, MAX_PAGE, Order, Page, Statistics};
+pub use read::{MAX_PAGE, Page, Statistics};
 pub use repack::{Outcome, Repackable, RepackedSome};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
+pub use search::{DayCount, Filter, FormatCount, Numbers, TagCount, Tags};
 pub use thumbnail::Shown;
 
 use crate::compression::Compression;
 use crate::download::DownloadRules;
 use crate::ports::Ports;
 use crate::store::Store;
+pub use crate::store::index::{Order, Shape};
 pub use crate::store::verify::{Discovery, Fault, FaultKind, Plan, Verified};
 
 /// The operator's settings of the vault.
@@ -57,6 +60,8 @@ pub struct VaultSettings {
     pub codec_memory: u64,
     /// What the host states about itself.
     pub host: HostFacts,
+    /// How the index is divided.
+    pub index: Shape,
 }
 
 /// What the host states about itself: no operator sets it.
@@ -79,6 +84,7 @@ impl Default for VaultSettings {
             compression: Compression::default(),
             codec_memory: 104 * 1024 * 1024,
             host: HostFacts::default(),
+            index: Shape::default(),
         }
     }
 }
@@ -94,7 +100,7 @@ pub struct Vault<P> {
 impl<P: Ports> Vault<P> {
     /// Makes a vault over these ports. It reads and writes nothing.
     pub fn new(ports: P, settings: VaultSettings) -> Self {
-        Self { store: Store::new(ports.clone(), settings.host.generation), ports, settings }
+        Self { store: Store::new(ports.clone(), settings.host.generation, settings.index), ports, settings }
     }
 
     /// Now, in milliseconds since 1970.

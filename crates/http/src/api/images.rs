@@ -7,8 +7,9 @@ use burrow_model::json::Image;
 use burrow_model::key::ImageId;
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
-use burrow_model::time::timestamp;
+use burrow_model::time::{moment, timestamp};
 use burrow_vault::ports::{ByteSource, Ports};
+use burrow_vault::terms::Phrase;
 use burrow_vault::vault::{Edit, Filter, Label, Order, Page, RepackedSome};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -22,6 +23,9 @@ use crate::protocol::negotiation::{gzip_tag, wants_html};
 use crate::route::Query;
 use crate::service::{Head, Service};
 
+/// The query parameters, besides `tag`, that decide which images are listed and how.
+pub(crate) const LISTING: [&str; 8] = ["q", "status", "host", "type", "since", "until", "order", "limit"];
+
 /// Seconds for which a signed link is valid unless the request says otherwise.
 const LINK_SECONDS: u64 = 3600;
 
@@ -31,10 +35,10 @@ const LEAST_REPACKING: Duration = Duration::from_secs(1);
 impl<P: Ports> Service<P> {
     /// `GET /images`.
     pub(crate) async fn list(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
-        let query = head.query.only(&["cursor", "limit", "status", "q", "order"], &["tag"])?;
-        let Page { images, next } = self.page(query).await?;
+        let query = head.query.only(&[&["cursor"], &LISTING[..]].concat(), &["tag"])?;
+        let Page { images, next, unindexed } = self.page(query).await?;
         let placeholders = self.vault.placeholders(&images).await?;
-        let mut response = response(StatusCode::OK, &List::new(&images, &placeholders, next));
+        let mut response = response(StatusCode::OK, &List::new(&images, &placeholders, next, unindexed));
         if let Some(next) = next {
             let link = format!("<{}>; rel=\"next\"", next_page(query, next));
             set(response.headers_mut(), header::LINK, link);
@@ -212,7 +216,21 @@ fn filter(query: &Query) -> Result<Filter, Error> {
         let reason = "only pending, storing, ready and failed are known".to_owned();
         Status::parse(word).ok_or(Error::Invalid { field: "status", reason })
     });
-    Ok(Filter { tags, status: status.transpose()?, name })
+    let time = |field: &'static str, is_end| {
+        query.get(field).map(|text| {
+            let reason = "neither a day, such as 2026-11-26, nor a time as RFC 3339 writes it".to_owned();
+            moment(text, is_end).ok_or(Error::Invalid { field, reason })
+        })
+    };
+    Ok(Filter {
+        tags,
+        status: status.transpose()?,
+        phrase: Phrase::new(&name.unwrap_or_default()),
+        host: query.get("host").map(Filter::host).transpose()?,
+        media_type: query.get("type").map(Filter::media_type).transpose()?,
+        since: time("since", false).transpose()?,
+        until: time("until", true).transpose()?,
+    })
 }
 
 /// The path of the next page: the same query with a new cursor.

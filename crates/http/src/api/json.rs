@@ -4,7 +4,7 @@ use burrow_model::json::{Image, Stats};
 use burrow_model::record::ImageRecord;
 use burrow_model::time::{instant, timestamp};
 use burrow_vault::ports::ByteSource;
-use burrow_vault::vault::Statistics;
+use burrow_vault::vault::{DayCount, Numbers, Statistics, TagCount, Tags};
 use http::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -116,16 +116,48 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 pub(crate) struct List<'a> {
     images: Vec<Image<'a>>,
     next: Option<String>,
+    /// Whether the vault has no index, so that only the next 1,000 images were looked at.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unindexed: bool,
 }
 
 impl<'a> List<'a> {
     /// Makes a page of images and their placeholders.
-    pub(crate) fn new(images: &'a [ImageRecord], placeholders: &'a [Option<String>], next: Option<u64>) -> Self {
+    pub(crate) fn new(
+        images: &'a [ImageRecord],
+        placeholders: &'a [Option<String>],
+        next: Option<u64>,
+        unindexed: bool,
+    ) -> Self {
         let image = |(record, placeholder): (&'a ImageRecord, &'a Option<String>)| Image {
             placeholder: placeholder.as_deref(),
             ..Image::from(record)
         };
-        Self { images: images.iter().zip(placeholders).map(image).collect(), next: next.map(|next| next.to_string()) }
+        let images = images.iter().zip(placeholders).map(image).collect();
+        Self { images, next: next.map(|next| next.to_string()), unindexed }
+    }
+}
+
+/// The body of `GET /tags`.
+#[derive(Debug, Serialize)]
+pub(crate) struct TagList<'a> {
+    tags: Vec<TagJson<'a>>,
+    next: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unindexed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct TagJson<'a> {
+    tag: &'a str,
+    images: u64,
+}
+
+impl<'a> TagList<'a> {
+    pub(crate) fn new(tags: &'a Tags) -> Self {
+        let Tags { tags, next, unindexed } = tags;
+        let tags = tags.iter().map(|TagCount { tag, images }| TagJson { tag, images: *images });
+        Self { tags: tags.collect(), next: next.as_deref(), unindexed: *unindexed }
     }
 }
 
@@ -152,9 +184,54 @@ pub(crate) fn image<P>(record: &ImageRecord) -> Response<Body<P>> {
     response(StatusCode::OK, &Image::from(record))
 }
 
+/// The counts of `GET /stats`, with those that need an index.
+#[derive(Debug, Serialize)]
+struct StatsWithNumbers<'a> {
+    #[serde(flatten)]
+    stats: Stats,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formats: Option<Vec<FormatJson<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    months: Option<Vec<MonthJson<'a>>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FormatJson<'a> {
+    media_type: &'a str,
+    images: u64,
+    original_bytes: u64,
+    stored_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MonthJson<'a> {
+    month: &'a str,
+    images: u64,
+}
+
 /// `GET /stats`.
-pub(crate) fn stats<P>(statistics: Statistics) -> Response<Body<P>> {
-    response(StatusCode::OK, &counts(statistics))
+pub(crate) fn stats<P>(statistics: Statistics, numbers: Option<&Numbers>) -> Response<Body<P>> {
+    let formats = numbers.map(|numbers| {
+        let formats = numbers.formats.iter().map(|format| FormatJson {
+            media_type: &format.media_type,
+            images: format.images,
+            original_bytes: format.original_bytes,
+            stored_bytes: format.stored_bytes,
+        });
+        formats.collect()
+    });
+    let months = numbers.map(|numbers| {
+        let mut months = Vec::<MonthJson<'_>>::new();
+        for DayCount { day, images } in &numbers.days {
+            let month = day.get(..7).unwrap_or(day);
+            match months.last_mut() {
+                Some(last) if last.month == month => last.images += images,
+                _ => months.push(MonthJson { month, images: *images }),
+            }
+        }
+        months
+    });
+    response(StatusCode::OK, &StatsWithNumbers { stats: counts(statistics), formats, months })
 }
 
 /// `GET /openapi.json`.

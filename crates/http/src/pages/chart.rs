@@ -49,22 +49,22 @@ pub(crate) fn bars(amounts: impl IntoIterator<Item = (String, u64, String)>) -> 
     amounts.into_iter().map(bar).collect()
 }
 
-/// Counts times, in milliseconds since 1970, by hour, day, month or year of UTC: by the smallest of these that does not
-/// make too many columns. Returns the name of that unit, too.
-pub(crate) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
-    let read = |millis| Some(instant(millis)?.to_zoned(TimeZone::UTC));
-    let mut times: Vec<Zoned> = times.into_iter().filter_map(read).collect();
+/// Adds up counts at times, in milliseconds since 1970, by hour, day, month or year of UTC: by the smallest of these
+/// that does not make too many columns; not by hour if the times are `whole_days`. Returns the name of that unit, too.
+pub(crate) fn over_time(counts: impl IntoIterator<Item = (u64, u64)>, whole_days: bool) -> (&'static str, Vec<Column>) {
+    let read = |(millis, count)| Some((instant(millis)?.to_zoned(TimeZone::UTC), count));
+    let mut times: Vec<(Zoned, u64)> = counts.into_iter().filter_map(read).collect();
     times.sort_unstable();
-    let (Some(first), Some(last)) = (times.first(), times.last()) else { return ("", Vec::new()) };
+    let (Some((first, _)), Some((last, _))) = (times.first(), times.last()) else { return ("", Vec::new()) };
     let days = first.until((Unit::Day, last)).map_or(0, |span| span.get_days());
     let unit = match days {
-        ..=1 => Step::Hour,
-        2..=39 => Step::Day,
+        ..=1 if !whole_days => Step::Hour,
+        ..=39 => Step::Day,
         40..=1199 => Step::Month,
         _ => Step::Year,
     };
     let mut columns: Vec<(DateTime, u64)> = Vec::new();
-    for time in &times {
+    for (time, added) in &times {
         let begin = unit.begin(time.datetime());
         // Adds empty columns for the spans in between.
         while let Some((last, _)) = columns.last()
@@ -77,8 +77,8 @@ pub(crate) fn over_time(times: Vec<u64>) -> (&'static str, Vec<Column>) {
             }
         }
         match columns.last_mut() {
-            Some((last, count)) if *last == begin => *count += 1,
-            _ => columns.push((begin, 1)),
+            Some((last, count)) if *last == begin => *count += added,
+            _ => columns.push((begin, *added)),
         }
     }
     let most = columns.iter().map(|(_, count)| *count).max().unwrap_or(1);
@@ -160,16 +160,19 @@ mod tests {
     #[test]
     fn times_fall_into_stretches_of_time_with_those_between() {
         let begin = 1_800_000_000_000;
-        let (unit, columns) = over_time(vec![begin, begin + 60_000, begin + 3 * HOUR]);
+        let once = |time| (time, 1);
+        let (unit, columns) = over_time([begin, begin + 60_000, begin + 3 * HOUR].map(once), false);
         assert_eq!((unit, columns.iter().map(|column| column.count).collect::<Vec<_>>()), ("hour", vec![2, 0, 0, 1]));
         assert_eq!((columns[0].name.as_str(), columns[0].height, columns[3].height), ("2027-01-15 08:00", 100, 50));
-        let (unit, columns) = over_time(vec![begin, begin + 5 * DAY]);
+        let (unit, columns) = over_time([begin, begin + 5 * DAY].map(once), false);
         assert_eq!((unit, columns.len(), columns[5].name.as_str()), ("day", 6, "2027-01-20"));
-        let (unit, columns) = over_time(vec![begin, begin + 100 * DAY]);
+        let (unit, columns) = over_time([begin, begin + 100 * DAY].map(once), false);
         assert_eq!((unit, columns.len(), columns[3].name.as_str()), ("month", 4, "2027-04"));
-        let (unit, columns) = over_time(vec![0, begin]);
+        let (unit, columns) = over_time([0, begin].map(once), false);
         assert_eq!((unit, columns.len()), ("year", 58));
-        assert_eq!(over_time(vec![]), ("", vec![]));
-        assert!(over_time(vec![u64::MAX]).1.is_empty());
+        assert_eq!(over_time([], false), ("", vec![]));
+        assert!(over_time([once(u64::MAX)], false).1.is_empty());
+        let (unit, columns) = over_time([(begin, 3), (begin + HOUR, 4)], true);
+        assert_eq!((unit, columns[0].count, columns.len()), ("day", 7, 1));
     }
 }

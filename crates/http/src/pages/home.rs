@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::card::Card;
+use crate::api::images::LISTING;
 use crate::api::json::{List, counts, response};
 use crate::api::notice;
 use crate::message::{Answer, varying};
@@ -32,23 +33,32 @@ struct Home<'a> {
     told: Option<String>,
     /// Whether an image on the page is pending or storing.
     waits: bool,
+    /// Whether the vault has no index.
+    unindexed: bool,
 }
 
 /// The most bytes of HTML that the cards of one page take. Every tag of a card links to the whole search, so that the
 /// weight of a page can grow with the product of its query and its tags.
 const MAX_CARDS: usize = 4 * 1024 * 1024;
 
+/// Whether a query parameter decides what a page lists.
+fn is_listing(name: &str) -> bool {
+    name == "tag" || LISTING.contains(&name)
+}
+
 /// The search whose result the page shows.
 struct Search<'a> {
     q: &'a str,
     tags: Vec<&'a str>,
     status: &'a str,
+    /// The names and values of the conditions for which the form has no field.
+    others: Vec<(&'static str, &'a str)>,
     is_oldest_first: bool,
     query: &'a Query,
 }
 
-/// The query parameters that decide what a page lists.
-const LISTING: [&str; 5] = ["q", "tag", "status", "order", "limit"];
+/// The conditions for which the form has no field.
+const OTHERS: [&str; 4] = ["host", "type", "since", "until"];
 
 impl<'a> Search<'a> {
     fn new(query: &'a Query) -> Self {
@@ -56,6 +66,7 @@ impl<'a> Search<'a> {
             q: query.get("q").unwrap_or_default(),
             tags: query.all("tag").collect(),
             status: query.get("status").unwrap_or_default(),
+            others: OTHERS.iter().filter_map(|name| Some((*name, query.get(name)?))).collect(),
             is_oldest_first: query.get("order") == Some("oldest"),
             query,
         }
@@ -63,12 +74,17 @@ impl<'a> Search<'a> {
 
     /// Whether the search may leave images out.
     fn is_narrow(&self) -> bool {
-        !self.q.is_empty() || !self.tags.is_empty() || !self.status.is_empty()
+        !self.q.is_empty() || !self.tags.is_empty() || !self.status.is_empty() || !self.others.is_empty()
     }
 
     /// The path of the same search without this tag.
     fn without_tag(&self, tag: &str) -> String {
         self.path(|name, value| name != "tag" || value != tag, None)
+    }
+
+    /// The path of the same search without this condition.
+    fn without(&self, name: &str) -> String {
+        self.path(|other, _| other != name, None)
     }
 
     /// The path of the same search with this tag, too.
@@ -93,7 +109,7 @@ impl<'a> Search<'a> {
 
     fn path(&self, keep: impl Fn(&str, &str) -> bool, cursor: Option<u64>) -> String {
         let mut pairs = url::form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
-        let kept = self.query.pairs().filter(|(name, value)| LISTING.contains(name) && keep(name, value));
+        let kept = self.query.pairs().filter(|(name, value)| is_listing(name) && keep(name, value));
         pairs.extend_pairs(kept);
         if let Some(cursor) = cursor {
             pairs.append_pair("cursor", &cursor.to_string());
@@ -114,13 +130,13 @@ struct HomeJson<'a> {
 impl<P: Ports> Service<P> {
     /// `GET /`: the gallery as a page, or as JSON if the client names JSON.
     pub(crate) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
-        let query = query.only(&["q", "status", "order", "limit", "cursor", "told", "count"], &["tag"])?;
+        let query = query.only(&[&["cursor", "told", "count"], &LISTING[..]].concat(), &["tag"])?;
         let query = &query.without_empty();
         let statistics = self.vault.statistics().await?;
         let mut page = self.page(query).await?;
         let placeholders = self.vault.placeholders(&page.images).await?;
         if wants_json(headers) {
-            let list = List::new(&page.images, &placeholders, page.next);
+            let list = List::new(&page.images, &placeholders, page.next, page.unindexed);
             let overview = HomeJson { stats: counts(statistics), page: list };
             return Ok(varying(response(StatusCode::OK, &overview)).into());
         }
@@ -141,6 +157,7 @@ impl<P: Ports> Service<P> {
             next: page.next.map(|next| search.at(next)),
             search,
             told: notice::read(query),
+            unindexed: page.unindexed,
             waits,
         };
         Ok(html(StatusCode::OK, &home)?.into())

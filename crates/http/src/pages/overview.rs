@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use askama::Template;
 use burrow_model::error::Error;
 use burrow_model::status::Status;
+use burrow_model::time::moment;
 use burrow_vault::ports::Ports;
 use burrow_vault::sniff::extension;
-use burrow_vault::vault::{Filter, MAX_PAGE, Order, Statistics};
+use burrow_vault::vault::{DayCount, Filter, FormatCount, MAX_PAGE, Numbers, Order, Statistics};
 use http::StatusCode;
 
 use crate::api::notice::images;
@@ -18,8 +19,8 @@ use crate::pages::frame::{Frame, Moment, html};
 use crate::problem::Problem;
 use crate::service::{Head, Service};
 
-/// How many images the charts of times and formats count: only the newest, so that the cost of the page does not grow
-/// with the vault.
+/// How many images the charts of times and formats look at: all of a small vault, to show hours; the newest of a vault
+/// without an index. In all other vaults the index has the counts.
 const NEWEST: usize = 1000;
 
 #[derive(Template)]
@@ -56,17 +57,30 @@ impl<P: Ports> Service<P> {
     /// Answers with the page of numbers.
     pub(crate) async fn overview(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         let statistics = self.vault.statistics().await?;
-        let (mut created, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
-        let is_all = self.newest(|time, media_type, size, stored_size| {
-            created.push(time);
+        let (mut times, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
+        let mut add = |media_type: &str, images, original, stored| {
             let format = formats.entry(extension(media_type).to_owned()).or_default();
-            format.images += 1;
-            format.original += size;
-            format.stored += stored_size;
-        });
-        let is_all = is_all.await?;
-        let looked_at = created.len();
-        let (unit, times) = chart::over_time(created);
+            format.images += images;
+            format.original += original;
+            format.stored += stored;
+        };
+        let is_small = statistics.images <= NEWEST as u64;
+        let numbers = if is_small { None } else { self.vault.numbers().await? };
+        let (mut is_all, whole_days) = (true, numbers.is_some());
+        if let Some(Numbers { formats, days }) = numbers {
+            for FormatCount { media_type, images, original_bytes, stored_bytes } in formats {
+                add(&media_type, images, original_bytes, stored_bytes);
+            }
+            times.extend(days.iter().filter_map(|DayCount { day, images }| Some((moment(day, false)?, *images))));
+        } else {
+            let newest = self.newest(|time, media_type, size, stored_size| {
+                times.push((time, 1));
+                add(media_type, 1, size, stored_size);
+            });
+            is_all = newest.await?;
+        }
+        let looked_at = times.len();
+        let (unit, times) = chart::over_time(times, whole_days);
         let mut formats: Vec<_> = formats.into_iter().collect();
         formats.sort_by(|(a, one), (b, other)| other.images.cmp(&one.images).then_with(|| a.cmp(b)));
         let share = |(name, format): (String, Format)| {

@@ -36,6 +36,10 @@ pub enum Family {
     Removal,
     /// What is to be deleted, and the earliest time.
     Trash,
+    /// The log of the index: what changed in what images are found by. See [`LogEntry`](crate::record::LogEntry).
+    Log,
+    /// Segments of the index: what ranges of the log say, sorted by term.
+    Segment,
     /// Counters and marks of the whole vault.
     Vaultwide,
 }
@@ -53,7 +57,7 @@ pub enum Durability {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Image,
         Self::Manifest,
         Self::Chunk,
@@ -69,6 +73,8 @@ impl Family {
         Self::Idempotency,
         Self::Removal,
         Self::Trash,
+        Self::Log,
+        Self::Segment,
         Self::Vaultwide,
     ];
 
@@ -90,6 +96,8 @@ impl Family {
             Self::Idempotency => "b1:k:",
             Self::Removal => "b1:x:",
             Self::Trash => "b1:t:",
+            Self::Log => "b1:e:",
+            Self::Segment => "b1:g:",
             Self::Vaultwide => "b1:s:",
         }
     }
@@ -110,19 +118,21 @@ impl Family {
             Self::Image | Self::Sharing | Self::Takeover | Self::Idempotency | Self::Removal => {
                 Durability::Acknowledged
             }
-            // The first six count only once the image's record is written, after them. The others can be made again: a
-            // thumbnail is drawn again, a blob repacked again, `verify --repair` finds orphans and counts again. A
-            // repacked blob's manifest follows its chunks, and the old chunks are deleted after it.
+            // The first seven count only once the image's record is written, after them. The others can be made again: a
+            // thumbnail is drawn again, a blob repacked again, `verify --repair` finds orphans and counts again, and makes
+            // the index anew. A repacked blob's manifest follows its chunks, and the old chunks are deleted after it.
             Self::Manifest
             | Self::Chunk
             | Self::Digest
             | Self::Name
             | Self::Feed
             | Self::Source
+            | Self::Log
             | Self::Preview
             | Self::Thumbnail
             | Self::Repacking
             | Self::Trash
+            | Self::Segment
             | Self::Vaultwide => Durability::Ordered,
         }
     }

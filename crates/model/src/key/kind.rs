@@ -1,6 +1,8 @@
 //! Parses a key of the store: the kind of thing it is for, and the ids and numbers in it.
 
-use super::{BlobId, Family, ImageId, Key, Sha256Hex, Vaultwide};
+use uuid::Uuid;
+
+use super::{BlobId, Family, ImageId, Key, SegmentId, Sha256Hex, Vaultwide};
 
 /// What a key of Burrow's is for. docs/storage-format.md has the form of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,16 @@ pub enum Kind {
     BlobLeft(ImageId),
     /// A trash entry.
     Trash(u64),
+    /// An entry of the index's log.
+    Log(u64),
+    /// The counter of the entries of a range of the log that are written.
+    Logged(u64),
+    /// A segment of the index: its level and its first range.
+    Segment(u32, u64),
+    /// A claim to build a segment: its level, its first range, and the window of time.
+    Building(u32, u64, u64),
+    /// A page of a segment.
+    Postings(SegmentId, u32),
     /// A counter or mark of the whole vault.
     Vaultwide,
 }
@@ -83,6 +95,15 @@ impl Kind {
             (Family::Removal, (None, ..)) => Self::Removal(image(first)?),
             (Family::Removal, (Some("left"), None, _)) => Self::BlobLeft(image(first)?),
             (Family::Trash, (None, ..)) => Self::Trash(number(first)?),
+            (Family::Log, (None, ..)) => Self::Log(number(first)?),
+            (Family::Log, (Some("done"), None, _)) => Self::Logged(number(first)?),
+            (Family::Segment, (Some(n), None, _)) => match segment(first) {
+                Some(id) => Self::Postings(id, number(n)?.try_into().ok()?),
+                None => Self::Segment(number(first)?.try_into().ok()?, number(n)?),
+            },
+            (Family::Segment, (Some(range), Some(window), None)) => {
+                Self::Building(number(first)?.try_into().ok()?, number(range)?, number(window)?)
+            }
             (Family::Vaultwide, (None, ..))
                 if Vaultwide::ALL.iter().any(|&what| Key::vaultwide(what).as_str() == key) =>
             {
@@ -97,6 +118,11 @@ fn image(text: &str) -> Option<ImageId> {
     ImageId::parse(text).filter(|id| id.to_string() == text)
 }
 
+fn segment(text: &str) -> Option<SegmentId> {
+    let id = SegmentId(Uuid::try_parse(text).ok()?);
+    (id.to_string() == text).then_some(id)
+}
+
 fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
@@ -108,7 +134,7 @@ mod tests {
     #[test]
     fn every_key_is_read_back_and_nothing_else_is() {
         let (id, other) = (ImageId::new(5, &[1; 10]), BlobId::new(6, &[2; 10]));
-        let sum = Sha256Hex::of(b"x");
+        let (sum, segment) = (Sha256Hex::of(b"x"), SegmentId::new(7, &[3; 10]));
         let keys = [
             (Key::image(id), Kind::Image(id)),
             (Key::manifest(other), Kind::Manifest(other)),
@@ -130,6 +156,11 @@ mod tests {
             (Key::removal(id), Kind::Removal(id)),
             (Key::blob_left(id), Kind::BlobLeft(id)),
             (Key::trash(8), Kind::Trash(8)),
+            (Key::log(10), Kind::Log(10)),
+            (Key::logged(11), Kind::Logged(11)),
+            (Key::segment(2, 64), Kind::Segment(2, 64)),
+            (Key::building(2, 64, 5), Kind::Building(2, 64, 5)),
+            (Key::postings(segment, 3), Kind::Postings(segment, 3)),
             (Key::vaultwide(Vaultwide::Feed), Kind::Vaultwide),
         ];
         for (key, kind) in keys {

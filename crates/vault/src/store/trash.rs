@@ -80,6 +80,12 @@ impl<P: Ports> Store<P> {
                         self.ports.delete(&Key::repacking_claim(blob, ended, term)).await?;
                         self.ports.delete(&Key::repacking_claim(blob, ended, term + 1)).await?;
                     }
+                    Rubbish::Log(range) => self.forget_log(range).await?,
+                    Rubbish::Segment(level, first, id) => self.forget_segment(level, first, id).await?,
+                    Rubbish::Building(level, first, window) => {
+                        self.ports.delete(&Key::building(level, first, window)).await?;
+                        self.ports.delete(&Key::building(level, first, window + 1)).await?;
+                    }
                 }
                 self.ports.delete(&key).await?;
                 if !waits {

@@ -15,6 +15,7 @@ mod found;
 mod images;
 mod indexes;
 mod survey;
+mod terms;
 
 use std::future::Future;
 
@@ -48,7 +49,7 @@ pub enum FaultKind {
     Newer,
     /// An image's content is damaged or missing. Repair leaves it as it is.
     DamagedContent,
-    /// The feed, the name or the digest of an image does not lead to it.
+    /// The feed, the name, the digest or the index does not lead to an image.
     Unlisted,
     /// The removal of an image began and did not end.
     HalfRemoved,
@@ -124,6 +125,7 @@ impl<P: Ports> Store<P> {
         verifier.feed(&survey, indexes.feed, &found).await?;
         verifier.names(&survey, indexes.names, &found).await?;
         let blobs = verifier.blobs(&survey, &found, &trash).await?;
+        verifier.terms(&survey, &found, &trash).await?;
         if verifier.is_alone() {
             verifier.sources(indexes.sources, &found).await?;
             verifier.digests(&survey, &blobs).await?;
@@ -201,7 +203,7 @@ impl<'a, P: Ports, O: AsyncFnMut(Discovery)> Verifier<'a, P, O> {
 
     /// Deletes marks that cannot be read.
     async fn marks(&mut self) -> Result<(), Error> {
-        for mark in [Vaultwide::LastUploaded, Vaultwide::Settled, Vaultwide::Emptied] {
+        for mark in [Vaultwide::LastUploaded, Vaultwide::Settled, Vaultwide::Emptied, Vaultwide::Indexed] {
             let key = Key::vaultwide(mark);
             if let Err(error) = self.store.load::<Pointer>(&key).await {
                 self.forget(&key, error).await?;

@@ -63,7 +63,7 @@ impl<P: Ports> Vault<P> {
         self.store.add(Vaultwide::Pending, 1).await?;
         // Written before the feed entry: a caller that finds the image there and removes it then also finds the source.
         self.store.hint_source(&record).await?;
-        self.store.list_image(&record).await?;
+        self.store.list_image(None, &record).await?;
         Ok(record)
     }
 

@@ -10,6 +10,7 @@ use burrow_model::status::Status;
 use super::Vault;
 use super::label::{checked_name, checked_tags};
 use crate::ports::Ports;
+use crate::terms;
 
 /// A checked change of name, tags or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,7 @@ impl<P: Ports> Vault<P> {
     async fn change_label(&self, mut record: ImageRecord, edit: &Edit) -> Result<ImageRecord, Error> {
         let renamed = edit.name.as_ref().is_some_and(|name| *name != record.name);
         let old = if renamed { self.store.name_entries(&record).await? } else { Vec::new() };
+        let before = record.clone();
         record.name = edit.name.clone().unwrap_or(record.name);
         record.tags = edit.tags.clone().unwrap_or(record.tags);
         // A claim names a record by this time, so it must differ.
@@ -70,6 +72,7 @@ impl<P: Ports> Vault<P> {
             // back writes a new entry, so the entries deleted below are not the ones that count then.
             self.store.enter_name_anew(&record).await?;
         }
+        self.store.log(&terms::change(Some(&before), &record)).await?;
         let committed = self.commit(&record).await;
         if let Ok(()) | Err(Error::Removed) = committed {
             self.store.delete_name_entries(&old).await?;

@@ -12,6 +12,7 @@ use super::{Draft, Label, Packed, Vault, Worker};
 use crate::download;
 use crate::ports::{ByteSource, Ports};
 use crate::store::LEASE;
+use crate::terms;
 
 /// The minimum waits before a worker's second and third attempts. After a third failure it gives up.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
@@ -81,7 +82,7 @@ impl<P: Ports> Vault<P> {
         let content = self.share_or_complete(packed).await?;
         let record = self.new_record(draft, State::Ready(content)).await?;
         self.publish(&record).await?;
-        self.store.list_image(&record).await?;
+        self.store.list_image(None, &record).await?;
         Ok(record)
     }
 
@@ -123,10 +124,11 @@ impl<P: Ports> Vault<P> {
 
     pub(super) async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
         self.check_still(&record).await?;
-        let (blob, size) = (content.blob, signed(content.size));
+        let (blob, size, before) = (content.blob, signed(content.size), record.clone());
         self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
+        self.store.log(&terms::change(Some(&before), &record)).await?;
         match self.commit_or_undo(&record).await? {
             Committed::Kept => return Ok(record),
             Committed::Removed { is_ours_to_undo: false } => {}
@@ -136,6 +138,7 @@ impl<P: Ports> Vault<P> {
                 self.store.add(Vaultwide::Pending, 1).await?;
                 self.store.add(Vaultwide::Ready, -1).await?;
                 self.store.add(Vaultwide::OriginalBytes, -size).await?;
+                self.store.log(&terms::count(Some(&record), Some(&before))).await?;
             }
         }
         Err(Error::Removed)
@@ -143,9 +146,11 @@ impl<P: Ports> Vault<P> {
 
     async fn give_up(&self, mut record: ImageRecord, error: String) -> Result<ImageRecord, Error> {
         self.check_still(&record).await?;
+        let before = record.clone();
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
         self.change(&mut record, State::Failed { error });
+        self.store.log(&terms::change(Some(&before), &record)).await?;
         match self.commit_or_undo(&record).await? {
             Committed::Kept => return Ok(record),
             Committed::Removed { is_ours_to_undo: false } => {}

@@ -7,6 +7,7 @@ use burrow_model::record::{ImageRecord, State};
 use super::Vault;
 use crate::ports::Ports;
 use crate::store::LEASE;
+use crate::terms;
 
 /// The result of writing a worker's record.
 pub(super) enum Committed {
@@ -26,6 +27,7 @@ impl<P: Ports> Vault<P> {
             return Ok(());
         }
         self.store.take_out(record).await?;
+        self.store.log(&terms::gone(record.seq)).await?;
         Err(Error::Removed)
     }
 
@@ -39,6 +41,7 @@ impl<P: Ports> Vault<P> {
         }
         let is_ours_to_undo = self.store.claim_undoing(record.id).await?;
         self.store.take_out(record).await?;
+        self.store.log(&terms::gone(record.seq)).await?;
         Ok(Committed::Removed { is_ours_to_undo })
     }
 

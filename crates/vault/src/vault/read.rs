@@ -1,14 +1,10 @@
 //! Reads records, content, pages of images and counts.
 
-use burrow_model::error::{Error, passing_over};
+use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Vaultwide};
-use burrow_model::name::folded;
 use burrow_model::record::{Content, ImageRecord};
-use burrow_model::status::Status;
-use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Vault;
-use super::label::is_same_tag;
 use crate::policy;
 use crate::ports::Ports;
 use crate::store::blob::Blob;
@@ -21,41 +17,10 @@ pub const MAX_PAGE: usize = 1000;
 pub(super) const MAX_SCAN: usize = 1000;
 
 /// A page ends once the text of its images reaches this many bytes, so that its memory is bounded.
-const MAX_TEXT: usize = 512 * 1024;
+pub(super) const MAX_TEXT: usize = 512 * 1024;
 
 /// Feed entries read at once.
 pub(super) const AT_ONCE: usize = 8;
-
-/// Which images to list: those that meet every condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// They have all these tags.
-    pub tags: Vec<String>,
-    /// They have this status.
-    pub status: Option<Status>,
-    /// Their names contain this text, without regard to case and to how characters are composed.
-    pub name: Option<String>,
-}
-
-impl Filter {
-    /// Whether the image meets every condition; `text` is [`Filter::name`], folded.
-    pub(super) fn lets_through(&self, image: &ImageRecord, text: Option<&str>) -> bool {
-        let has = |tag: &String| image.tags.iter().any(|other| is_same_tag(other, tag));
-        self.tags.iter().all(has)
-            && self.status.is_none_or(|status| image.status() == status)
-            && text.is_none_or(|text| folded(&image.name).contains(text))
-    }
-}
-
-/// The order in which images are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// Those accepted last come first.
-    #[default]
-    Newest,
-    /// Those accepted first come first.
-    Oldest,
-}
 
 /// One page of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +29,8 @@ pub struct Page {
     pub images: Vec<ImageRecord>,
     /// The cursor of the next page; `None` on the last page.
     pub next: Option<u64>,
+    /// Whether the vault has no index, so that only the next images of the feed were looked at.
+    pub unindexed: bool,
 }
 
 /// Counts over the whole vault.
@@ -120,38 +87,6 @@ impl<P: Ports> Vault<P> {
         self.store.open_blob(image.id, image.content()?).await
     }
 
-    /// Lists images that come after `cursor` in the order: [`Page::next`] of the page before; `None` for the first
-    /// page.
-    pub async fn list(&self, filter: &Filter, order: Order, cursor: Option<u64>, limit: usize) -> Result<Page, Error> {
-        check_limit(limit)?;
-        let newest = self.store.count(Vaultwide::Feed).await?;
-        let numbers = match order {
-            Order::Newest => 1..=cursor.map_or(newest, |before| before.saturating_sub(1).min(newest)),
-            Order::Oldest => cursor.map_or(1, |after| after.saturating_add(1))..=newest,
-        };
-        let (first, end) = (*numbers.start(), *numbers.end());
-        let nth = |n: u64| if order == Order::Newest { end.saturating_sub(n) } else { first.saturating_add(n) };
-        let count = if first > end { 0 } else { (end - first).saturating_add(1) };
-        let entries = futures::stream::iter((0..count).map(nth).take(MAX_SCAN))
-            .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
-            .buffered(AT_ONCE);
-        let wanted = filter.name.as_deref().map(folded);
-        let (mut images, mut text, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
-        let mut entries = std::pin::pin!(entries);
-        while images.len() < limit
-            && text < MAX_TEXT
-            && let Some((seq, image)) = entries.try_next().await?
-        {
-            if let Some(image) = image.filter(|image| filter.lets_through(image, wanted.as_deref())) {
-                text += size_of_text(&image);
-                images.push(image);
-            }
-            (looked_at, last) = (looked_at + 1, Some(seq));
-        }
-        let images = futures::stream::iter(images).map(|image| self.as_stored(image)).buffered(AT_ONCE);
-        Ok(Page { images: images.try_collect().await?, next: last.filter(|_| looked_at < count) })
-    }
-
     /// Returns counts over the whole vault.
     pub async fn statistics(&self) -> Result<Statistics, Error> {
         Ok(Statistics {
@@ -177,7 +112,7 @@ pub(super) fn check_limit(limit: usize) -> Result<(), Error> {
 }
 
 /// About how many bytes an image takes on a page.
-fn size_of_text(image: &ImageRecord) -> usize {
+pub(super) fn size_of_text(image: &ImageRecord) -> usize {
     const REST: usize = 600;
     let error = image.failure().map_or(0, str::len);
     REST + error

@@ -21,7 +21,8 @@ use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Vault;
-use super::read::{AT_ONCE, Filter, MAX_SCAN, check_limit};
+use super::read::{AT_ONCE, MAX_SCAN, check_limit};
+use super::search::Filter;
 use crate::codec::pays;
 use crate::codec::whole::{self, Limits};
 use crate::compression::Compression;
@@ -322,7 +323,7 @@ impl<P: Ports> Vault<P> {
         let before = after.unwrap_or(0).min(newest);
         let look = async |seq| {
             let image = passing_over(self.store.feed(seq).await)?;
-            let Some(image) = image.filter(|image| image.status() == Status::Ready && filter.lets_through(image, None))
+            let Some(image) = image.filter(|image| image.status() == Status::Ready && filter.lets_through(image))
             else {
                 return Ok::<_, Error>((seq, None));
             };

@@ -14,6 +14,7 @@ use super::{Edit, Label, Vault, Worker};
 use crate::policy::OriginPolicy;
 use crate::ports::{ByteSource, Ports};
 use crate::sniff::Sniffed;
+use crate::terms;
 
 /// How often a claim is tried while another caller has it, and the wait in between: together longer than a claim lasts.
 const TRIES: u32 = 15;
@@ -117,6 +118,7 @@ impl<P: Ports> Vault<P> {
                 self.store.leave(mended.content()?.blob).await?;
                 return Err(Error::Changed);
             }
+            self.store.log(&terms::change(Some(&here), &mended)).await?;
             self.commit(&mended).await?;
             self.store.leave(*blob).await?;
             restored = Restored::Restored;
@@ -164,7 +166,7 @@ impl<P: Ports> Vault<P> {
         {
             self.store.hint_source(&record).await?;
         }
-        self.store.list_image(&record).await?;
+        self.store.list_image(None, &record).await?;
         Ok(Restored::Restored)
     }
 

@@ -87,6 +87,7 @@ impl<P: Ports> Vault<P> {
         if settled > before {
             self.store.set_mark(Vaultwide::Settled, settled).await?;
         }
+        passing_over(Box::pin(self.store.build_segments()).await.map(Some))?;
         self.store.empty_trash().await?;
         Ok(resumed)
     }

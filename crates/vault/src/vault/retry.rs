@@ -7,6 +7,7 @@ use burrow_model::status::Status;
 
 use super::{Vault, Worker};
 use crate::ports::Ports;
+use crate::terms;
 
 impl<P: Ports> Vault<P> {
     /// Makes a failed image a pending job again, with a new feed number, so that a resume finds it. `None` if another
@@ -18,18 +19,20 @@ impl<P: Ports> Vault<P> {
         if !self.store.claim_job(&record).await? {
             return Ok(None);
         }
-        let listed_before = record.seq;
+        let before = record.clone();
         record.seq = self.store.next_seq().await?;
         record.attempts = 0;
         record.updated = self.ports.now().max(record.updated + 1);
         record.state = State::Pending { lease: self.lease_for(worker) };
         self.store.add(Vaultwide::Failed, -1).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
-        self.store.list_image(&record).await?;
-        self.store.leave_feed(listed_before).await?;
+        self.store.list_image(Some(&before), &record).await?;
+        self.store.leave_feed(before.seq).await?;
+        self.store.log(&terms::gone(before.seq)).await?;
         if self.store.is_removed(record.id).await? {
             self.store.leave_feed(record.seq).await?;
             self.store.delete_image(record.id).await?;
+            self.store.log(&terms::gone(record.seq)).await?;
             if !self.store.claim_undoing(record.id).await? {
                 // The remover saw it failed, and counted it out as failed.
                 self.store.add(Vaultwide::Failed, 1).await?;

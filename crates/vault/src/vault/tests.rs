@@ -12,6 +12,7 @@ use crate::testing::{Answer, IMAGE, Whole, World};
 
 mod clocks;
 mod repack;
+mod search;
 mod thumbnails;
 
 const MINUTE: u64 = 60_000;

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::disk::{Map, Model};
 use crate::journal::{Class, Journal};
-use crate::operations::Operation;
+use crate::operations::{Operation, SHAPE};
 use crate::oracle::{RESTART, Stop, judge};
 use crate::scenarios::{Bench, Orders, Scenario};
 use crate::schedule::{Chance, Choice, Chooser, Every, Run, Start, short};
@@ -29,6 +29,7 @@ pub struct Tally {
 /// Explores a scenario over both models of a store.
 pub fn explore(scenario: &Scenario, seed: u64, factor: u64) -> Tally {
     let mut tally = Tally::default();
+    SHAPE.set(scenario.shape);
     for model in [Model::Embedded, Model::Immediate] {
         let bench = Bench::new(model);
         let operations = (scenario.prepare)(&bench);

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use burrow_model::envelope::decode;
 use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
 use burrow_model::record::{
-    Attempt, ImageRecord, Manifest, Namesake, Pointer, Record, Repacking, Rubbish, State, Trash,
+    Attempt, ImageRecord, Manifest, Namesake, Pointer, Record, Repacking, Rubbish, Segment, State, Trash,
 };
 use burrow_vault::thumbnail::WIDTHS;
+use burrow_vault::vault::Shape;
 use serde_json::{from_value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::disk::Map;
 use crate::journal::{Class, Journal, Problem};
+use crate::operations::SHAPE;
 
 /// The result of auditing a store.
 #[derive(Debug, Default)]
@@ -92,10 +94,11 @@ impl Ledger {
                 ledger.note(&key);
             }
         }
+        let index = index(map);
         for (key, _) in map.iter() {
             // The counter of a name stays, so that no number is given out twice.
             let stays = key.starts_with("b1:s:") || (key.starts_with("b1:n:") && key.matches(':').count() == 2);
-            if !stays && !ledger.used.contains(key) {
+            if !stays && !index.contains(key) && !ledger.used.contains(key) {
                 found(Class::Leak, format!("nothing refers to {key}"));
             }
         }
@@ -247,6 +250,22 @@ impl Ledger {
                     self.note(&Key::removal(id));
                     self.note(&Key::blob_left(id));
                 }
+                Rubbish::Log(range) => {
+                    self.note(&Key::logged(range));
+                    numbers_of(range).for_each(|n| self.note(&Key::log(n)));
+                }
+                Rubbish::Segment(level, first, id) => {
+                    let key = Key::segment(level, first);
+                    let segment = load::<Segment>(map, &key).filter(|segment| segment.id == id);
+                    for n in 0..segment.map_or(0, |segment| segment.pages.len() as u32) {
+                        self.note(&key);
+                        self.note(&Key::postings(id, n));
+                    }
+                }
+                Rubbish::Building(level, first, window) => {
+                    self.note(&Key::building(level, first, window));
+                    self.note(&Key::building(level, first, window + 1));
+                }
                 Rubbish::Takeover(id, updated, window) => self.note(&Key::takeover(id, updated, window)),
                 Rubbish::Chunks(place, chunks) => (0..chunks).for_each(|n| self.note(&Key::chunk(place, n))),
                 Rubbish::Repacking(blob, ended, window) => {
@@ -264,6 +283,43 @@ impl Ledger {
             }
         }
     }
+}
+
+/// The numbers of the entries of a range of the index's log.
+fn numbers_of(range: u64) -> std::ops::RangeInclusive<u64> {
+    let len = SHAPE.get().range;
+    range * len + 1..=(range + 1) * len
+}
+
+/// The keys of the index that a search reads, and the counters of ranges that were sealed.
+fn index(map: &Map) -> BTreeSet<String> {
+    let Shape { range: len, fan, top } = SHAPE.get();
+    let newest = map.count(Key::vaultwide(Vaultwide::Log).as_str()).cast_unsigned();
+    let base = match load(map, &Key::vaultwide(Vaultwide::Indexed)) {
+        Some(Pointer::Number(after)) => after / len,
+        _ => 0,
+    };
+    let (mut keys, mut first) = (BTreeSet::new(), base);
+    while first * len < newest {
+        let level = (0..=top).rev().find(|level| {
+            let ranges = fan.pow(*level);
+            let is_there = map.get(Key::segment(*level, first).as_str()).is_some();
+            (first - base).is_multiple_of(ranges) && (first + ranges) * len <= newest && is_there
+        });
+        if let Some(level) = level {
+            let key = Key::segment(level, first);
+            let segment = load::<Segment>(map, &key).expect("a segment");
+            keys.extend((0..segment.pages.len() as u32).map(|n| Key::postings(segment.id, n).to_string()));
+            keys.insert(key.to_string());
+        } else {
+            keys.extend(numbers_of(first).map(|n| Key::log(n).to_string()));
+            keys.insert(Key::logged(first).to_string());
+        }
+        first += level.map_or(1, |level| fan.pow(level));
+    }
+    let sealed = map.iter().filter(|(key, _)| key.ends_with(":done") && map.count(key) >= 1 << 32);
+    keys.extend(sealed.map(|(key, _)| key.to_owned()));
+    keys
 }
 
 fn with_prefix<'a>(map: &'a Map, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {

@@ -1,6 +1,6 @@
 //! The operations of this suite: every call of the vault that it makes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
@@ -10,12 +10,13 @@ use burrow_model::key::{ImageId, Sha256Hex};
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_vault::store::blob::Form;
+use burrow_vault::terms::{Phrase, words_of};
 use burrow_vault::vault::{
-    Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Shown, Vault, VaultSettings, Worker,
+    Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Shape, Shown, Vault, VaultSettings, Worker,
 };
 
 use crate::images::original;
-use crate::journal::{Class, Journal, Request, expected};
+use crate::journal::{Class, Journal, Request, Told, expected};
 use crate::world::{Body, World};
 
 /// One operation of a user or an operator.
@@ -87,9 +88,18 @@ impl fmt::Display for Operation {
 /// The shared journal of what users are told.
 pub type Book = Rc<RefCell<Journal>>;
 
+thread_local! {
+    /// The shape of the index in the scenario that this thread explores.
+    pub static SHAPE: Cell<Shape> = Cell::new(Shape::default());
+}
+
+fn settings() -> VaultSettings {
+    VaultSettings { index: SHAPE.get(), ..VaultSettings::default() }
+}
+
 pub fn vault(world: &World) -> Vault<World> {
     let host = HostFacts { generation: world.generation(), ..HostFacts::default() };
-    Vault::new(world.clone(), VaultSettings { host, ..VaultSettings::default() })
+    Vault::new(world.clone(), VaultSettings { host, index: SHAPE.get(), ..VaultSettings::default() })
 }
 
 fn url(path: &str) -> String {
@@ -115,6 +125,35 @@ pub async fn list(vault: &Vault<World>) -> Result<Vec<ImageRecord>, Error> {
             return Ok(images);
         }
     }
+}
+
+/// What searches for its name and for its tags say of an image: `None` if they find it, and nothing that does not match.
+pub async fn is_found(vault: &Vault<World>, image: &ImageRecord) -> Result<Option<String>, Error> {
+    let phrase = Phrase::new(&image.name);
+    for filter in [
+        Filter { phrase: phrase.clone(), ..Filter::default() },
+        Filter { tags: image.tags.clone(), phrase, ..Filter::default() },
+    ] {
+        let (mut found, mut before) = (false, None);
+        loop {
+            let page = vault.list(&filter, Order::Newest, before, 3).await?;
+            for other in &page.images {
+                found |= other.id == image.id;
+                let has_tags = filter.tags.iter().all(|tag| other.tags.contains(tag));
+                if !has_tags || !filter.phrase.matches(&words_of(other)) {
+                    return Ok(Some(format!("{} is found by {filter:?}", other.name)));
+                }
+            }
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        if !found {
+            return Ok(Some(format!("{} is not found by {filter:?}", image.name)));
+        }
+    }
+    Ok(None)
 }
 
 /// All bytes of a ready image.
@@ -382,6 +421,16 @@ async fn look(vault: &Vault<World>, book: &Book) -> Result<(), Error> {
             book.borrow_mut().problem(class, format_args!("{} is listed {times} times", told.record.name));
         } else if told.ready && !listed.iter().any(is_ready) {
             book.borrow_mut().problem(Class::Wrong, format_args!("{} was ready and is not", told.record.name));
+        }
+    }
+    let kept: Vec<_> = book.borrow().kept().filter(|told| told.renaming == 0).map(|told| told.record.clone()).collect();
+    for record in kept {
+        let problem = is_found(vault, &record).await?;
+        let is_as_before = |told: &Told| told.is_kept() && told.renaming == 0 && told.record.name == record.name;
+        if let Some(problem) = problem
+            && book.borrow().images.get(&record.id).is_some_and(is_as_before)
+        {
+            book.borrow_mut().problem(Class::Lost, problem);
         }
     }
     // A list does not show one moment: an image that it shows as not ready may be ready by now.

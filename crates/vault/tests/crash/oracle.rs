@@ -13,7 +13,7 @@ use crate::disk::{Map, Model};
 use crate::images::{LATE, Origin};
 use crate::journal::{Class, Journal, Problem, Removal, Request, expected, origin};
 use crate::ledger::Ledger;
-use crate::operations::{Book, ask, list, read, remove, vault};
+use crate::operations::{Book, ask, is_found, list, read, remove, vault};
 use crate::world::World;
 
 const MINUTE: u64 = 60_000;
@@ -213,6 +213,9 @@ async fn look(vault: &Vault<World>, journal: &Journal, stage: Stage, problems: &
     for (n, record) in listed.iter().enumerate() {
         if listed[..n].iter().any(|other| other.id == record.id) {
             found(Class::Duplicate, format!("{} is listed twice", record.name));
+        }
+        if let Some(problem) = is_found(vault, record).await? {
+            found(Class::Lost, problem);
         }
         if let Some(problem) = check(vault, record, stage).await {
             found(problem.class, problem.text);

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod images;
+mod index;
 mod jobs;
 mod repacking;
 
@@ -9,6 +10,7 @@ use std::rc::Rc;
 
 use burrow_model::record::ImageRecord;
 use burrow_vault::ports::Clock as _;
+use burrow_vault::vault::Shape;
 use futures::executor::block_on;
 
 use crate::disk::{Map, Model};
@@ -29,6 +31,8 @@ pub struct Scenario {
     pub by_chance: u64,
     /// The operations run one after the other and crash. Then the resume that follows is explored, with a second crash.
     pub crash_first: bool,
+    /// The shape of the index.
+    pub shape: Shape,
 }
 
 /// Which orders are taken completely.
@@ -127,12 +131,22 @@ impl Bench {
     }
 }
 
-const EVERY: Scenario =
-    Scenario { name: "", prepare: |_| Vec::new(), orders: Orders::Every, by_chance: 100, crash_first: false };
+const EVERY: Scenario = Scenario {
+    name: "",
+    prepare: |_| Vec::new(),
+    orders: Orders::Every,
+    by_chance: 100,
+    crash_first: false,
+    shape: LARGE,
+};
+
+/// An index that has no segments in any scenario.
+const LARGE: Shape = Shape { range: 128, fan: 8, top: 4 };
 
 const SOME: Scenario = Scenario { orders: Orders::Switches(1), by_chance: 60, ..EVERY };
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS).chain(repacking::SCENARIOS)
+    let images = images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS);
+    images.chain(repacking::SCENARIOS).chain(index::SCENARIOS)
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use burrow_model::error::Error;
-use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
+use burrow_model::key::{BlobId, ImageId, Key, SegmentId, Sha256Hex, Vaultwide};
 use burrow_model::record::{Answered, Rubbish, Trash};
 
 use super::survey::Survey;
@@ -21,6 +21,12 @@ pub(super) struct Trashed {
     pub(super) chunks: HashSet<BlobId>,
     repackings: HashSet<(BlobId, u32, u64)>,
     answers: HashSet<(Sha256Hex, u64)>,
+    /// Ranges of the log of the index.
+    pub(super) logs: HashSet<u64>,
+    /// Segments of the index.
+    pub(super) segments: HashSet<SegmentId>,
+    /// Claims to build segments.
+    pub(super) buildings: HashSet<(u32, u64, u64)>,
 }
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
@@ -37,6 +43,11 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     Rubbish::Answer(key, term) => drop(trashed.answers.insert((key, term))),
                     Rubbish::Chunks(place, _) => drop(trashed.chunks.insert(place)),
                     Rubbish::Repacking(blob, ended, term) => drop(trashed.repackings.insert((blob, ended, term))),
+                    Rubbish::Log(range) => drop(trashed.logs.insert(range)),
+                    Rubbish::Segment(_, _, id) => drop(trashed.segments.insert(id)),
+                    Rubbish::Building(level, first, window) => {
+                        trashed.buildings.insert((level, first, window));
+                    }
                 },
                 Err(error) => self.forget(&Key::trash(seq), error).await?,
             }

@@ -1,8 +1,9 @@
 //! The findings from the images, with which everything else is compared.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use burrow_model::key::{BlobId, ImageId};
+use burrow_model::record::Counts;
 
 /// What the records of the images say.
 #[derive(Debug, Default)]
@@ -21,6 +22,10 @@ pub(super) struct Found {
     pub(super) generation: u64,
     /// The lowest feed number of an unfinished job.
     pub(super) unfinished: Option<u64>,
+    /// Each image's feed number, and the sum over its terms.
+    pub(super) terms: Vec<(u64, u64)>,
+    /// What the index should count.
+    pub(super) counts: BTreeMap<String, Counts>,
     pub(super) ready: u64,
     pub(super) pending: u64,
     pub(super) failed: u64,

@@ -5,12 +5,14 @@ use burrow_model::key::{ImageId, Key, Sha256Hex};
 use burrow_model::record::{ImageRecord, Pointer, State};
 
 use super::super::Store;
+use super::super::index::{add, sum_of};
 use super::super::names::{KEPT, hash};
 use super::found::Found;
 use super::indexes::Indexes;
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
+use crate::terms;
 
 /// Records held in memory at once.
 const WINDOW: usize = 1024;
@@ -57,6 +59,10 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         self.verified.images += 1;
         found.highest = found.highest.max(record.seq);
+        found.terms.push((record.seq, sum_of(&terms::terms_of(record))));
+        for (term, counts) in terms::counted(None, Some(record)) {
+            add(found.counts.entry(term).or_default(), counts);
+        }
         match indexes.feed.get(&record.seq) {
             Some(&listed) if listed == id => {
                 indexes.feed.remove(&record.seq);
@@ -111,8 +117,9 @@ impl<P: Ports> Store<P> {
             None => self.save(&key, &Pointer::Image(id)).await,
             Some(Pointer::Image(other)) if other == id => Ok(()),
             Some(_) => {
+                let before = record.clone();
                 record.seq = self.next_seq().await?;
-                self.list_image(&record).await
+                self.list_image(Some(&before), &record).await
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burrow_model::error::Error;
-use burrow_model::key::{BlobId, ImageId, Kind, Sha256Hex};
+use burrow_model::key::{BlobId, ImageId, Kind, SegmentId, Sha256Hex};
 
 use super::super::Store;
 use crate::ports::Ports;
@@ -32,6 +32,16 @@ pub(super) struct Survey {
     pub(super) repackings: Vec<(BlobId, u32, u64)>,
     pub(super) answered: Vec<Sha256Hex>,
     pub(super) answering: Vec<(Sha256Hex, u64)>,
+    /// Entries of the log of the index.
+    pub(super) log: Vec<u64>,
+    /// Ranges of the log whose entries are counted.
+    pub(super) logged: Vec<u64>,
+    /// Segments of the index.
+    pub(super) segments: Vec<(u32, u64)>,
+    /// Claims to build segments.
+    pub(super) buildings: Vec<(u32, u64, u64)>,
+    /// Pages of segments.
+    pub(super) postings: Vec<(SegmentId, u32)>,
     pub(super) unknown: Vec<String>,
 }
 
@@ -64,6 +74,11 @@ impl<P: Ports> Store<P> {
         tidy(&mut survey.repackings);
         tidy(&mut survey.answered);
         tidy(&mut survey.answering);
+        tidy(&mut survey.log);
+        tidy(&mut survey.logged);
+        tidy(&mut survey.segments);
+        tidy(&mut survey.buildings);
+        tidy(&mut survey.postings);
         tidy(&mut survey.unknown);
         Ok(survey)
     }
@@ -115,6 +130,11 @@ impl Survey {
             Kind::Answering(key, term) => self.answering.push((key, term)),
             Kind::Removal(id) | Kind::BlobLeft(id) => self.removals.push(id),
             Kind::Trash(seq) => self.trash.push(seq),
+            Kind::Log(n) => self.log.push(n),
+            Kind::Logged(range) => self.logged.push(range),
+            Kind::Segment(level, first) => self.segments.push((level, first)),
+            Kind::Building(level, first, window) => self.buildings.push((level, first, window)),
+            Kind::Postings(segment, n) => self.postings.push((segment, n)),
             Kind::Vaultwide => {}
         }
     }
