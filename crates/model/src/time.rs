@@ -22,7 +22,8 @@ pub fn moment(text: &str, is_end: bool) -> Option<u64> {
     let instant = match text.parse::<Timestamp>() {
         Ok(instant) => instant,
         Err(_) => {
-            let day = text.parse::<Date>().ok()?;
+            // Longer texts that begin with a day are times without an offset, which mean nothing.
+            let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-11-26".len())?;
             let day = if is_end { day.tomorrow().ok()? } else { day };
             day.to_zoned(TimeZone::UTC).ok()?.timestamp()
         }
@@ -59,6 +60,8 @@ mod tests {
             ("1969-12-31", Some(0), Some(0)),
             ("2027-02-30", None, None),
             ("2027-01", None, None),
+            ("2027-01-15T08:00", None, None),
+            ("20270115", None, None),
             ("today", None, None),
             ("", None, None),
         ] {

@@ -93,10 +93,6 @@ thread_local! {
     pub static SHAPE: Cell<Shape> = Cell::new(Shape::default());
 }
 
-fn settings() -> VaultSettings {
-    VaultSettings { index: SHAPE.get(), ..VaultSettings::default() }
-}
-
 pub fn vault(world: &World) -> Vault<World> {
     let host = HostFacts { generation: world.generation(), ..HostFacts::default() };
     Vault::new(world.clone(), VaultSettings { host, index: SHAPE.get(), ..VaultSettings::default() })

@@ -231,7 +231,7 @@ fn searches_agree_with_the_records() {
                 if round % 3 == 1 {
                     // The sweep deletes what was replaced.
                     world.pass(DAY);
-                    vault.sweep(None).await.unwrap();
+                    vault.sweep().await.unwrap();
                     compare(&vault, &mut dice).await;
                 }
                 assert_eq!(faults(&vault, false).await, Vec::<String>::new(), "seed {seed}");

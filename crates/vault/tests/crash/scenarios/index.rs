@@ -44,12 +44,12 @@ pub const SCENARIOS: &[Scenario] = &[
         ..FEW
     },
     Scenario {
-        name: "index: retry while a search reads and a sweep deletes",
+        name: "index: retry while a sweep builds and deletes",
         prepare: |bench| {
             let failed = bench.failed().id;
             fill(bench, &["b", "c"]);
             bench.pass(61 * MINUTE);
-            vec![Retry(failed), Resume, Look]
+            vec![Retry(failed), Resume]
         },
         by_chance: 30,
         ..FEW
