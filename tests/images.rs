@@ -65,7 +65,8 @@ pub async fn lists_are_filtered(host: Host) {
     assert_eq!(first.header("link"), "</tags?limit=1&cursor=a+b>; rel=\"next\"");
     assert_eq!(client.get("/tags?prefix=ri").await.json()["tags"], json!(tags(&["river"])));
     let stats = client.get("/stats").await.json();
-    let sum = |counts: &str| stats[counts].as_array().unwrap().iter().map(|it| it["images"].as_u64().unwrap()).sum::<u64>();
+    let sum =
+        |counts: &str| stats[counts].as_array().unwrap().iter().map(|it| it["images"].as_u64().unwrap()).sum::<u64>();
     assert_eq!((sum("formats"), sum("months")), (3, 3), "{stats}");
     // The link to the next page keeps the filter.
     let reply = client.get("/images?tag=a+b&limit=1").await;

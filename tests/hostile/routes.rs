@@ -6,7 +6,7 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// The methods of each resource, except `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 22] = [
+const HAVE: [(&str, &str); 23] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),
@@ -15,6 +15,7 @@ const HAVE: [(&str, &str); 22] = [
     ("/images/by-name/photo.png", "GET"),
     ("/images/by-name/photo.png/content", "GET"),
     ("/stats", "GET"),
+    ("/tags", "GET"),
     ("/jobs/resume", "POST"),
     ("/jobs/repack", "POST"),
     ("/healthz", "GET"),

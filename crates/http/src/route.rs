@@ -40,7 +40,7 @@ pub(crate) enum Route {
 /// Every route: its path, its constructor and its methods. `HEAD` is allowed wherever `GET` is, `OPTIONS` everywhere.
 /// The part in braces is one segment, percent-decoded; with a star, it is the rest of the path.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 23] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 24] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
