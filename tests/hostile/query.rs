@@ -15,7 +15,7 @@ const STATUSES: &str = "x READY Ready ready,failed ready%20failed %20ready done 
 
 const CONDITIONS: [(&str, &str); 4] = [
     ("host", "%20 a%20b a/b http://a.example a.example:80 [::1 %25"),
-    ("type", "%20 image/<> a%20b %f0%9f%a6%ab *"),
+    ("type", "%20 image/%3c%3e a%20b %f0%9f%a6%ab *"),
     ("since", "x today 2026-13-01 2026-02-30 0 -1 1800000000000 2026-01-01T00:00 %20"),
     ("until", "x today 2026-13-01 2026-02-30 0 -1 1800000000000 2026-01-01T00:00 %20"),
 ];

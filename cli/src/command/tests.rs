@@ -22,7 +22,22 @@ fn environment_variables_are_named_after_their_flags() {
 /// The exceptions are flags that hold for one command only, such as the name of an image.
 #[test]
 fn every_flag_with_a_value_can_be_set_once_and_for_all() {
-    let single = ["name", "tags", "from", "failed", "status", "output", "add", "remove", "since", "dir"];
+    let single = [
+        "name",
+        "tags",
+        "from",
+        "failed",
+        "status",
+        "search",
+        "host",
+        "media_type",
+        "until",
+        "output",
+        "add",
+        "remove",
+        "since",
+        "dir",
+    ];
     let command = Cli::command();
     let args = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
     for arg in args.filter(|arg| arg.get_long().is_some() && arg.get_action().takes_values()) {
