@@ -2,7 +2,7 @@
 //!
 //! A change is one entry of a log. A range of the log becomes a segment, sorted by term; several segments become one of
 //! the next level. So a change costs three calls of the store however many terms it has, and a search reads a few dozen
-//! values however many images there are. docs/decisions/0012-index.md has the reasons.
+//! values however many images there are. docs/decisions/0013-index.md has the reasons.
 //!
 //! The index gives hints: an image that it leads to may be gone, or have other terms by now. Its record decides. But
 //! every image is found by all of its terms: an entry is written before the record, and has the terms of the record
