@@ -61,6 +61,7 @@ macro_rules! natively {
     };
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn main() -> ExitCode {
     let on_every_host = on_every_host! {
         access: changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token, links_need_keys,

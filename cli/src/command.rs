@@ -102,7 +102,7 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         Verb::Tag(tag) => tag.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Rename(rename) => rename.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Rm(rm) => rm.run(&global.open(Access::Short).await?.burrow).await,
-        Verb::Retry(retry) => retry.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Retry(retry) => Box::pin(retry.run(&global.open(Access::Short).await?.burrow)).await,
         Verb::Repack(repack) => repack.run(&global.open(Access::Long).await?.burrow).await,
         Verb::Stats(stats) => stats.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Verify(verify) => verify.run(&global.open(Access::Short).await?).await,

@@ -6,11 +6,14 @@ use std::path::Path;
 use super::values::{blob, faults, unreadable, verified};
 use super::{BLOBS, Sample};
 
+/// What is done to a blob's file.
+type Harm<'a> = &'a dyn Fn(&Path);
+
 pub async fn a_blobs_file_that_is_not_right_harms_only_its_images() {
     let sample = Sample::new().await;
     let other = blob(&sample, &sample.others[3]);
     let mut wrong = Vec::new();
-    let cases: [(&str, &dyn Fn(&Path)); 6] = [
+    let cases: [(&str, Harm<'_>); 6] = [
         ("missing", &|file| fs::remove_file(file).unwrap()),
         ("empty", &|file| fs::write(file, "").unwrap()),
         ("cut short", &|file| fs::write(file, &fs::read(file).unwrap()[..1000]).unwrap()),

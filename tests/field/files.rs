@@ -97,7 +97,8 @@ pub async fn sizes_are_right_or_none(host: Host) {
     let client = &burrow.client;
     let picture = halves(96, 64);
     let photo = jpeg(&picture);
-    let metadata = [&[0xff, 0xe1, 0xea, 0x62][..], b"http://ns.adobe.com/xmp/extension/\0", &[b'A'; 59_965]].concat();
+    let metadata =
+        [&[0xff, 0xe1, 0xea, 0x62][..], b"http://ns.adobe.com/xmp/extension/\0", &vec![b'A'; 59_965]].concat();
     let core_header = [96_u16, 64, 1, 24].map(u16::to_le_bytes).concat();
     // A TIFF of 16 bits whose directory is behind its pixels, as libtiff writes it, beyond the first block.
     let pixels = noise(320_000);
@@ -175,7 +176,7 @@ pub async fn of_cut_files_what_came_is_drawn(host: Host) {
 }
 
 /// An ICC profile (ICC.1:2010) of a display, with these tags, in at least `length` bytes.
-fn profile(space: &[u8; 4], tags: &[(&[u8; 4], Vec<u8>)], length: usize) -> Vec<u8> {
+fn profile(space: [u8; 4], tags: &[(&[u8; 4], Vec<u8>)], length: usize) -> Vec<u8> {
     let (mut table, mut data) = (Vec::new(), Vec::new());
     let start = 132 + 12 * tags.len();
     for (name, tag) in tags {
@@ -226,7 +227,7 @@ pub async fn thumbnails_are_srgb(host: Host) {
         let mut tags = vec![(b"wtpt", xyz([63190, 65536, 54061]))];
         tags.extend(colours.map(|(name, colour)| (name, xyz(colour))));
         tags.extend([b"rTRC", b"gTRC", b"bTRC"].map(|name| (name, curve(563))));
-        profile(b"RGB ", &tags, length)
+        profile(*b"RGB ", &tags, length)
     };
     let picture = halves(96, 64);
     for length in [0, 3000, 6000] {
@@ -235,8 +236,8 @@ pub async fn thumbnails_are_srgb(host: Host) {
         let small = thumbnail(client, &what, &stored(client, &what, file).await).await;
         assert_near(&what, at(&small, 20, 50), [30, 30, 220, 255]);
     }
-    let linear = profile(b"GRAY", &[(b"wtpt", xyz([63190, 65536, 54061])), (b"kTRC", curve(256))], 0);
-    let file = png(linear, &[128; 400 * 300], (400, 300), ExtendedColorType::L8);
+    let linear = profile(*b"GRAY", &[(b"wtpt", xyz([63190, 65536, 54061])), (b"kTRC", curve(256))], 0);
+    let file = png(linear, &vec![128; 400 * 300], (400, 300), ExtendedColorType::L8);
     let small = thumbnail(client, "grey", &stored(client, "grey", file).await).await;
     assert_near("grey", at(&small, 50, 50), [188, 188, 188, 255]);
     // Alpha that is 0 everywhere.

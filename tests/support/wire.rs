@@ -78,7 +78,7 @@ async fn play(stream: TcpStream, act: Act) {
         }
         Act::Close => {
             let mut stream = stream;
-            let _ = stream.read(&mut [0; 65536]).await;
+            let _ = stream.read(&mut vec![0; 65536]).await;
         }
         act => act_on(stream, act).await,
     }

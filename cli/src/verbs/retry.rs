@@ -55,7 +55,7 @@ impl Retry {
             output::complain(&format!("{shown}: {failure}"));
             code.set(ExitCode::FAILURE);
         };
-        burrow.for_each(wanted, try_again, stop.cancelled()).await;
+        Box::pin(burrow.for_each(wanted, try_again, stop.cancelled())).await;
         match untold.take() {
             Some(error) => Err(error.into()),
             None => Ok(code.get()),

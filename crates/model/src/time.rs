@@ -19,14 +19,13 @@ pub fn timestamp(millis: u64) -> String {
 /// Reads a time as RFC 3339 writes it, or a day in UTC such as `2026-11-26`, which is its beginning, or its end if
 /// `is_end`. Returns milliseconds since 1970, and 0 for an earlier time; `None` if it is neither.
 pub fn moment(text: &str, is_end: bool) -> Option<u64> {
-    let instant = match text.parse::<Timestamp>() {
-        Ok(instant) => instant,
-        Err(_) => {
-            // Longer texts that begin with a day are times without an offset, which mean nothing.
-            let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-11-26".len())?;
-            let day = if is_end { day.tomorrow().ok()? } else { day };
-            day.to_zoned(TimeZone::UTC).ok()?.timestamp()
-        }
+    let instant = if let Ok(instant) = text.parse::<Timestamp>() {
+        instant
+    } else {
+        // Longer texts that begin with a day are times without an offset, which mean nothing.
+        let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-11-26".len())?;
+        let day = if is_end { day.tomorrow().ok()? } else { day };
+        day.to_zoned(TimeZone::UTC).ok()?.timestamp()
     };
     Some(u64::try_from(instant.as_millisecond()).unwrap_or(0))
 }

@@ -142,9 +142,9 @@ impl Server {
         held: &mut Held,
     ) -> Result<Response<WasiBody>, Response<WasiBody>> {
         // From here on the body of a refused request is taken, so that the client reads the answer.
-        let (head, body) = request.into_parts();
-        let body = Received::new(TimedBody::new(body, BODY_TIME), &head.headers);
-        let mut request = target::complete(Request::from_parts(head, body)).map_err(problem::malformed)?;
+        let (parts, body) = request.into_parts();
+        let body = Received::new(TimedBody::new(body, BODY_TIME), &parts.headers);
+        let mut request = target::complete(Request::from_parts(parts, body)).map_err(problem::malformed)?;
         request.headers_mut().insert(REQUEST_ID, exchange.id.clone());
         let room = self.make_room(&request, over, held).await.map_err(|over| {
             metrics::refused(over.limit);

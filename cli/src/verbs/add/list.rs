@@ -142,23 +142,22 @@ impl<R: Read> Lines<R> {
 
     /// Parses a line, and the next ones if it goes on in them. `None` if it names no image, but says how to read others.
     fn parse(&mut self, line: &str) -> Result<Option<std::result::Result<Entry, String>>> {
-        let format = match self.format {
-            Some(format) => format,
-            None => {
-                if let Some(separator) = table::stated_separator(line) {
-                    self.separator = Some(separator);
-                    return Ok(None);
-                }
-                let (format, error) = match Format::of(line, self.separator) {
-                    Ok(format) => (format, None),
-                    Err(error) => (Format::Over, Some(format!("{error}; nothing of this list is taken"))),
-                };
-                self.format = Some(format);
-                match (error, format) {
-                    (Some(error), _) => return Ok(Some(Err(error))),
-                    (None, Format::Table(_)) => return Ok(None),
-                    (None, format) => format,
-                }
+        let format = if let Some(format) = self.format {
+            format
+        } else {
+            if let Some(separator) = table::stated_separator(line) {
+                self.separator = Some(separator);
+                return Ok(None);
+            }
+            let (format, error) = match Format::of(line, self.separator) {
+                Ok(format) => (format, None),
+                Err(error) => (Format::Over, Some(format!("{error}; nothing of this list is taken"))),
+            };
+            self.format = Some(format);
+            match (error, format) {
+                (Some(error), _) => return Ok(Some(Err(error))),
+                (None, Format::Table(_)) => return Ok(None),
+                (None, format) => format,
             }
         };
         let entry = match format {

@@ -73,7 +73,7 @@ enum State {
     Beginning,
     /// The body only bears the name of the coding.
     Plain,
-    Gzip(GzDecoder<Vec<u8>>),
+    Gzip(Box<GzDecoder<Vec<u8>>>),
     Deflate(Decompress),
     /// The stream has ended. What follows is ignored, as browsers and gunzip do.
     Over,
@@ -130,7 +130,7 @@ impl<B: ByteSource> Layer<B> {
             self.input.extend(piece);
         }
         self.state = match (self.coding, self.input.as_slice()) {
-            (Coding::Gzip, [0x1f, 0x8b, ..]) => State::Gzip(GzDecoder::new(Vec::new())),
+            (Coding::Gzip, [0x1f, 0x8b, ..]) => State::Gzip(Box::new(GzDecoder::new(Vec::new()))),
             (Coding::Gzip, _) | (_, []) => State::Plain,
             (Coding::Deflate, start) if sniff(start).is_some() => State::Plain,
             (Coding::Deflate, start) => State::Deflate(Decompress::new(has_zlib_header(start))),
@@ -174,7 +174,7 @@ impl<B: ByteSource> Layer<B> {
                 if !is_member {
                     break;
                 }
-                self.state = State::Gzip(GzDecoder::new(Vec::new()));
+                self.state = State::Gzip(Box::new(GzDecoder::new(Vec::new())));
             }
         }
         self.input.drain(..read);

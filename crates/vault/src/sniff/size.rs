@@ -27,8 +27,10 @@ pub(super) async fn size(kind: Kind, look: &mut impl Look) -> Result<Size, Unkno
     if is_possible(width) && is_possible(height) { Ok((width, height)) } else { Err(Unknown::Unsaid) }
 }
 
-pub(super) fn big_endian([a, b, c, d, e, f, g, h]: [u8; 8]) -> Size {
-    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+pub(super) fn big_endian(sides: [u8; 8]) -> Size {
+    let [width @ .., _, _, _, _] = sides;
+    let [_, _, _, _, height @ ..] = sides;
+    (u32::from_be_bytes(width), u32::from_be_bytes(height))
 }
 
 /// PNG (W3C, section 11.2.1): `IHDR` is the first chunk, or the second in the files that Apple's tools optimize, behind
@@ -58,7 +60,7 @@ async fn bmp(look: &mut impl Look, at: u64) -> Result<Size, Unknown> {
     Ok((u32::try_from(width).map_err(|_| Unknown::Unsaid)?, height.unsigned_abs()))
 }
 
-/// GIF89a, sections 18 and 20. A screen without a size has that of the first picture.
+/// `GIF89a`, sections 18 and 20. A screen without a size has that of the first picture.
 async fn gif(look: &mut impl Look) -> Result<Size, Unknown> {
     let [a, b, c, d, flags]: [u8; 5] = look.bytes(6).await?;
     let size = |[a, b, c, d]: [u8; 4]| (u32::from(u16::from_le_bytes([a, b])), u32::from(u16::from_le_bytes([c, d])));
@@ -105,8 +107,8 @@ async fn ico(look: &mut impl Look) -> Result<Size, Unknown> {
             Err(failed) => return Err(failed),
         };
         let [width, height, .., a, b, c, d] = entry;
-        let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
-        let mut size = (side(width), side(height));
+        let pixels = |side: u8| if side == 0 { 256 } else { u32::from(side) };
+        let mut size = (pixels(width), pixels(height));
         let at = u64::from(u32::from_le_bytes([a, b, c, d]));
         if width == 0 && matches!(look.bytes(at).await, Ok([0x89, b'P', b'N', b'G'])) {
             size = png(look, at).await.unwrap_or(size);
@@ -123,8 +125,8 @@ async fn ico(look: &mut impl Look) -> Result<Size, Unknown> {
 async fn webp(look: &mut impl Look) -> Result<Size, Unknown> {
     match &look.bytes(12).await? {
         b"VP8X" => {
-            let [a, b, c, d, e, f] = look.bytes(24).await?;
-            Ok((u32::from_le_bytes([a, b, c, 0]) + 1, u32::from_le_bytes([d, e, f, 0]) + 1))
+            let [w1, w2, w3, h1, h2, h3] = look.bytes(24).await?;
+            Ok((u32::from_le_bytes([w1, w2, w3, 0]) + 1, u32::from_le_bytes([h1, h2, h3, 0]) + 1))
         }
         b"VP8L" => {
             let bits = u32::from_le_bytes(look.bytes(21).await?);

@@ -8,12 +8,12 @@ fn size(file: &[u8]) -> Option<(u32, u32)> {
     sniff(file).and_then(|sniffed| sniffed.dimensions)
 }
 
-fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-    [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], kind, content].concat()
+fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+    [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], &kind, content].concat()
 }
 
-fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-    [&u32::try_from(content.len()).unwrap().to_be_bytes()[..], kind, content, b"csum"].concat()
+fn chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+    [&u32::try_from(content.len()).unwrap().to_be_bytes()[..], &kind, content, b"csum"].concat()
 }
 
 fn sides(width: u32, height: u32) -> Vec<u8> {
@@ -84,14 +84,14 @@ fn a_gif_without_a_screen_has_the_size_of_its_first_picture() {
 #[test]
 fn png_has_its_size_behind_what_apple_adds() {
     let signature = b"\x89PNG\r\n\x1a\n";
-    let header = |width, height| chunk(b"IHDR", &[&sides(width, height)[..], &[8, 2, 0, 0, 0]].concat());
+    let header = |width, height| chunk(*b"IHDR", &[&sides(width, height)[..], &[8, 2, 0, 0, 0]].concat());
     let png = |chunks: &[Vec<u8>]| [&signature[..], &chunks.concat()].concat();
     assert_eq!(size(&png(&[header(4, 5)])), Some((4, 5)));
-    assert_eq!(size(&png(&[chunk(b"CgBI", b"\x50\0\x20\x02"), header(4, 5)])), Some((4, 5)));
+    assert_eq!(size(&png(&[chunk(*b"CgBI", b"\x50\0\x20\x02"), header(4, 5)])), Some((4, 5)));
     for (width, height) in [(0, 5), (5, 0), (1 << 31, 5), (5, u32::MAX)] {
         assert_eq!(size(&png(&[header(width, height)])), None, "{width} {height}");
     }
-    assert_eq!(size(&png(&[chunk(b"IDAT", b""), header(4, 5)])), None);
+    assert_eq!(size(&png(&[chunk(*b"IDAT", b""), header(4, 5)])), None);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_icon_has_the_size_of_its_largest_picture() {
     };
     assert_eq!(size(&icon(&[entry(16, 99), entry(48, 99), entry(32, 99)])), Some((48, 48)));
     assert_eq!(size(&icon(&[entry(16, 99), entry(0, 99)])), Some((256, 256)));
-    let png = [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &sides(512, 512))].concat();
+    let png = [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &sides(512, 512))].concat();
     assert_eq!(size(&[icon(&[entry(0, 22)]), png].concat()), Some((512, 512)));
     assert_eq!(size(&icon(&[])), None);
 }
@@ -158,7 +158,7 @@ fn a_tiff_has_its_size_in_its_first_directory() {
 fn webp_has_the_size_of_its_canvas() {
     let webp = |kind: &[u8; 4], content: &[u8]| [b"RIFF\0\0\0\0WEBP", &kind[..], &[9, 0, 0, 0], content].concat();
     assert_eq!(size(&webp(b"VP8X", &[2, 0, 0, 0, 95, 0, 0, 63, 0, 0])), Some((96, 64)));
-    assert_eq!(size(&webp(b"VP8L", &[&[0x2f][..], &(95_u32 | (63 << 14)).to_le_bytes()].concat())), Some((96, 64)));
+    assert_eq!(size(&webp(b"VP8L", &[&[0x2f][..], &(0x5f_u32 | (63 << 14)).to_le_bytes()].concat())), Some((96, 64)));
     assert_eq!(size(&webp(b"VP8 ", &[0, 0, 0, 0x9d, 1, 0x2a, 96, 0x40, 64, 0])), Some((96, 64)));
     assert_eq!(size(&webp(b"VP8 ", &[0, 0, 0, 0, 0, 0, 96, 0, 64, 0])), None);
     assert_eq!(size(&webp(b"ALPH", &[0; 20])), None);
@@ -189,15 +189,15 @@ fn jpeg_xl_has_its_size_in_its_codestream() {
     ] {
         let stream = codestream(&fields);
         assert_eq!(size(&stream), Some(expected), "{fields:?}");
-        let container = boxed(b"JXL ", b"\r\n\x87\n");
-        let rest = boxed(b"ftyp", b"jxl \0\0\0\0jxl ");
-        let whole = [&container[..], &rest, &boxed(b"Exif", &[0; 99]), &boxed(b"jxlc", &stream)].concat();
+        let container = boxed(*b"JXL ", b"\r\n\x87\n");
+        let rest = boxed(*b"ftyp", b"jxl \0\0\0\0jxl ");
+        let whole = [&container[..], &rest, &boxed(*b"Exif", &[0; 99]), &boxed(*b"jxlc", &stream)].concat();
         assert_eq!(size(&whole), Some(expected));
         let parts = [
             &container[..],
             &rest,
-            &boxed(b"jxlp", &[&[0, 0, 0, 0][..], &stream[..5]].concat()),
-            &boxed(b"jxlp", &[&[0x80, 0, 0, 1][..], &stream[5..]].concat()),
+            &boxed(*b"jxlp", &[&[0, 0, 0, 0][..], &stream[..5]].concat()),
+            &boxed(*b"jxlp", &[&[0x80, 0, 0, 1][..], &stream[5..]].concat()),
         ];
         assert_eq!(size(&parts.concat()), Some(expected));
         let cut = sniff(&container).unwrap();
@@ -210,16 +210,16 @@ fn heif(properties: &[Vec<u8>], of_primary: &[u8]) -> Vec<u8> {
     let count = u8::try_from(of_primary.len()).unwrap();
     let others = [0, 1, 1, 1];
     let ipma = [&[0, 0, 0, 0, 0, 0, 0, 2][..], &others, &[0, 2, count], of_primary].concat();
-    let iprp = [boxed(b"ipco", &properties.concat()), boxed(b"ipma", &ipma)].concat();
-    let meta = [vec![0; 4], boxed(b"hdlr", &[0; 24]), boxed(b"pitm", &[0, 0, 0, 0, 0, 2]), boxed(b"iprp", &iprp)];
-    [boxed(b"ftyp", b"mif1\0\0\0\0mif1heic"), boxed(b"free", &[0; 9]), boxed(b"meta", &meta.concat())].concat()
+    let iprp = [boxed(*b"ipco", &properties.concat()), boxed(*b"ipma", &ipma)].concat();
+    let meta = [vec![0; 4], boxed(*b"hdlr", &[0; 24]), boxed(*b"pitm", &[0, 0, 0, 0, 0, 2]), boxed(*b"iprp", &iprp)];
+    [boxed(*b"ftyp", b"mif1\0\0\0\0mif1heic"), boxed(*b"free", &[0; 9]), boxed(*b"meta", &meta.concat())].concat()
 }
 
 #[test]
 fn heif_has_the_size_of_its_primary_image() {
-    let ispe = |width, height| boxed(b"ispe", &[vec![0; 4], sides(width, height)].concat());
-    let irot = |turns| boxed(b"irot", &[turns]);
-    let clap = boxed(b"clap", &[sides(300, 1), sides(400, 2), vec![0; 16]].concat());
+    let ispe = |width, height| boxed(*b"ispe", &[vec![0; 4], sides(width, height)].concat());
+    let irot = |turns| boxed(*b"irot", &[turns]);
+    let clap = boxed(*b"clap", &[sides(300, 1), sides(400, 2), vec![0; 16]].concat());
     // The largest is another item's.
     let all = [ispe(9999, 9999), ispe(400, 200), irot(1), irot(2), clap];
     for (of_primary, expected) in [
@@ -239,8 +239,9 @@ fn heif_has_the_size_of_its_primary_image() {
     assert_eq!(size(&heif(&all, &[4])), None);
     assert_eq!(size(&heif(&[ispe(0, 200)], &[1])), None);
     // The metadata stands behind the data.
-    let cut = sniff(&[boxed(b"ftyp", b"avif\0\0\0\0avif"), u32::MAX.to_be_bytes().to_vec(), b"mdat".to_vec()].concat())
-        .unwrap();
+    let cut =
+        sniff(&[boxed(*b"ftyp", b"avif\0\0\0\0avif"), u32::MAX.to_be_bytes().to_vec(), b"mdat".to_vec()].concat())
+            .unwrap();
     assert_eq!((cut.media_type, cut.dimensions, cut.is_further_behind), ("image/avif", None, true));
 }
 
@@ -256,7 +257,7 @@ fn brands_say_which_codec_a_file_is_for() {
         ("mp42\0\0\0\0mp42isom", None),
         ("isomheicisom", None),
     ] {
-        let file = boxed(b"ftyp", brands.as_bytes());
+        let file = boxed(*b"ftyp", brands.as_bytes());
         assert_eq!(sniff(&file).map(|sniffed| sniffed.media_type), media_type, "{brands:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the size of a TIFF (TIFF 6.0, section 2; BigTIFF) in its first directory, wherever that is.
+//! Finds the size of a TIFF (TIFF 6.0, section 2; `BigTIFF`) in its first directory, wherever that is.
 
 use super::look::{Look, Unknown};
 use super::size::Size;

@@ -40,9 +40,9 @@ impl<P: Ports> Vault<P> {
             }
             record.attempts += 1;
             if waits.len() == BACKOFF.len() {
-                self.check_lease(&record)?
+                self.check_lease(&record)?;
             } else {
-                self.check_still(&record).await?
+                self.check_still(&record).await?;
             }
             self.change(&mut record, State::Storing { lease: self.new_lease(LEASE) });
             if let Committed::Removed { .. } = self.commit_or_undo(&record).await? {

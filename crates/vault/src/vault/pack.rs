@@ -49,9 +49,9 @@ impl<P: Ports> Vault<P> {
         let mut chunks = Chunks { vault: self, blob, packer, stored: 0 };
         let taken = chunks.take(source).await;
         let stored = chunks.stored;
-        let packed = async { taken.map(|()| chunks)?.finish().await };
-        match packed.await {
-            Ok(packed) => Ok(packed),
+        let ended = async { taken.map(|()| chunks)?.finish().await }.await;
+        match ended {
+            Ok(whole) => Ok(whole),
             Err(error) => {
                 // No manifest names these chunks. If deleting them fails, too, `verify` finds them.
                 self.store.delete_chunks(blob, stored).await?;

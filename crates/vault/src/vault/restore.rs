@@ -67,7 +67,7 @@ pub enum Restored {
 impl<P: Ports> Vault<P> {
     /// Restores an image. Its content is needed only if no image here has the same content undamaged.
     pub async fn restore(&self, archived: Archived, content: Option<&mut impl ByteSource>) -> Result<Restored, Error> {
-        self.check(&archived)?;
+        Self::check(&archived)?;
         // A record that cannot be read counts as absent, and is written again.
         let Some(here) = passing_over(self.store.image(archived.id).await)? else {
             if self.store.is_removed(archived.id).await? {
@@ -222,7 +222,7 @@ impl<P: Ports> Vault<P> {
     }
 
     /// Checks what an archive says of an image, as strictly as what users say.
-    fn check(&self, archived: &Archived) -> Result<(), Error> {
+    fn check(archived: &Archived) -> Result<(), Error> {
         let invalid = |field, reason: &str| Err(Error::Invalid { field, reason: reason.to_owned() });
         if archived.label.name.is_none() {
             return invalid("name", "an image has a name, and this has none");

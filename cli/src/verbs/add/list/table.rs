@@ -78,15 +78,12 @@ fn fields(record: &str, separator: char) -> Result<Vec<String>, Open> {
             loop {
                 let (text, after) = quoted.split_once('"').ok_or(Open)?;
                 field.push_str(text);
-                match after.strip_prefix('"') {
-                    Some(after) => {
-                        field.push('"');
-                        quoted = after;
-                    }
-                    None => {
-                        rest = after;
-                        break;
-                    }
+                if let Some(after) = after.strip_prefix('"') {
+                    field.push('"');
+                    quoted = after;
+                } else {
+                    rest = after;
+                    break;
                 }
             }
         }

@@ -45,7 +45,9 @@ impl<P: Ports> Index<P> {
         // Whether this source has the last word on a number, or a later one.
         let mut owned = HashMap::<u64, bool>::new();
         for source in &self.sources {
-            owned.values_mut().for_each(|is_ours| *is_ours = false);
+            for is_ours in owned.values_mut() {
+                *is_ours = false;
+            }
             match source {
                 Source::Recent(recent) => {
                     let all = recent.postings.get(ALL).into_iter().flatten();
