@@ -1,8 +1,8 @@
 //! Undoes the deflate inside PNG files and redoes it exactly, so that a better coder can have the pixels.
 //! The pixels of BMP files, which are not compressed, go to that coder as they are.
 //!
-//! A PNG's pixels are filtered and deflated. [`pack`] inflates them, and keeps what deflating them again the way zlib
-//! does would get wrong: usually nothing. Filters are undone, and the pixels are coded by a coder for pixels. [`unpack`]
+//! A PNG's pixels are filtered and deflated. [`pack()`] inflates them, and keeps what deflating them again the way zlib
+//! does would get wrong: usually nothing. Filters are undone, and the pixels are coded by a coder for pixels. [`unpack()`]
 //! gives the same file back. docs/codecs/recompress.md describes the packed form.
 //!
 //! Packing checks that a file can be described. It does not unpack the result: callers do, and compare.
