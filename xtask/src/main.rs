@@ -48,8 +48,7 @@ fn main() -> ExitCode {
             let burrow = host::build_for_tests(&component)?;
             contract::test(&burrow, &[])?;
             flask::test(&burrow, &[])?;
-            browser::test(&burrow, &[])?;
-            bench::run_all(&burrow, &["--short".to_owned()])
+            browser::test(&burrow, &[])
         }),
         "browser" => burrow().and_then(|burrow| browser::test(&burrow, &rest)),
         "bench" => burrow().and_then(|burrow| bench::run_all(&burrow, &rest)),
