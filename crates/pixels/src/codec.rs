@@ -1,6 +1,6 @@
 //! The encoder and the decoder: rows in and packed bytes out, and back.
 
-use crate::layout::{Layout, LayoutError};
+use crate::layout::{Depth, Layout, LayoutError};
 use crate::model::{Effort, Model};
 use crate::range::{Reader, Writer};
 use crate::samples::{pack, unpack};
@@ -47,14 +47,18 @@ pub enum Error {
 struct State {
     layout: Layout,
     model: Model,
+    /// Bits of the samples below.
+    depth: Depth,
     samples: Vec<u16>,
     row: u32,
 }
 
 impl State {
     fn new(layout: Layout, effort: Effort) -> Self {
-        let samples = vec![0; layout.row_pixels() * layout.channels()];
-        Self { layout, model: Model::new(&layout, effort), samples, row: 0 }
+        let model = Model::new(&layout, effort);
+        let depth = model.depth(&layout);
+        let samples = vec![0; layout.row_bytes() * 8 / depth.bits() as usize];
+        Self { layout, model, depth, samples, row: 0 }
     }
 
     /// Counts a row of so many bytes.
@@ -90,7 +94,7 @@ impl Encoder {
     /// [`Error::Row`] and [`Error::Rows`], if the row has another length, or there was the last one already.
     pub fn row(&mut self, row: &[u8]) -> Result<(), Error> {
         self.state.count(row.len())?;
-        unpack(row, self.state.layout.depth(), &mut self.state.samples);
+        unpack(row, self.state.depth, &mut self.state.samples);
         self.state.model.row(&mut self.writer, &mut self.state.samples);
         Ok(())
     }
@@ -142,7 +146,7 @@ impl<B: AsRef<[u8]>> Decoder<B> {
         if self.reader.is_beyond_end() || self.state.row == rows && self.reader.has_rest() {
             return Err(Error::Damaged { rows });
         }
-        pack(&self.state.samples, self.state.layout.depth(), row);
+        pack(&self.state.samples, self.state.depth, row);
         Ok(())
     }
 }

@@ -37,8 +37,11 @@
 mod best;
 mod codec;
 mod counter;
+mod fast;
+mod guess;
 mod layout;
 mod logistic;
+mod measures;
 mod mixer;
 mod model;
 mod range;

@@ -78,7 +78,7 @@ class Code:
     """The arithmetic code."""
 
     def __init__(self, packed):
-        self.packed, self.next, self.low, self.high, self.code = packed, 1, 0, M32, 0
+        self.packed, self.next, self.range, self.code = packed, 1, M32, 0
         for _ in range(4):
             self.shift()
 
@@ -87,17 +87,33 @@ class Code:
         self.next += 1
         self.code = (self.code << 8 | byte) & M32
 
-    def bit(self, p):
-        middle = self.low + ((self.high - self.low) * p >> 16)
-        bit = int(self.code <= middle)
-        if bit:
-            self.high = middle
-        else:
-            self.low = middle + 1
-        while self.low >> 24 == self.high >> 24:
-            self.low, self.high = self.low << 8 & M32, (self.high << 8 | 255) & M32
+    def take(self, start, size):
+        self.code, self.range = self.code - start, size
+        while self.range < 1 << 24:
             self.shift()
-        return bit
+            self.range <<= 8
+
+    def bit(self, p):
+        part = self.range * p >> 16
+        if self.code < part:
+            self.take(0, part)
+            return 1
+        self.take(part, self.range - part)
+        return 0
+
+    def symbol(self, starts):
+        unit = self.range >> 15
+        place = min(self.code // unit, 32767)
+        symbol = max(i for i in range(16) if starts[i] <= place)
+        end = (starts + [32768])[symbol + 1]
+        self.take(unit * starts[symbol], unit * (end - starts[symbol]))
+        return symbol
+
+    def number(self, bits):
+        unit = self.range >> bits
+        number = min(self.code // unit, (1 << bits) - 1)
+        self.take(unit * number, unit)
+        return number
 
 
 class Counter:
@@ -357,7 +373,7 @@ class Best:
             off = lambda name: own[name] - prediction & M32
             qd = signed_steps(simple - prediction)
             contexts = [
-                (quiet * 8 + part) * 64 + steps(min(power >> 7, 1 << 30)),
+                quiet,
                 ((sw * 32 + sn) * 32 + qd) * 4 + (part >> 1),
                 ((signed_steps(before) * 16 + quiet) * 4 + (part >> 1)) * 32 + qd,
                 hash2(prediction >> 1, quiet >> 1),
@@ -402,14 +418,102 @@ class Best:
         return self.blend.value(code, contexts, sets, self.bits, guess[0] if self.bits > 1 else None)
 
 
+class Frequencies:
+    def __init__(self):
+        self.c, self.s = [2048 * i for i in range(16)], 0
+
+    def code(self, code):
+        symbol = code.symbol(self.c)
+        rate = 2 + self.s // 8
+        self.s = min(self.s + 1, 31)
+        for i in range(1, 16):
+            t = 4 * i if i <= symbol else 32768 - 4 * (16 - i)
+            self.c[i] += t - self.c[i] >> rate
+        return symbol
+
+
+CLASSES = {
+    8: [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 1), (8, 2), (12, 2), (16, 3), (24, 3), (32, 4), (48, 4),
+        (64, 5), (96, 5), (128, 7)],
+    16: [(0, 0), (1, 0)] + [(1 << i, i) for i in range(1, 14)] + [(16384, 16)],
+}
+
+
+class Fast:
+    def __init__(self, pixels, channels, bits, indexed):
+        self.bits, self.top, self.channels, self.indexed = bits, (1 << bits) - 1, channels, indexed
+        self.guesser = Guesser(pixels, 14)
+        self.chances, self.past8, self.means = [{}, {}], 0, {}
+        self.tables = {name: {} for name in ("high", "low", "sizes", "colours")}
+        self.colours, self.place = [0] * 15, 0
+
+    def frequencies(self, name, index):
+        return self.tables[name].setdefault(index, Frequencies())
+
+    def right(self, code, a, guess):
+        pixel, trust, pattern, near = guess
+        keys = trust << 8 | pattern, self.past8 << 4 | trust
+        both = [table.get(key, 32768) for table, key in zip(self.chances, keys)]
+        bit = code.bit(sum(both) >> 1)
+        for table, key, c in zip(self.chances, keys, both):
+            table[key] = c + (65535 - c >> 5) if bit else c - (c >> 5)
+        self.past8 = (self.past8 << 1 | bit) & 255
+        return bool(bit)
+
+    def samples(self, code, image, x, y, a, guess):
+        place = lambda samples: self.colours.index(join(samples)) if join(samples) in self.colours else 15
+        symbol = self.frequencies("colours", place(a["w"]) << 4 | place(a["n"])).code(code)
+        if symbol < 15:
+            pixel = self.colours[symbol]
+            return [pixel >> 16 * (self.channels - 1 - c) & 65535 for c in range(self.channels)], [0] * self.channels
+        samples, errors = self.index(code, a) if self.indexed else self.continuous(code, image, x, y, a)
+        self.colours[self.place] = join(samples)
+        self.place = (self.place + 1) % 15
+        return samples, errors
+
+    def index(self, code, a):
+        w, n = a["w"][0], a["n"][0]
+        high = self.frequencies("high", hash2(w, n) & 4095).code(code)
+        low = self.frequencies("low", hash2(w >> 4, high << 8 | n) & 4095).code(code)
+        return [high << 4 | low], [0]
+
+    def continuous(self, code, image, x, y, a):
+        before, coded, errors = 0, {}, [0] * self.channels
+        for channel in ORDERS[self.channels]:
+            own = {name: samples[channel] for name, samples in a.items()}
+            simple = median(own)
+            if coded:
+                last = list(coded)[-1]
+                simple += coded[last] - median({name: samples[last] for name, samples in a.items()})
+            _, quiet = energy_of(image.errors, x, y, channel, before)
+            texture = 0
+            for bit in (own["w"] > own["n"], own["nw"] > own["n"], own["ne"] > own["n"], own["ww"] > own["w"],
+                        before > 0):
+                texture = texture << 1 | bit
+            key = (channel << 4 | quiet) << 5 | texture
+            mean = self.means.get(key, 0)
+            prediction = clamp(simple + (mean + 128 >> 8), 0, self.top)
+            first, bits = CLASSES[self.bits][self.frequencies("sizes", channel << 4 | quiet).code(code)]
+            folded = first + (code.number(bits) if bits else 0)
+            d = folded // 2 if folded % 2 == 0 else -(folded + 1) // 2
+            sample = prediction + d & self.top
+            before = sample - prediction
+            self.means[key] = mean + (256 * (sample - simple) - mean >> 5)
+            coded[channel], errors[channel] = sample, abs(before)
+        return [coded[c] for c in range(self.channels)], errors
+
+
 def unpack(packed, width, height, channels, bits, palette):
     """The raw rows."""
     row_bytes = (width * channels * bits + 7) // 8
     indexed = palette or bits < 8
-    assert packed[0] == 0x11
+    fast = packed[0] == 0x10
+    assert packed[0] in (0x10, 0x11)
+    if fast and bits < 8:
+        bits = 8
     width = row_bytes * 8 // (bits * channels)
     code, image = Code(packed), Image(width, channels)
-    model = Best(width * height, channels, bits, indexed)
+    model = (Fast if fast else Best)(width * height, channels, bits, indexed)
     raw = b""
     for y in range(height):
         image.begin(y)

@@ -1,8 +1,9 @@
 //! Models samples of 8 and 16 bits, whose neighbours predict them.
 
 use super::blend::{Blend, Sets};
-use super::guess::Guess;
-use super::predict::{Bias, Linear, TAPS, median, steps};
+use super::predict::{Bias, Linear, TAPS};
+use crate::guess::Guess;
+use crate::measures::{median, signed, steps};
 use crate::range::Coder;
 use crate::rows::{Around, Pixel, Rows, mark};
 use crate::table::hash;
@@ -126,10 +127,9 @@ impl Continuous {
             let off = |value: i32| (value - prediction) as u32;
             let dm = simple - prediction;
             let qd = signed(dm);
-            let qp = steps((power >> 7).min(1 << 30) as i32);
             let [w, n, nw, ne] = [e.w, e.n, e.nw, e.ne].map(steps);
             let contexts = [
-                (quiet * 8 + part) * 64 + qp,
+                quiet,
                 ((w * 32 + n) * 32 + qd) * 4 + (part >> 1),
                 ((signed(before) * 16 + quiet) * 4 + (part >> 1)) * 32 + qd,
                 hash(prediction as u32 >> 1, quiet >> 1),
@@ -174,10 +174,4 @@ impl Continuous {
 /// Bits of the number of groups for each context.
 fn groups(pixels: u64, channels: usize) -> u32 {
     (pixels * channels as u64).next_power_of_two().trailing_zeros().clamp(10, 15)
-}
-
-/// 0 to 30: the steps of a value with its sign.
-fn signed(value: i32) -> u32 {
-    let steps = steps(value).min(15);
-    if value < 0 { 15 + steps } else { steps }
 }

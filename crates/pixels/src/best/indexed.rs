@@ -1,7 +1,7 @@
 //! Models indexes into a palette and samples of few bits, in the context of the values around each.
 
 use super::blend::{Blend, Sets};
-use super::guess::Guess;
+use crate::guess::Guess;
 use crate::range::Coder;
 use crate::rows::Rows;
 use crate::table::hash;

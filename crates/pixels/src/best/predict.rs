@@ -3,7 +3,6 @@
 //! The prediction is a linear combination whose weights follow the image, corrected by the mean error in similar
 //! surroundings.
 
-use crate::rows::Around;
 use crate::table::Table;
 
 /// Values that a prediction combines.
@@ -85,22 +84,4 @@ impl Bias {
         *seen = (*seen + 1).min(48);
         *mean += step / i32::from(*seen);
     }
-}
-
-/// The median of west, north and their gradient (LOCO-I).
-#[inline(always)]
-pub(crate) fn median(a: &Around<i32>) -> i32 {
-    let (low, high) = (a.w.min(a.n), a.w.max(a.n));
-    (a.w + a.n - a.nw).clamp(low, high)
-}
-
-/// 0, 1, 2, 3, then two steps for each doubling.
-#[inline(always)]
-pub(crate) fn steps(value: i32) -> u32 {
-    let value = value.unsigned_abs();
-    if value < 2 {
-        return value;
-    }
-    let log = value.ilog2();
-    2 * log + (value >> (log - 1) & 1)
 }

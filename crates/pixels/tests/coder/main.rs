@@ -61,12 +61,12 @@ fn bits_that_no_pixel_uses_come_back() {
 fn images_get_small() {
     let cases = [
         (Motif::Flat, 4, Depth::Eight, 60),
-        (Motif::Text, 3, Depth::Eight, 400),
+        (Motif::Text, 3, Depth::Eight, 700),
         (Motif::Text, 1, Depth::One, 200),
         (Motif::Repeats, 3, Depth::Eight, 1100),
         (Motif::Repeats, 1, Depth::Two, 900),
-        (Motif::Slope, 3, Depth::Eight, 20_000),
-        (Motif::Shape, 4, Depth::Eight, 900),
+        (Motif::Slope, 3, Depth::Eight, 26_000),
+        (Motif::Shape, 4, Depth::Eight, 1_500),
     ];
     for (motif, channels, depth, bound) in cases {
         let layout = Layout::new(160, 120, channels, depth, false).unwrap();

@@ -1,15 +1,7 @@
-//! Guesses whole pixels, and codes whether the guess is right.
-//!
-//! A guess is what followed the same neighbours, or what followed the last pixels where they came before.
+//! Guesses whole pixels: what followed the same neighbours, or what followed the last pixels where they came before.
 
-use crate::counter::Counter;
-use crate::mixer::{Mixer, probability};
-use crate::range::Coder;
 use crate::rows::{Around, Pixel, mark};
 use crate::table::{Table, hash};
-
-/// Contexts of the bit that says whether the guess is right.
-const CONTEXTS: usize = 6;
 
 /// A pixel that followed certain neighbours, and how often it did so in a row.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,11 +39,11 @@ struct Repeat {
 }
 
 impl Repeat {
-    fn new(bits: u32) -> Self {
+    fn new(bits: u32, limit: u32) -> Self {
         Self {
             past: Table::new(bits, 0),
             capacity: 1 << bits,
-            seen: Table::new(bits.min(18), u64::MAX),
+            seen: Table::new(bits.min(limit), u64::MAX),
             at: 0,
             from: 0,
             length: 0,
@@ -102,6 +94,8 @@ pub(crate) struct Guess {
     pub(crate) neighbours: u32,
     /// 0 to 15: how well founded it is; 8 and more if it is a repetition.
     pub(crate) trust: u32,
+    /// Which of the neighbours and the guess are equal: 8 bits.
+    pub(crate) pattern: u32,
 }
 
 /// Guesses pixels.
@@ -109,27 +103,18 @@ pub(crate) struct Guess {
 pub(crate) struct Guesser {
     followers: Table<Follower>,
     repeat: Repeat,
-    counters: [Table<Counter>; CONTEXTS],
-    mixer: Mixer<CONTEXTS>,
-    /// The last guesses: 1 for each that was right.
-    past: u32,
 }
 
 impl Guesser {
-    pub(crate) fn new(pixels: u64) -> Self {
+    /// A guesser for an image of so many pixels, with tables of at most `2^limit` entries.
+    pub(crate) fn new(pixels: u64, limit: u32) -> Self {
         let bits = bits(pixels);
-        Self {
-            followers: Table::new(bits.min(18), Follower::default()),
-            repeat: Repeat::new(bits),
-            counters: std::array::from_fn(|_| Table::new(16, Counter::NEW)),
-            mixer: Mixer::new(8, 16000),
-            past: 0,
-        }
+        Self { followers: Table::new(bits.min(limit), Follower::default()), repeat: Repeat::new(bits, limit) }
     }
 
-    pub(crate) fn memory(pixels: u64) -> u64 {
+    pub(crate) fn memory(pixels: u64, limit: u32) -> u64 {
         let bits = bits(pixels);
-        (8 << bits) + (8 << bits.min(18)) + (16 << bits.min(18)) + CONTEXTS as u64 * (4 << 16)
+        (8 << bits) + (24 << bits.min(limit))
     }
 
     /// Guesses the pixel with these neighbours.
@@ -138,54 +123,14 @@ impl Guesser {
         let neighbours = hash(hash(mark(a.w), mark(a.n)), hash(mark(a.nw), mark(a.ne)).wrapping_add(mark(a.ww)));
         let follower = self.followers.get((neighbours >> 14) as usize);
         let length = self.repeat.length;
-        if let Some(pixel) = self.repeat.guess()
-            && (length >= 24 || length >= 6 && follower.times < 2 || follower.times == 0)
-        {
-            return Guess { pixel, neighbours, trust: 8 + (length.min(63) / 4).min(7) };
-        }
-        let pixel = match follower.times {
-            0 if a.n == a.nw => a.w,
-            0 => a.n,
-            _ => follower.pixel,
+        let (pixel, trust) = match self.repeat.guess() {
+            Some(pixel) if length >= 24 || length >= 6 && follower.times < 2 || follower.times == 0 => {
+                (pixel, 8 + (length.min(63) / 4).min(7))
+            }
+            _ if follower.times > 0 => (follower.pixel, u32::from(follower.times.min(7))),
+            _ => (if a.n == a.nw { a.w } else { a.n }, 0),
         };
-        Guess { pixel, neighbours, trust: u32::from(follower.times.min(7)) }
-    }
-
-    /// Codes whether the guess is right.
-    #[inline(always)]
-    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, guess: &Guess, a: &Around<Pixel>, is_right: bool) -> bool {
-        let same = [
-            a.w == a.n,
-            a.n == a.ne,
-            a.n == a.nw,
-            a.w == a.nw,
-            guess.pixel == a.w,
-            guess.pixel == a.n,
-            a.ww == a.w,
-            a.nn == a.n,
-        ];
-        let pattern = same.iter().rev().fold(0, |bits, same| bits << 1 | u32::from(*same));
-        let contexts = [
-            guess.trust << 8 | pattern,
-            (self.past & 255) << 4 | guess.trust,
-            hash(guess.neighbours, 77) >> 16,
-            hash(mark(a.n) ^ pattern, mark(a.w)) >> 16,
-            hash(mark(guess.pixel), mark(a.w)) >> 16,
-            hash(mark(guess.pixel) ^ mark(a.nn), mark(a.nne)) >> 16,
-        ];
-        let set = (guess.trust << 4 | pattern & 15) as usize;
-        let mut logits = [0; CONTEXTS];
-        for ((logit, table), context) in logits.iter_mut().zip(&self.counters).zip(contexts) {
-            *logit = table.get(context as usize).logit();
-        }
-        let one = probability(self.mixer.mix(set, &logits));
-        let is_right = coder.bit(is_right, one);
-        self.mixer.learn(set, &logits, one, is_right, 4);
-        for (table, context) in self.counters.iter_mut().zip(contexts) {
-            table.at(context as usize).learn(is_right, 120);
-        }
-        self.past = self.past << 1 | u32::from(is_right);
-        is_right
+        Guess { pixel, neighbours, trust, pattern: pattern(a, pixel) }
     }
 
     /// Learns the pixel.
@@ -194,6 +139,14 @@ impl Guesser {
         self.followers.at((guess.neighbours >> 14) as usize).learn(pixel);
         self.repeat.learn(pixel);
     }
+}
+
+/// Which of the neighbours and the guess are equal.
+#[inline(always)]
+fn pattern(a: &Around<Pixel>, guess: Pixel) -> u32 {
+    let same =
+        [a.w == a.n, a.n == a.ne, a.n == a.nw, a.w == a.nw, guess == a.w, guess == a.n, a.ww == a.w, a.nn == a.n];
+    same.iter().rev().fold(0, |bits, same| bits << 1 | u32::from(*same))
 }
 
 /// Repeats are found as far back as `2^bits` pixels.
