@@ -229,7 +229,7 @@ def filter_failure(context, failure, case, response):
         if wrong == {"query"} and operation == "getHome" and "" in given:
             return False
         # In a query every value is text, and `null` or a number may be the name of a host.
-        if wrong == {"query"} and re.fullmatch("none|null|true|false|[0-9]+", str(case.query.get("host", "")).lower()):
+        if wrong == {"query"} and re.fullmatch("none|null|true|false|[0-9.e+-]+", str(case.query.get("host", "")).lower()):
             return False
         # In a form every value is text, so a value of another type is valid.
         only_types = mutations and all(mutation.operator == "change_type" for mutation in mutations)
