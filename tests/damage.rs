@@ -130,10 +130,12 @@ async fn listed(client: &Client) -> Vec<String> {
     images.iter().filter_map(|image: &Value| image["id"].as_str().map(str::to_owned)).collect()
 }
 
-/// Checks the error of a program that cannot start: one line with the store's path. Returns the fault, if there is one.
+/// Checks the error of a program that cannot start: one line with the store's path; the log may say more. Returns the
+/// fault, if there is one.
 fn unclear(stderr: &str, store: &Path) -> Option<String> {
-    let clear =
-        stderr.lines().count() == 1 && stderr.starts_with("burrow: ") && stderr.contains(&store.display().to_string());
+    let told: Vec<_> = stderr.lines().filter(|line| !line.contains(" ERROR burrow_host::")).collect();
+    let clear = told.len() == 1
+        && told.iter().all(|line| line.starts_with("burrow: ") && line.contains(&store.display().to_string()));
     (!clear).then(|| format!("not one clear line: {stderr:?}"))
 }
 
