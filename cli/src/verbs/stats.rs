@@ -14,7 +14,7 @@ use crate::when::ago;
 /// Count images and bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stats {
-    /// Print a JSON object, with the fields of the HTTP interface.
+    /// Print a JSON object, with the fields of the HTTP interface but those by format and month.
     #[arg(long)]
     json: bool,
 
