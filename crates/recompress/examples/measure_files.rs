@@ -1,4 +1,4 @@
-//! Packs and unpacks files, compares, and prints how small they become and how fast: `measure [--each] FILE...`.
+//! Packs and unpacks files, compares, and prints how small they become and how fast: `measure [--each] [--fast] FILE...`.
 //!
 //! Arguments that begin with `@` name lists of files. Sums are printed for each directory that the list's lines begin
 //! with, up to a colon, or for all files.
@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use burrow_recompress::{Limits, Refused, pack, unpack};
+use burrow_recompress::{Effort, Limits, Refused, pack, unpack};
 use futures::executor::block_on;
 
 #[derive(Default)]
@@ -39,11 +39,12 @@ fn now() -> Duration {
 fn main() {
     let limits = Limits { length: 1 << 30, memory: 256 << 20, work: u64::MAX };
     let mut sums = BTreeMap::<String, Sum>::new();
-    let mut is_each = false;
+    let (mut is_each, mut effort) = (false, Effort::Best);
     let mut files = Vec::new();
     for argument in std::env::args().skip(1) {
         match argument.strip_prefix('@') {
             None if argument == "--each" => is_each = true,
+            None if argument == "--fast" => effort = Effort::Fast,
             None => files.push((String::new(), argument)),
             Some(list) => files.extend(std::fs::read_to_string(list).unwrap().lines().map(|line| {
                 let (kind, path) = line.split_once(':').unwrap_or(("", line));
@@ -57,7 +58,7 @@ fn main() {
         sum.files += 1;
         sum.original += file.len() as u64;
         let start = now();
-        let result = block_on(pack(&file, &limits, async || {}));
+        let result = block_on(pack(&file, effort, &limits, async || {}));
         let packing = now().saturating_sub(start);
         sum.packing += packing;
         match result {

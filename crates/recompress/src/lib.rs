@@ -30,6 +30,7 @@ mod symbols;
 mod testing;
 mod unpack;
 
+pub use burrow_pixels::Effort;
 pub use error::{Damaged, Failure, Refused};
 pub use format::{Info, info};
 pub use pack::pack;

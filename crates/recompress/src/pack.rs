@@ -23,30 +23,36 @@ const MOST_TOKENS: u64 = 1 << 22;
 /// The most streams of a file. An animation with more frames is left as it is.
 const MOST_STREAMS: usize = 4096;
 
-/// Packs a file. `pause` is awaited at least once for every 64 KiB of plain bytes.
+/// Packs a file, with this effort for its pixels. `pause` is awaited at least once for every 64 KiB of plain bytes.
 ///
 /// # Errors
 /// Says why the file is to be left as it is.
-pub async fn pack(file: &[u8], limits: &Limits, pause: impl AsyncFn()) -> Result<Vec<u8>, Refused> {
+pub async fn pack(file: &[u8], effort: Effort, limits: &Limits, pause: impl AsyncFn()) -> Result<Vec<u8>, Refused> {
     if file.len() as u64 > limits.length.min(u64::from(MOST_PLAIN)) {
         return Err(Refused::Long { limit: limits.length.min(u64::from(MOST_PLAIN)) });
     }
     let out = match file.strip_prefix(&SIGNATURE) {
-        Some(rest) => pack_png(file, rest, limits, &pause).await?,
-        None => pack_raster(file, limits, &pause).await?,
+        Some(rest) => pack_png(file, rest, effort, limits, &pause).await?,
+        None => pack_raster(file, effort, limits, &pause).await?,
     };
     if out.len() < file.len() { Ok(out) } else { Err(Refused::NotSmaller) }
 }
 
 /// Packs a PNG; `rest` is the file without its signature.
-async fn pack_png(file: &[u8], rest: &[u8], limits: &Limits, pause: &impl AsyncFn()) -> Result<Vec<u8>, Refused> {
+async fn pack_png(
+    file: &[u8],
+    rest: &[u8],
+    effort: Effort,
+    limits: &Limits,
+    pause: &impl AsyncFn(),
+) -> Result<Vec<u8>, Refused> {
     let mut split = split(rest);
     if split.streams.is_empty() || split.streams.len() > MOST_STREAMS {
         return Err(Refused::Pixels("there is no image data, or there are too many frames"));
     }
     let (mut packed, mut kept, mut refused) = (Vec::new(), Vec::new(), Refused::NotSmaller);
     for stream in &split.streams {
-        let result = pack_stream(stream, limits, pause).await;
+        let result = pack_stream(stream, effort, limits, pause).await;
         kept.push(result.is_ok());
         match result {
             Ok(stream) => packed.push(stream),
@@ -69,7 +75,7 @@ async fn pack_png(file: &[u8], rest: &[u8], limits: &Limits, pause: &impl AsyncF
 }
 
 /// Packs a file with rows of pixels that are not compressed.
-async fn pack_raster(file: &[u8], limits: &Limits, pause: &impl AsyncFn()) -> Result<Vec<u8>, Refused> {
+async fn pack_raster(file: &[u8], effort: Effort, limits: &Limits, pause: &impl AsyncFn()) -> Result<Vec<u8>, Refused> {
     let (offset, raster) = bmp::find(file)?.ok_or(Refused::Format)?;
     let truncated = Refused::Truncated;
     let (before, rest) = file.split_at_checked(offset).ok_or(truncated)?;
@@ -77,7 +83,7 @@ async fn pack_raster(file: &[u8], limits: &Limits, pause: &impl AsyncFn()) -> Re
     let memory = cost::raster_memory(&raster).ok_or(Refused::Pixels("the coder for pixels does not take the rows"))?;
     let cost = Cost { memory, work: cost::raster_work(&raster) };
     cost.check(limits)?;
-    let (pixels, filling) = raster::pack(&raster, rows, pause).await?;
+    let (pixels, filling) = raster::pack(&raster, rows, effort, pause).await?;
     let parts = [Part::Bytes(before.into()), Part::Raster(raster), Part::Bytes(after.into())];
     assemble(file, &parts, &[], &[pixels, filling], cost, limits)
 }
@@ -189,7 +195,12 @@ async fn survey(
     Ok(Survey { length: window.end(), rows: rows.finish(), tokens, checksum: adler.value(), padding, end })
 }
 
-async fn pack_stream(stream: &Stream<'_>, limits: &Limits, pause: &impl AsyncFn()) -> Result<Packed, Refused> {
+async fn pack_stream(
+    stream: &Stream<'_>,
+    effort: Effort,
+    limits: &Limits,
+    pause: &impl AsyncFn(),
+) -> Result<Packed, Refused> {
     let (zlib, deflated) = stream.bytes.split_first_chunk::<2>().ok_or(Refused::Truncated)?;
     let [method, flags] = *zlib;
     if method & 15 != 8 || method >> 4 > 7 || flags & 0x20 != 0 {
@@ -217,7 +228,7 @@ async fn pack_stream(stream: &Stream<'_>, limits: &Limits, pause: &impl AsyncFn(
     if memory > limits.memory {
         return Err(Refused::Memory { needed: memory, limit: limits.memory });
     }
-    let (corrections, rows, steps) = code(stream, deflated, &head, most_tokens, limits, pause).await?;
+    let (corrections, rows, steps) = code(stream, deflated, &head, effort, most_tokens, limits, pause).await?;
     head.tail.clone_from(&rows.tail);
     Ok(Packed { memory, work: cost::work(&head, steps), head, corrections, rows })
 }
@@ -228,12 +239,13 @@ async fn code(
     stream: &Stream<'_>,
     deflated: &[u8],
     head: &Head,
+    effort: Effort,
     most_tokens: usize,
     limits: &Limits,
     pause: &impl AsyncFn(),
 ) -> Result<(Vec<u8>, rows::Packed, u64), Refused> {
     let (mut inflater, mut window) = (Inflater::new(deflated, most_tokens), Window::default());
-    let mut rows = rows::Packer::new(stream.geometry, head.rows, Effort::Best)?;
+    let mut rows = rows::Packer::new(stream.geometry, head.rows, effort)?;
     let steps =
         cost::steps(head, limits.work).ok_or(Refused::Work { needed: cost::work(head, 0), limit: limits.work })?;
     let bounds = Bounds { length: head.length, tokens: most_tokens, steps };

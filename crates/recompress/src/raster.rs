@@ -34,10 +34,15 @@ impl Raster {
 }
 
 /// Packs rows: returns the pixels, and what fills the rows up, which is nothing if it is zeros.
-pub(crate) async fn pack(raster: &Raster, bytes: &[u8], pause: &impl AsyncFn()) -> Result<(Vec<u8>, Vec<u8>), Refused> {
+pub(crate) async fn pack(
+    raster: &Raster,
+    bytes: &[u8],
+    effort: Effort,
+    pause: &impl AsyncFn(),
+) -> Result<(Vec<u8>, Vec<u8>), Refused> {
     let refused = Refused::Pixels("the coder for pixels does not take the rows");
     let layout = raster.layout().ok_or(refused)?;
-    let mut encoder = burrow_pixels::Encoder::new(layout, Effort::Best);
+    let mut encoder = burrow_pixels::Encoder::new(layout, effort);
     let (mut bits, mut text) = (coder::Encoder::new(), Text::default());
     let mut since_pause = 0;
     for row in bytes.chunks_exact((raster.stride as usize).max(1)) {

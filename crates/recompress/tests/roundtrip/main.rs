@@ -8,12 +8,12 @@ mod images;
 
 use std::cell::{Cell, RefCell};
 
-use burrow_recompress::{Damaged, Failure, Limits, Refused, info, pack, unpack};
+use burrow_recompress::{Damaged, Effort, Failure, Limits, Refused, info, pack, unpack};
 use futures::executor::block_on;
 use images::{Bmp, Png, chunk, deflated, pixels};
 
 fn packed(file: &[u8]) -> Result<Vec<u8>, Refused> {
-    block_on(pack(file, &Limits::default(), async || {}))
+    block_on(pack(file, Effort::Best, &Limits::default(), async || {}))
 }
 
 fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Failure<()>> {
@@ -206,7 +206,7 @@ fn bitmaps_that_are_refused() {
         assert!(matches!(packed(&odd.file()), Err(Refused::Pixels(_))), "{odd:?}");
     }
     let tight = Limits { work: 400_000, ..Limits::default() };
-    assert!(matches!(block_on(pack(&file, &tight, async || {})), Err(Refused::Work { .. })));
+    assert!(matches!(block_on(pack(&file, Effort::Best, &tight, async || {})), Err(Refused::Work { .. })));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_is_refused() {
     assert_eq!(packed(&png.with_stream(&stream[..stream.len() / 2])), Err(Refused::Truncated));
     assert_eq!(packed(&png.with_stream(&stream[..stream.len() - 2])), Err(Refused::Truncated));
     assert!(matches!(packed(&png.with_stream(&[b"y", &stream[1..]].concat())), Err(Refused::Deflate(_))));
-    let tight = |limits: Limits| block_on(pack(&file, &limits, async || {}));
+    let tight = |limits: Limits| block_on(pack(&file, Effort::Best, &limits, async || {}));
     assert!(matches!(tight(Limits { length: 1000, ..Limits::default() }), Err(Refused::Long { limit: 1000 })));
     assert!(matches!(tight(Limits { memory: 1 << 20, ..Limits::default() }), Err(Refused::Memory { .. })));
     assert!(matches!(tight(Limits { work: 400_000, ..Limits::default() }), Err(Refused::Work { .. })));
@@ -232,7 +232,7 @@ fn bombs_are_refused() {
     let png = Png { width: 30_000, height: 30_000, ..Png::default() };
     let file = png.with_stream(&deflated(&vec![0; 64 << 20], 9));
     let limits = Limits { length: 16 << 20, ..Limits::default() };
-    assert_eq!(block_on(pack(&file, &limits, async || {})), Err(Refused::Long { limit: 16 << 20 }));
+    assert_eq!(block_on(pack(&file, Effort::Best, &limits, async || {})), Err(Refused::Long { limit: 16 << 20 }));
 }
 
 /// Work and memory are stated, and more is not taken.
@@ -255,7 +255,7 @@ fn pauses() {
     let (file, least) = (png.file(), png.plain().len() / (64 * 1024));
     let count = Cell::new(0);
     let pause = async || count.set(count.get() + 1);
-    let packed = block_on(pack(&file, &Limits::default(), pause)).unwrap();
+    let packed = block_on(pack(&file, Effort::Best, &Limits::default(), pause)).unwrap();
     assert!(count.replace(0) >= least);
     block_on(unpack(&packed, &Limits::default(), &mut async |_: &[u8]| Ok::<(), ()>(()), pause)).unwrap();
     assert!(count.get() >= least);
