@@ -18,18 +18,29 @@ async fn add(client: &Client) -> Value {
 
 /// A picture of slopes and a little noise, as JPEG.
 fn photo() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90);
+    encoder.encode(&pixels(), 600, 400, image::ExtendedColorType::Rgb8).unwrap();
+    bytes
+}
+
+/// The same picture in a format that keeps every pixel.
+fn exact(format: image::ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::write_buffer_with_format(&mut bytes, &pixels(), 600, 400, image::ExtendedColorType::Rgb8, format).unwrap();
+    bytes.into_inner()
+}
+
+/// 600 by 400 pixels, 3 bytes each.
+fn pixels() -> Vec<u8> {
     let (width, height, mut state) = (600_u32, 400_u32, 1_u32);
-    let pixels: Vec<u8> = (0..width * height)
+    (0..width * height)
         .flat_map(|n| [n % width / 4, n / width / 3, (n % width * (n / width)) >> 10])
         .map(|value| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             u8::try_from(value + (state >> 28)).unwrap()
         })
-        .collect();
-    let mut bytes = Vec::new();
-    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90);
-    encoder.encode(&pixels, width, height, image::ExtendedColorType::Rgb8).unwrap();
-    bytes
+        .collect()
 }
 
 pub async fn photos_become_smaller_and_stay_the_same(host: Host) {
@@ -74,6 +85,35 @@ pub async fn photos_become_smaller_and_stay_the_same(host: Host) {
     let third = add(client).await;
     assert_eq!(client.get("/stats").await.json()["stored_bytes"], stats["stored_bytes"]);
     assert!(client.content(third["id"].as_str().unwrap()).await == photo());
+}
+
+pub async fn pngs_and_bitmaps_become_smaller_and_stay_the_same(host: Host) {
+    let burrow = host.start().await;
+    let client = &burrow.client;
+    for (format, media_type, most) in
+        [(image::ImageFormat::Png, "image/png", 75), (image::ImageFormat::Bmp, "image/bmp", 40)]
+    {
+        let original = exact(format);
+        let added = client.send(Method::POST, "/images", &[("content-type", media_type)], original.clone()).await;
+        assert_eq!(added.status, 201);
+        let (record, path) = (added.json(), format!("/images/{}", added.json()["id"].as_str().unwrap()));
+        let done = client.send(Method::POST, "/jobs/repack", &[], "").await.json();
+        assert_eq!(done["repacked"], 1, "{done}");
+        let now = client.get(&path).await.json();
+        // How long it takes to unpack decides which.
+        assert!(["pixels", "pixels-fast"].contains(&now["codec"].as_str().unwrap()), "{now}");
+        let is = now["stored_size"].as_u64().unwrap();
+        assert!(is < original.len() as u64 * most / 100, "{media_type}: {is} of {}", original.len());
+        let content = record["content"].as_str().unwrap();
+        assert!(client.get(content).await.body == original);
+        for range in
+            [0..1, 500..510, original.len() / 2..original.len() / 2 + 70_000, original.len() - 5..original.len()]
+        {
+            let header = format!("bytes={}-{}", range.start, range.end - 1);
+            let part = client.send(Method::GET, content, &[("range", &header)], "").await;
+            assert!(part.status == 206 && part.body == original[range], "{media_type}: {header}");
+        }
+    }
 }
 
 pub async fn a_policy_may_forbid_it(host: Host) {

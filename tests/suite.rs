@@ -90,7 +90,8 @@ fn main() -> ExitCode {
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         origins_field: codings_are_undone;
-        repacking: photos_become_smaller_and_stay_the_same, a_policy_may_forbid_it;
+        repacking: photos_become_smaller_and_stay_the_same, pngs_and_bitmaps_become_smaller_and_stay_the_same,
+            a_policy_may_forbid_it;
         stores: the_command_line_goes_on_where_a_server_stopped;
         thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
             what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;

@@ -48,6 +48,9 @@ pub(crate) fn codec(packing: Packing) -> &'static str {
         Packing::Raw => "raw",
         Packing::Deflate => "deflate",
         Packing::Lepton => "lepton",
+        Packing::Pixels => "pixels",
+        Packing::PixelsFast => "pixels-fast",
+        Packing::Lzma => "lzma",
     }
 }
 

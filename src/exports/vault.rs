@@ -246,6 +246,9 @@ impl From<ImageRecord> for wit::Image {
                         Codec::Raw => wit::Packing::Raw,
                         Codec::Deflate => wit::Packing::Deflate,
                         Codec::Lepton => wit::Packing::Lepton,
+                        Codec::Pixels => wit::Packing::Pixels,
+                        Codec::PixelsFast => wit::Packing::PixelsFast,
+                        Codec::Lzma => wit::Packing::Lzma,
                     },
                 };
                 (Some(content), None)

@@ -29,14 +29,20 @@ pub trait Record: Serialize + DeserializeOwned {
 
 /// How a blob's chunks were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Codec {
     /// The bytes as they are.
     Raw,
     /// Raw deflate (RFC 1951) that ends on a full flush.
     Deflate,
-    /// Lepton, for JPEG. It packs the original as a whole, not chunk by chunk.
+    /// Lepton, for JPEG. It packs the original as a whole, not chunk by chunk, as do those below.
     Lepton,
+    /// The deflate of PNG undone, and the pixels under the coder of `burrow-pixels` at its best; BMP, too.
+    Pixels,
+    /// The same with that coder's fast models.
+    PixelsFast,
+    /// LZMA, for what no other codec understands.
+    Lzma,
 }
 
 impl Codec {
@@ -46,6 +52,9 @@ impl Codec {
             Self::Raw => "raw",
             Self::Deflate => "deflate",
             Self::Lepton => "lepton",
+            Self::Pixels => "pixels",
+            Self::PixelsFast => "pixels-fast",
+            Self::Lzma => "lzma",
         }
     }
 
@@ -53,7 +62,7 @@ impl Codec {
     pub fn is_whole(self) -> bool {
         match self {
             Self::Raw | Self::Deflate => false,
-            Self::Lepton => true,
+            Self::Lepton | Self::Pixels | Self::PixelsFast | Self::Lzma => true,
         }
     }
 }

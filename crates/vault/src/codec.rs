@@ -7,6 +7,8 @@
 pub mod deflate;
 pub mod gzip;
 pub mod lepton;
+pub mod lzma;
+pub mod pixels;
 pub mod whole;
 pub mod zip;
 
@@ -25,7 +27,9 @@ pub fn unpack(codec: Codec, chunk: Vec<u8>, size: usize) -> Result<Vec<u8>, Erro
     let block = match codec {
         Codec::Raw => chunk,
         Codec::Deflate => deflate::inflate_block(&chunk, size)?,
-        Codec::Lepton => return Err(Error::Corrupt("a chunk of a blob packed as a whole has no block".into())),
+        Codec::Lepton | Codec::Pixels | Codec::PixelsFast | Codec::Lzma => {
+            return Err(Error::Corrupt("a chunk of a blob packed as a whole has no block".into()));
+        }
     };
     if block.len() == size {
         Ok(block)

@@ -10,15 +10,24 @@ use burrow_model::record::Codec;
 pub enum Compression {
     /// Nothing is repacked: everything is served at the speed of the store.
     Fast,
-    /// Repacks what is unpacked in [`BALANCED`].
+    /// Repacks what is unpacked soon.
     #[default]
     Balanced,
     /// Repacks whatever becomes smaller.
     Small,
 }
 
-/// How long unpacking an image may take under [`Compression::Balanced`].
-const BALANCED: Duration = Duration::from_secs(4);
+/// A codec that may repack an image, if unpacking the result takes no longer than this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The codec.
+    pub codec: Codec,
+    /// How long unpacking may take, as measured when the image is repacked.
+    pub unpack_limit: Duration,
+}
+
+/// Smaller blobs stay as they are: what is recorded of repacking one takes about 400 bytes.
+pub const MIN_STORED: u64 = 2048;
 
 impl Compression {
     /// Its words, for error texts.
@@ -33,19 +42,27 @@ impl Compression {
         }
     }
 
-    /// The codec that repacks images of this type, if one does.
-    pub fn codec_for(self, media_type: &str) -> Option<Codec> {
-        match (self, media_type) {
-            (Self::Balanced | Self::Small, "image/jpeg") => Some(Codec::Lepton),
-            (Self::Fast | Self::Balanced | Self::Small, _) => None,
+    /// The codecs that repack images of this type. The first one makes them smallest; each further one is for images
+    /// that the one before does not take, or unpacks too slowly.
+    pub fn choices(self, media_type: &str) -> &'static [Choice] {
+        const fn within(codec: Codec, millis: u64) -> Choice {
+            Choice { codec, unpack_limit: Duration::from_millis(millis) }
         }
-    }
-
-    /// How long unpacking an image may take, as measured when it is repacked. `None` if any time is allowed.
-    pub fn unpack_limit(self) -> Option<Duration> {
-        match self {
-            Self::Fast | Self::Balanced => Some(BALANCED),
-            Self::Small => None,
+        match (self, media_type) {
+            (Self::Balanced, "image/jpeg") => &const { [within(Codec::Lepton, 4000)] },
+            (Self::Small, "image/jpeg") => &const { [within(Codec::Lepton, 30_000)] },
+            (Self::Balanced, "image/png") => &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 1000)] },
+            (Self::Small, "image/png") => &const { [within(Codec::Pixels, 30_000), within(Codec::PixelsFast, 30_000)] },
+            (Self::Balanced, "image/bmp") => {
+                &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 1000), within(Codec::Lzma, 4000)] }
+            }
+            (Self::Small, "image/bmp") => &const { [within(Codec::Pixels, 30_000), within(Codec::Lzma, 30_000)] },
+            // Not SVG under `balanced`: its deflated form goes to browsers as it is.
+            (Self::Balanced, "image/tiff" | "image/vnd.microsoft.icon") => &const { [within(Codec::Lzma, 4000)] },
+            (Self::Small, "image/tiff" | "image/vnd.microsoft.icon" | "image/svg+xml") => {
+                &const { [within(Codec::Lzma, 30_000)] }
+            }
+            (Self::Fast | Self::Balanced | Self::Small, _) => &[],
         }
     }
 }

@@ -40,6 +40,8 @@ struct Shared {
     values: RefCell<BTreeMap<String, Vec<u8>>>,
     calls: Cell<u64>,
     passed: Cell<u64>,
+    /// How long the work takes between two places at which it lets other tasks run, in milliseconds.
+    steps_take: Cell<u64>,
     sleeping: RefCell<Vec<(u64, Waker)>>,
     drawn: Cell<u64>,
     /// The next answers of origins, in order. When there is no other, they serve [`IMAGE`].
@@ -67,6 +69,11 @@ impl World {
     /// Advances the clock.
     pub fn pass(&self, milliseconds: u64) {
         self.0.passed.set(self.0.passed.get() + milliseconds);
+    }
+
+    /// Lets each step of work take so many milliseconds; 0 to begin with.
+    pub fn steps_take(&self, milliseconds: u64) {
+        self.0.steps_take.set(milliseconds);
     }
 
     /// Sets the clock back to the beginning.
@@ -209,7 +216,22 @@ impl Clock for World {
         .await;
     }
 
-    async fn yield_now(&self) {}
+    async fn yield_now(&self) {
+        let took = self.0.steps_take.get();
+        if took == 0 {
+            return;
+        }
+        self.pass(took);
+        let mut has_waited = false;
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut has_waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl Random for World {

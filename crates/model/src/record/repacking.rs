@@ -11,10 +11,13 @@ use crate::lease::Lease;
 pub struct Repacking {
     /// How many attempts have ended.
     pub ended: u32,
-    /// The codec of the last attempt, and the version of its packed form.
+    /// The codec that the last attempt tried last, and the version of its packed form.
     pub with: (Codec, u32),
     /// The last attempt.
     pub last: Attempt,
+    /// If a limit forbade the codec that makes it smallest: what it would have to allow. Absent in older records.
+    #[serde(default)]
+    pub better: Option<Needs>,
     /// The form in which the blob is stored, once it is repacked.
     pub form: Option<StoredForm>,
 }

@@ -8,7 +8,9 @@ use std::io::Write;
 use burrow_model::error::Error;
 use burrow_model::record::{Codec, Needs};
 
-use super::{BLOCK, lepton};
+use burrow_recompress::Effort;
+
+use super::{BLOCK, lepton, lzma, pixels};
 
 /// What packing may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub fn version(codec: Codec) -> u32 {
     match codec {
         Codec::Raw | Codec::Deflate => 1,
         Codec::Lepton => lepton::VERSION,
+        Codec::Pixels | Codec::PixelsFast => pixels::VERSION,
+        Codec::Lzma => lzma::VERSION,
     }
 }
 
@@ -61,6 +65,9 @@ pub async fn pack(codec: Codec, original: &[u8], limits: Limits, pause: &impl As
     match codec {
         Codec::Raw | Codec::Deflate => Err(Refused::never("this codec packs block by block")),
         Codec::Lepton => lepton::pack(original, limits, pause).await,
+        Codec::Pixels => pixels::pack(original, Effort::Best, limits, pause).await,
+        Codec::PixelsFast => pixels::pack(original, Effort::Fast, limits, pause).await,
+        Codec::Lzma => lzma::pack(original, limits, pause).await,
     }
 }
 
@@ -82,9 +89,12 @@ pub async fn unpack(
         )));
     }
     let mut checked = Checked { left: size, sink };
+    let mut sink = |piece| checked.take(piece);
     match codec {
         Codec::Raw | Codec::Deflate => return Err(Error::Corrupt("it is not packed as a whole".into())),
-        Codec::Lepton => lepton::unpack(packed, size, &mut |piece| checked.take(piece), pause).await?,
+        Codec::Lepton => lepton::unpack(packed, size, &mut sink, pause).await?,
+        Codec::Pixels | Codec::PixelsFast => pixels::unpack(packed, size, &mut sink, pause).await?,
+        Codec::Lzma => lzma::unpack(packed, size, &mut sink, pause).await?,
     }
     if checked.left == 0 {
         Ok(())

@@ -7,31 +7,24 @@
 //! A codec may kill its instance. So each attempt is recorded before it begins, and a blob that killed two is left as it
 //! is by that version of the codec.
 
+mod attempt;
+
 use std::time::Duration;
 
 use burrow_model::error::{Error, passing_over};
-use burrow_model::key::{BlobId, ImageId, Sha256Hex, Vaultwide};
-use burrow_model::lease::Lease;
-use burrow_model::record::{
-    Attempt, Codec, Content, ImageRecord, Manifest, Needs, Repacked, Repacking, State, StoredForm, Writes,
-};
+use burrow_model::key::{ImageId, Vaultwide};
+use burrow_model::record::{Attempt, Codec, Content, ImageRecord, Needs, Repacking, State};
 use burrow_model::status::Status;
 use futures::{StreamExt as _, TryStreamExt as _};
-use sha2::{Digest as _, Sha256};
-use xxhash_rust::xxh3::xxh3_64;
 
+use self::attempt::{Kept, Old, Tried};
 use super::Vault;
 use super::read::{AT_ONCE, MAX_SCAN, check_limit};
 use super::search::Filter;
-use crate::codec::pays;
-use crate::codec::whole::{self, Limits};
-use crate::compression::Compression;
+use crate::codec::whole;
+use crate::compression::{Choice, Compression, MIN_STORED};
 use crate::ports::Ports;
 use crate::store::LEASE;
-use crate::store::blob::Form;
-
-/// After this many instances died of repacking one blob, no other tries.
-const TRIES: u32 = 2;
 
 /// Images looked at before a bounded search looks at the time again.
 const PAGE: usize = 64;
@@ -80,50 +73,9 @@ pub struct RepackedSome {
 
 /// Whether to repack a blob.
 enum Due {
-    Now(Codec),
+    /// With the first of these that limits allow.
+    Now(&'static [Choice]),
     No(Outcome),
-}
-
-/// Why a blob stays as it is.
-struct Kept {
-    why: String,
-    needs: Option<Needs>,
-}
-
-impl Kept {
-    fn because(why: impl Into<String>) -> Self {
-        Self { why: why.into(), needs: None }
-    }
-}
-
-/// An attempt that begins.
-struct Begun {
-    ended: u32,
-    with: (Codec, u32),
-    died: u32,
-    lease: Lease,
-    form: Option<StoredForm>,
-}
-
-impl Begun {
-    /// What is recorded of it while it writes these chunks.
-    fn writing(&self, writes: Option<Writes>) -> Repacking {
-        let &Self { ended, with, died, lease, form } = self;
-        Repacking { ended, with, last: Attempt::Begun { lease, died, writes }, form }
-    }
-}
-
-/// A blob, and its form before.
-struct Old<'a> {
-    image: ImageId,
-    content: &'a Content,
-    manifest: &'a Manifest,
-}
-
-impl Old<'_> {
-    fn blob(&self) -> BlobId {
-        self.content.blob
-    }
 }
 
 impl<P: Ports> Vault<P> {
@@ -139,8 +91,8 @@ impl<P: Ports> Vault<P> {
         let record = self.store.image(id).await?.ok_or(Error::NotFound)?;
         let content = record.content()?;
         let known = self.store.repacking(content.blob).await?;
-        let codec = match self.due(content, known.as_ref()) {
-            Due::Now(codec) => codec,
+        let choices = match self.due(content, known.as_ref()) {
+            Due::Now(choices) => choices,
             Due::No(outcome) => return Ok(outcome),
         };
         let ended = known.as_ref().map_or(0, |known| known.ended);
@@ -150,31 +102,18 @@ impl<P: Ports> Vault<P> {
         // Read after the claim: no other instance switches it now.
         let manifest = self.store.open_blob(id, content).await?.manifest();
         let old = Old { image: id, content, manifest: &manifest };
-        let with = (codec, whole::version(codec));
-        let mut died = 0;
-        if let Some(Repacking { with: before, last: last @ Attempt::Begun { lease, died: earlier, .. }, .. }) = &known {
+        let mut died = None;
+        if let Some(Repacking { with, last: last @ Attempt::Begun { lease, died: earlier, .. }, .. }) = &known {
             self.store.clear_attempt(old.blob(), &manifest, last).await?;
             // An attempt of another generation ended with its process, which says nothing of the codec.
             let is_fatal = lease.generation == self.settings.host.generation;
-            died = if *before == with { earlier + u32::from(is_fatal) } else { 0 };
+            died = Some((*with, earlier + u32::from(is_fatal)));
         }
-        let stored_before = manifest.stored_size();
-        let attempt = async {
-            let done = manifest.repacked.as_ref().is_some_and(|how| (manifest.codec, how.codec_version) == with);
-            if done {
-                // An earlier attempt died after the switch, or its record is lost.
-                return Ok(Ok(manifest.clone()));
-            }
-            if died >= TRIES {
-                return Ok(Err(Kept::because(format!("{} failed on it {died} times", codec.as_str()))));
-            }
-            let begun = Begun { ended, with, died, lease: self.new_lease(LEASE), form: manifest.form() };
-            self.attempt_repacking(&old, &begun).await
-        };
+        let Tried { with, better, outcome } = self.try_in_turn(&old, ended, died, choices).await;
         let ended = ended + 1;
-        let (form, last, outcome) = match attempt.await {
+        let (form, last, outcome) = match outcome {
             Ok(Ok(after)) => {
-                let outcome = Outcome::Smaller { before: stored_before, after: after.stored_size() };
+                let outcome = Outcome::Smaller { before: manifest.stored_size(), after: after.stored_size() };
                 (after.form(), Attempt::Packed, Ok(outcome))
             }
             Ok(Err(Kept { why, needs })) => {
@@ -190,7 +129,7 @@ impl<P: Ports> Vault<P> {
             // The next attempt clears away what this one left.
             Err(error) => return Err(error),
         };
-        self.store.save_repacking(old.blob(), &Repacking { ended, with, last, form }).await?;
+        self.store.save_repacking(old.blob(), &Repacking { ended, with, last, better, form }).await?;
         outcome
     }
 
@@ -198,121 +137,34 @@ impl<P: Ports> Vault<P> {
     fn due(&self, content: &Content, known: Option<&Repacking>) -> Due {
         let kept = |why: String| Due::No(Outcome::Kept(why));
         let compression = self.settings.compression;
-        let Some(codec) = compression.codec_for(&content.media_type) else {
+        let choices = compression.choices(&content.media_type);
+        let Some((first, _)) = choices.split_first() else {
             return kept(format!("compression = {} has no codec for {}", compression.as_str(), content.media_type));
         };
-        let now = (codec, whole::version(codec));
-        let Some(Repacking { with, last, .. }) = known else { return Due::Now(codec) };
-        match last {
-            Attempt::Begun { lease, .. } if lease.is_held(self.ports.now(), self.settings.host.generation, LEASE) => {
+        if content.stored_size < MIN_STORED {
+            let stored = content.stored_size;
+            return kept(format!("it is stored in {stored} bytes, and nothing under {MIN_STORED} is repacked"));
+        }
+        let Some(Repacking { with, last, better, .. }) = known else { return Due::Now(choices) };
+        let is_allowed = |needs: &Option<Needs>, choice: &Choice| match needs {
+            Some(Needs::Memory(bytes)) => *bytes <= self.settings.codec_memory,
+            Some(Needs::Unpacking(ms)) => u128::from(*ms) <= choice.unpack_limit.as_millis(),
+            None => false,
+        };
+        let tried = choices.iter().position(|choice| *with == form_of(choice.codec)).and_then(|at| choices.get(at..));
+        match (last, tried) {
+            (Attempt::Begun { lease, .. }, _)
+                if lease.is_held(self.ports.now(), self.settings.host.generation, LEASE) =>
+            {
                 Due::No(Outcome::Busy)
             }
-            Attempt::Begun { .. } => Due::Now(codec),
-            _ if *with != now => Due::Now(codec),
-            Attempt::Packed => kept(format!("it is packed with {}", codec.as_str())),
-            Attempt::Kept { why, needs } => {
-                let is_allowed = match needs {
-                    Some(Needs::Memory(bytes)) => *bytes <= self.settings.codec_memory,
-                    Some(Needs::Unpacking(ms)) => {
-                        compression.unpack_limit().is_none_or(|limit| u128::from(*ms) <= limit.as_millis())
-                    }
-                    None => false,
-                };
-                if is_allowed { Due::Now(codec) } else { kept(why.clone()) }
-            }
+            (_, None | Some([])) => Due::Now(choices),
+            (Attempt::Begun { .. }, Some(tried)) => Due::Now(tried),
+            (_, Some(_)) if is_allowed(better, first) => Due::Now(choices),
+            (Attempt::Packed, _) => kept(format!("it is packed with {}", with.0.as_str())),
+            (Attempt::Kept { needs, .. }, Some(tried @ [choice, ..])) if is_allowed(needs, choice) => Due::Now(tried),
+            (Attempt::Kept { why, .. }, _) => kept(why.clone()),
         }
-    }
-
-    /// Packs, stores, checks and switches. Returns the new manifest, or why the blob stays as it is.
-    async fn attempt_repacking(&self, old: &Old<'_>, begun: &Begun) -> Result<Result<Manifest, Kept>, Error> {
-        let (blob, limits, with) = (old.blob(), Limits { memory: self.settings.codec_memory }, begun.with);
-        // No codec takes less than the original, its packed form and a copy of either.
-        if 3 * old.manifest.size > limits.memory {
-            let needs = Some(Needs::Memory(3 * old.manifest.size));
-            return Ok(Err(Kept {
-                why: format!("it has {} bytes, too many to repack here", old.manifest.size),
-                needs,
-            }));
-        }
-        let original = self.original_to_pack(old).await?;
-        // If packing kills this instance, this record says so.
-        self.store.save_repacking(blob, &begun.writing(None)).await?;
-        let memory = self.store.memory_to_pack().await?;
-        let pause = async || self.ports.yield_now().await;
-        let packed = match whole::pack(with.0, &original, limits, &pause).await {
-            Ok(packed) => packed,
-            Err(refused) => return Ok(Err(Kept { why: refused.why, needs: refused.needs })),
-        };
-        drop(original);
-        drop(memory);
-        let stored: usize = packed.packed.iter().map(Vec::len).sum();
-        let before = usize::try_from(old.manifest.stored_size()).unwrap_or(usize::MAX);
-        if !pays(before, stored) {
-            return Ok(Err(Kept::because(format!("{} would save less than 2 %", with.0.as_str()))));
-        }
-        let chunks: Vec<(u32, u64)> = packed.packed.iter().map(|piece| (len32(piece.len()), xxh3_64(piece))).collect();
-        let place = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
-        let replaces = (old.manifest.place(blob), len32(old.manifest.chunks.len()));
-        let count = len32(chunks.len());
-        self.store.save_repacking(blob, &begun.writing(Some(Writes { place, chunks: count, replaces }))).await?;
-        for (n, piece) in (0..).zip(packed.packed) {
-            self.store.put_chunk(place, n, piece).await?;
-        }
-        let stored_before = old.manifest.repacked.as_ref().map_or(before as u64, |how| how.stored_before);
-        let (codec, codec_version) = with;
-        let how = Repacked { place, codec_version, memory: packed.memory, unpack_ms: 0, stored_before };
-        let mut after = Manifest { codec, chunks, repacked: Some(how), ..old.manifest.clone() };
-        let refused = match self.check_unpacking(old, &mut after).await {
-            Ok(Ok(())) if !begun.lease.is_mine(self.ports.now(), self.settings.host.generation, LEASE) => {
-                Err(Error::Held(Status::Ready))
-            }
-            Ok(Ok(())) if self.store.switch(blob, old.manifest, &after).await? => return Ok(Ok(after)),
-            Ok(Ok(())) => Err(Error::Removed),
-            Ok(Err(kept)) => Ok(Err(kept)),
-            Err(error @ Error::Busy(_)) => Err(error),
-            Err(error) => return Err(error),
-        };
-        self.store.delete_chunks(place, count).await?;
-        refused
-    }
-
-    /// Reads an original, and checks its SHA-256.
-    async fn original_to_pack(&self, old: &Old<'_>) -> Result<Vec<u8>, Error> {
-        let mut original = Vec::with_capacity(usize::try_from(old.manifest.size).unwrap_or_default());
-        let mut reader = self.store.open_blob(old.image, old.content).await?.read(Form::Original, 0..old.manifest.size);
-        let mut sha256 = Sha256::new();
-        while let Some(piece) = reader.next().await? {
-            sha256.update(&piece);
-            original.extend_from_slice(&piece);
-            self.ports.yield_now().await;
-        }
-        if Sha256Hex::from_digest(&sha256.finalize()) == old.manifest.sha256 {
-            return Ok(original);
-        }
-        Err(Error::Corrupt(format!("the content of image {}: its SHA-256 differs from the manifest's", old.image)))
-    }
-
-    /// Reads the stored packed form back, unpacks it, compares it with the original's SHA-256, and notes how long that
-    /// took.
-    async fn check_unpacking(&self, old: &Old<'_>, after: &mut Manifest) -> Result<Result<(), Kept>, Error> {
-        let began = self.ports.now();
-        match self.store.blob_of_manifest(old.image, old.blob(), after.clone()).verify().await {
-            Ok(_) => {}
-            Err(Error::Corrupt(_)) => {
-                return Ok(Err(Kept::because(format!("{} does not give it back exactly", after.codec.as_str()))));
-            }
-            Err(error) => return Err(error),
-        }
-        let took = self.ports.now().saturating_sub(began);
-        if let Some(how) = &mut after.repacked {
-            how.unpack_ms = took;
-        }
-        let limit = self.settings.compression.unpack_limit();
-        if let Some(limit) = limit.filter(|limit| u128::from(took) > limit.as_millis()) {
-            let why = format!("unpacking it takes {took} ms, and {} are allowed", limit.as_millis());
-            return Ok(Err(Kept { why, needs: Some(Needs::Unpacking(took)) }));
-        }
-        Ok(Ok(()))
     }
 
     /// Lists images that can be repacked, in the order in which they were accepted: those after feed number `after` that
@@ -328,8 +180,8 @@ impl<P: Ports> Vault<P> {
                 return Ok::<_, Error>((seq, None));
             };
             let content = image.content()?;
-            // Most images have no codec: then there is nothing to read.
-            if self.settings.compression.codec_for(&content.media_type).is_none() {
+            // Of many images the type tells: then there is nothing to read.
+            if self.settings.compression.choices(&content.media_type).is_empty() {
                 return Ok((seq, None));
             }
             let known = self.store.repacking(content.blob).await?;
@@ -389,7 +241,7 @@ impl<P: Ports> Vault<P> {
     pub(super) async fn as_stored(&self, mut record: ImageRecord) -> Result<ImageRecord, Error> {
         if let State::Ready(content) = &mut record.state
             // Under no policy another type is repacked.
-            && Compression::Small.codec_for(&content.media_type).is_some()
+            && !Compression::Small.choices(&content.media_type).is_empty()
             && let Some(Repacking { form: Some(form), .. }) = self.store.repacking(content.blob).await?
         {
             (content.codec, content.stored_size) = (form.codec, form.stored_size);
@@ -398,6 +250,7 @@ impl<P: Ports> Vault<P> {
     }
 }
 
-fn len32(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
+/// A codec, and the version of its packed form that is made here.
+fn form_of(codec: Codec) -> (Codec, u32) {
+    (codec, whole::version(codec))
 }

@@ -27,6 +27,26 @@ fn photo(seed: u32) -> Vec<u8> {
     bytes
 }
 
+/// A PNG of some 300 KB: slopes that go up and down, and noise.
+fn drawing() -> Vec<u8> {
+    let mut state = 7_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 29
+    };
+    let (width, height) = (400_u32, 300_u32);
+    let pixels: Vec<u8> = (0..width * height)
+        .map(|n| (n % width, n / width))
+        .flat_map(|(x, y)| [x * x / 90 + y, y * y / 70 + x, x * y / 60])
+        .map(|slope| u8::try_from((slope % 400).min(399 - slope % 400) + noise()).unwrap())
+        .collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    bytes
+}
+
 fn with(world: &World, compression: Compression, codec_memory: u64) -> Vault<World> {
     Vault::new(world.clone(), VaultSettings { compression, codec_memory, ..VaultSettings::default() })
 }
@@ -118,16 +138,84 @@ fn what_the_policy_or_a_limit_forbids_stays_and_is_tried_when_allowed() {
 }
 
 #[test]
+fn a_png_is_packed_as_well_as_the_time_to_unpack_it_allows() {
+    let (world, original) = (World::default(), drawing());
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, &original).await;
+        let stored = async || {
+            let content = vault.get(image.id).await.unwrap().content().unwrap().clone();
+            assert!(read(&vault, &image, 0..original.len() as u64).await.unwrap() == original);
+            assert!(read(&vault, &image, 7000..7001).await.unwrap() == original[7000..7001]);
+            (content.codec, content.stored_size)
+        };
+        // The best takes over half a second here, and the fast form does not take a second.
+        world.steps_take(30);
+        let repacked = vault.repack(image.id).await;
+        assert!(matches!(repacked, Ok(Outcome::Smaller { .. })), "{repacked:?}");
+        let (codec, fast) = stored().await;
+        assert_eq!(codec, Codec::PixelsFast);
+        assert!(fast < original.len() as u64 * 9 / 10, "{fast} of {}", original.len());
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("pixels-fast")));
+        let small = with(&world, Compression::Small, 104 << 20);
+        assert!(matches!(small.repack(image.id).await, Ok(Outcome::Smaller { .. })));
+        let (codec, best) = stored().await;
+        assert_eq!(codec, Codec::Pixels);
+        assert!(best < fast, "{best}, {fast}");
+        for vault in [&vault, &small] {
+            assert!(
+                matches!(vault.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("packed with pixels"))
+            );
+        }
+        let now = vault.statistics().await.unwrap();
+        assert_eq!((now.repacked, now.stored_bytes), (1, best));
+    });
+}
+
+#[test]
+fn what_neither_form_unpacks_in_time_stays_and_is_tried_when_allowed() {
+    let (world, original) = (World::default(), drawing());
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, &original).await;
+        let chunks = world.keys_of("b1:c:");
+        world.steps_take(1000);
+        let Ok(Outcome::Kept(why)) = vault.repack(image.id).await else { panic!("not kept") };
+        assert!(why.contains("1001 ms or more, and 1000 are allowed"), "{why}");
+        assert_eq!(world.keys_of("b1:c:"), chunks, "what was written for it is gone");
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(_))));
+        let small = with(&world, Compression::Small, 104 << 20);
+        assert!(matches!(small.repack(image.id).await, Ok(Outcome::Smaller { .. })));
+        assert!(read(&small, &image, 0..original.len() as u64).await.unwrap() == original);
+    });
+}
+
+#[test]
+fn what_is_tiny_is_not_repacked() {
+    let (world, tiny) = (World::default(), &include_bytes!("../../../../recompress/tests/golden/grey-6.png")[..]);
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, tiny).await;
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("nothing under 2048")));
+    });
+}
+
+#[test]
 fn what_does_not_pay_or_come_back_is_remembered() {
     let (world, mut damaged) = (World::default(), photo(3));
-    // A file that ends in the middle of a scan.
+    // A scan that ends too early, and bytes that mean nothing.
     damaged.truncate(900);
+    let mut state = 1_u32;
+    damaged.extend((0..20_000).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    }));
     world.run(async {
         let vault = world.vault();
         let image = put(&vault, &damaged).await;
         assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(_))));
         assert!(vault.repackable(&Filter::default(), None, 9).await.unwrap().images.is_empty());
-        assert!(read(&vault, &image, 0..900).await.unwrap() == damaged);
+        assert!(read(&vault, &image, 0..damaged.len() as u64).await.unwrap() == damaged);
         assert_eq!(world.keys_of("b1:c:").len(), 1, "what was written for it is gone");
         assert_eq!(world.keys_of("b1:r:").iter().filter(|key| key.matches(':').count() == 2).count(), 1);
     });
@@ -164,7 +252,7 @@ fn a_process_that_was_stopped_says_nothing_of_the_codec() {
         let lease = Lease { until: vault.now() + 15 * 60_000, generation: Some(1) };
         let last = Attempt::Begun { lease, died: 1, writes: None };
         let with = (Codec::Lepton, crate::codec::lepton::VERSION);
-        vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, form: None }).await.unwrap();
+        vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, better: None, form: None }).await.unwrap();
         assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Smaller { .. })));
     });
 }
@@ -180,7 +268,7 @@ async fn die(vault: &Vault<World>, image: &ImageRecord, blob: BlobId) {
     let lease = Lease { until: now + 15 * 60_000, generation: None };
     let last = Attempt::Begun { lease, died, writes: None };
     let with = (Codec::Lepton, crate::codec::lepton::VERSION);
-    vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, form: None }).await.unwrap();
+    vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, better: None, form: None }).await.unwrap();
 }
 
 #[test]
