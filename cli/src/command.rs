@@ -8,8 +8,8 @@ use crate::help;
 use crate::open::{Access, Global};
 use crate::parse::Parsed;
 use crate::verbs::{
-    add, completions, config, export, get, import, ls, man, rename, repack, retry, rm, serve, show, stats, tag, verify,
-    version,
+    add, completions, config, explain, export, get, import, ls, man, rename, repack, retry, rm, serve, show, stats,
+    tag, verify, version,
 };
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.
@@ -54,6 +54,9 @@ pub(crate) enum Verb {
     /// Make images smaller, without loss.
     #[command(after_help = help::REPACK)]
     Repack(repack::Repack),
+    /// Say what each compression policy would make of files.
+    #[command(after_help = help::EXPLAIN)]
+    Explain(explain::Explain),
     /// Count images and bytes.
     #[command(after_help = help::STATS)]
     Stats(stats::Stats),
@@ -104,6 +107,7 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         Verb::Rm(rm) => rm.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Retry(retry) => Box::pin(retry.run(&global.open(Access::Short).await?.burrow)).await,
         Verb::Repack(repack) => repack.run(&global.open(Access::Long).await?.burrow).await,
+        Verb::Explain(explain) => explain.run(&global).await,
         Verb::Stats(stats) => stats.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Verify(verify) => verify.run(&global.open(Access::Short).await?).await,
         Verb::Export(export) => export.run(&global.open(Access::Short).await?).await,

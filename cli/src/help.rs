@@ -62,6 +62,11 @@ Examples:
   burrow repack
   burrow repack --tag holidays --compression small";
 
+pub(crate) const EXPLAIN: &str = "\
+Examples:
+  burrow explain ~/Pictures/*.jpg
+  burrow explain --json scan.tiff | jq .policies.small";
+
 pub(crate) const STATS: &str = "\
 Examples:
   burrow stats

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use burrow_host::kv::{KeyValue, Location, SocketServer};
-use burrow_host::{Builder, Burrow, COMPONENT};
+use burrow_host::{Builder, Burrow, COMPONENT, Variables};
 use clap::{Args, ColorChoice};
 
 use crate::logs::Logs;
@@ -106,19 +106,12 @@ impl Global {
         let (kv, generation, uses_socket) = self.kv(access).await?;
         let serves_others = !uses_socket && access != Access::Short;
         let server = generation.filter(|_| serves_others).and_then(|generation| self.listen(&kv, generation));
-        let mut builder = Builder::new().variables(self.settings.variables()).per_origin(self.per_origin);
-        if let Some(jobs) = self.jobs {
-            builder = builder.jobs(jobs);
-        }
+        let mut builder = self.builder(self.settings.variables())?;
         if let Some(generation) = generation {
             builder = builder.generation(generation);
         }
-        if let Some(path) = &self.ca_certificates {
-            let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            builder = builder.ca_certificates(&pem).with_context(|| path.display().to_string())?;
-        }
         Ok(Opened {
-            burrow: builder.component(self.component.bytes()?).build(kv)?,
+            burrow: builder.build(kv)?,
             since,
             is_alone: self.store.is_exclusive() && !uses_socket,
             uses_socket,
@@ -126,6 +119,26 @@ impl Global {
             needs_token: self.settings.needs_token(),
             _server: server,
         })
+    }
+
+    /// A vault in memory, with the settings of this run but for this policy of compression.
+    pub(crate) async fn in_memory(&self, compression: &str) -> anyhow::Result<Burrow> {
+        let mut settings = self.settings.variables();
+        settings.set("compression", &compression);
+        Ok(self.builder(settings)?.open(&Location::Memory).await?)
+    }
+
+    /// Builds vaults as the flags say.
+    fn builder(&self, settings: Variables) -> anyhow::Result<Builder> {
+        let mut builder = Builder::new().variables(settings).per_origin(self.per_origin);
+        if let Some(jobs) = self.jobs {
+            builder = builder.jobs(jobs);
+        }
+        if let Some(path) = &self.ca_certificates {
+            let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            builder = builder.ca_certificates(&pem).with_context(|| path.display().to_string())?;
+        }
+        Ok(builder.component(self.component.bytes()?))
     }
 
     /// Opens the store or connects to the process that has it open. Returns the store, its generation if it has one, and

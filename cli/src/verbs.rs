@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod import;
