@@ -3,7 +3,9 @@
 mod clocks;
 mod files;
 mod names;
+mod shown;
 
 pub use clocks::*;
 pub use files::*;
 pub use names::*;
+pub use shown::*;

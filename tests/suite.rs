@@ -70,7 +70,8 @@ fn main() -> ExitCode {
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
             several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
         field: names_are_found_however_they_are_composed, names_that_nobody_typed_are_cleaned,
-            file_names_that_go_out_fit, sizes_are_right_or_none, drawings_are_known_as_xml,
+            file_names_that_go_out_fit, sizes_are_right_or_none, orientation_and_animation_are_told,
+            drawings_are_known_as_xml,
             of_cut_files_what_came_is_drawn, thumbnails_are_srgb;
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
         gallery: the_page_shows_images_and_adds_some, names_are_shown_as_text, a_form_of_another_site_is_refused,

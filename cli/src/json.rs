@@ -14,6 +14,8 @@ pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
         media_type: &content.media_type,
         width: content.width,
         height: content.height,
+        orientation: content.orientation,
+        animated: content.animated,
         size: content.size,
         stored_size: content.stored_size,
         codec: codec(content.packing),

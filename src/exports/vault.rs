@@ -1,5 +1,6 @@
 //! `burrow:vault/vault`: the vault's operations, for programs that embed the component.
 
+use burrow_model::appearance::Orientation;
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
 use burrow_model::record::{Codec, ImageRecord, State};
@@ -237,8 +238,10 @@ impl From<ImageRecord> for wit::Image {
             State::Ready(content) => {
                 let content = wit::Content {
                     media_type: content.media_type,
-                    width: content.dimensions.map(|(width, _)| width),
-                    height: content.dimensions.map(|(_, height)| height),
+                    width: content.appearance.dimensions.map(|(width, _)| width),
+                    height: content.appearance.dimensions.map(|(_, height)| height),
+                    orientation: content.appearance.orientation.map(Orientation::number),
+                    animated: content.appearance.is_animated,
                     size: content.size,
                     stored_size: content.stored_size,
                     sha256: content.sha256.to_string(),

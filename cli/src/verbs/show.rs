@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anstyle::Style;
 use burrow_host::{Burrow, Image};
+use burrow_model::appearance::Orientation;
 use burrow_model::time::timestamp;
 
 use crate::find::{find, for_each};
@@ -61,7 +62,12 @@ fn tell(image: &Image) -> anyhow::Result<()> {
             (Some(width), Some(height)) => format!(", {width} × {height}"),
             _ => String::new(),
         };
-        field("type", &format!("{}{pixels}", content.media_type))?;
+        let animated = if content.animated == Some(true) { ", animated" } else { "" };
+        field("type", &format!("{}{pixels}{animated}", content.media_type))?;
+        let orientation = content.orientation.and_then(|number| Orientation::try_from(number).ok());
+        if let Some(orientation) = orientation.filter(|orientation| !orientation.is_upright()) {
+            field("shown", &orientation.to_string())?;
+        }
         field("size", &format!("{} ({} bytes)", output::bytes(content.size), content.size))?;
         let (stored, codec) = (content.stored_size, json::codec(content.packing));
         field("stored", &format!("{} ({stored} bytes, {codec})", output::bytes(stored)))?;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::appearance::Orientation;
 use crate::record::ImageRecord;
 use crate::time::timestamp;
 
@@ -43,6 +44,10 @@ pub struct Content<'a> {
     pub width: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orientation: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub animated: Option<bool>,
     pub size: u64,
     pub stored_size: u64,
     pub codec: &'static str,
@@ -73,8 +78,10 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
         let content = record.content().ok().map(|content| Content {
             path: content_path(record.id),
             media_type: &content.media_type,
-            width: content.dimensions.map(|(width, _)| width),
-            height: content.dimensions.map(|(_, height)| height),
+            width: content.appearance.dimensions.map(|(width, _)| width),
+            height: content.appearance.dimensions.map(|(_, height)| height),
+            orientation: content.appearance.orientation.map(Orientation::number),
+            animated: content.appearance.is_animated,
             size: content.size,
             stored_size: content.stored_size,
             codec: content.codec.as_str(),

@@ -2,6 +2,7 @@
 //!
 //! - [`key`]: the keys of the store; [`key::Kind`] parses one
 //! - [`record`]: the values; [`envelope`] wraps them and checks them
+//! - [`appearance`]: how an image is shown
 //! - [`lease`]: who works at something, and until when
 //! - [`name`]: how names are compared, shortened, and made into file names
 //! - [`status`]: the four statuses of an image
@@ -9,6 +10,7 @@
 //! - [`json`]: an image and the counts as JSON, for clients
 //! - [`time`], [`words`]: times, and lists in settings
 
+pub mod appearance;
 pub mod envelope;
 pub mod error;
 pub mod json;

@@ -5,6 +5,7 @@ mod repacking;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::appearance::Appearance;
 use crate::error::Error;
 use crate::key::{BlobId, ImageId, SegmentId, Sha256Hex};
 use crate::lease::Lease;
@@ -133,8 +134,9 @@ pub struct Content {
     pub codec: Codec,
     /// Media type, detected from the bytes.
     pub media_type: String,
-    /// Width and height in pixels, if the format states them.
-    pub dimensions: Option<(u32, u32)>,
+    /// How it is shown.
+    #[serde(flatten)]
+    pub appearance: Appearance,
 }
 
 impl ImageRecord {

@@ -93,6 +93,9 @@ impl ImageEntry {
             media_type: content.media_type,
             width: content.width,
             height: content.height,
+            // The vault that takes it looks at the bytes.
+            orientation: None,
+            animated: None,
             size: content.size,
             stored_size: content.size,
             sha256: content.sha256,

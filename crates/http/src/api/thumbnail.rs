@@ -96,7 +96,7 @@ impl<P: Ports> Service<P> {
 
 /// Whether an original is known to have few enough pixels for a page.
 pub(crate) fn has_few_pixels(content: &Content) -> bool {
-    content.dimensions.is_some_and(|(width, height)| u64::from(width) * u64::from(height) <= MAX_PIXELS)
+    content.appearance.dimensions.is_some_and(|(width, height)| u64::from(width) * u64::from(height) <= MAX_PIXELS)
 }
 
 /// Whether a browser can show an original in place of its thumbnail. `Accept` names the newer formats that it can show.

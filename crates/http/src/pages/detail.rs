@@ -1,6 +1,7 @@
 //! The page of one image.
 
 use askama::Template;
+use burrow_model::appearance::Appearance;
 use burrow_model::error::Error;
 use burrow_model::record::{Content, ImageRecord};
 use burrow_vault::ports::Ports;
@@ -41,7 +42,7 @@ struct One {
 /// Facts about the content of a ready image.
 struct Facts {
     media_type: String,
-    dimensions: Option<(u32, u32)>,
+    appearance: Appearance,
     size: String,
     stored: String,
     saved: u64,
@@ -86,7 +87,7 @@ impl<P: Ports> Service<P> {
         let is_cut = self.vault.is_cut(record).await?;
         let facts = record.content().ok().map(|content| Facts {
             media_type: content.media_type.clone(),
-            dimensions: content.dimensions,
+            appearance: content.appearance,
             size: bytes(content.size),
             stored: bytes(content.stored_size),
             saved: saved(content.size, content.stored_size),

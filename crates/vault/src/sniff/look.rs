@@ -25,6 +25,15 @@ pub enum Unknown {
     Failed(Error),
 }
 
+/// What was looked for, if the file says it.
+pub(super) fn said<T>(found: Result<T, Unknown>) -> Result<Option<T>, Unknown> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Unknown::Unsaid) => Ok(None),
+        Err(failed) => Err(failed),
+    }
+}
+
 /// The start of a file.
 #[derive(Debug)]
 pub(super) struct Start<'a> {

@@ -1,5 +1,7 @@
-//! Measures images whose size stands beyond their first block: looks at single blocks of what was stored.
+//! Measures images whose size, orientation or second picture stands beyond their first block: looks at single blocks of
+//! what was stored.
 
+use burrow_model::appearance::Appearance;
 use burrow_model::error::Error;
 
 use crate::codec::BLOCK;
@@ -7,22 +9,22 @@ use crate::ports::Ports;
 use crate::sniff::{Look, Sniffed, Unknown, measure, sniff};
 use crate::store::blob::{Blob, Form};
 
-/// The most blocks that are read of one image: 16 MB of metadata before its size.
+/// The most blocks that are read of one image: 16 MB of metadata before its size, or of a picture before the second.
 const MAX_BLOCKS: u32 = 64;
 
-/// The size in pixels of an image that has it further behind.
-pub(super) async fn measured<P: Ports>(blob: Blob<P>) -> Result<Option<(u32, u32)>, Error> {
+/// How an image is shown that says so further behind.
+pub(super) async fn measured<P: Ports>(blob: Blob<P>) -> Result<Appearance, Error> {
     let mut stored = Stored { blob, block: None, left: MAX_BLOCKS };
-    let Some(start) = stored.start().await? else { return Ok(None) };
+    let Some(start) = stored.start().await? else { return Ok(Appearance::default()) };
     measure(&start, &mut stored).await
 }
 
-/// The type and size of stored content. `None` if it is no image.
+/// The type of stored content, and how it is shown. `None` if it is no image.
 pub(super) async fn sniffed<P: Ports>(blob: Blob<P>) -> Result<Option<Sniffed>, Error> {
     let mut stored = Stored { blob: blob.clone(), block: None, left: 1 };
     let Some(sniffed) = stored.start().await?.and_then(|start| sniff(&start)) else { return Ok(None) };
-    let dimensions = if sniffed.is_further_behind { measured(blob).await? } else { sniffed.dimensions };
-    Ok(Some(Sniffed { dimensions, ..sniffed }))
+    let appearance = if sniffed.is_further_behind { measured(blob).await? } else { sniffed.appearance };
+    Ok(Some(Sniffed { appearance, ..sniffed }))
 }
 
 /// Stored content, of which one block at a time is unpacked.
@@ -107,6 +109,40 @@ mod tests {
         file
     }
 
+    /// A GIF of pictures that each have this many bytes of data.
+    fn gif(pictures: &[usize]) -> Vec<u8> {
+        let mut file = b"GIF89a\x28\0\x1e\0\0\0\0".to_vec();
+        for &data in pictures {
+            file.extend(b"\x2c\0\0\0\0\x28\0\x1e\0\0\x08");
+            (0..data / 256).for_each(|_| file.extend([[0xff].as_slice(), &[0x55; 255]].concat()));
+            file.push(0);
+        }
+        [&file[..], b";"].concat()
+    }
+
+    #[test]
+    fn a_second_picture_is_found_wherever_it_stands() {
+        for (file, is_animated) in [
+            (gif(&[1000]), Some(false)),
+            (gif(&[1000, 1000]), Some(true)),
+            (gif(&[1_000_000]), Some(false)),
+            (gif(&[1_000_000, 1000]), Some(true)),
+            (gif(&[1_000_000])[..900_000].to_vec(), None),
+            // Too far behind.
+            (gif(&[66 * BLOCK, 1000]), None),
+        ] {
+            let world = World::default();
+            let image = world.run(world.vault().put(&mut Whole::new(&file), Label::default())).unwrap();
+            let appearance = image.content().unwrap().appearance;
+            assert_eq!(
+                (appearance.dimensions, appearance.is_animated),
+                (Some((40, 30)), is_animated),
+                "{}",
+                file.len()
+            );
+        }
+    }
+
     #[test]
     fn sizes_are_found_wherever_they_stand() {
         for (file, size) in [
@@ -125,9 +161,9 @@ mod tests {
             let world = World::default();
             let stored = |bytes: &[u8]| world.run(world.vault().put(&mut Whole::new(bytes), Label::default())).unwrap();
             let image = stored(&file);
-            assert_eq!(image.content().unwrap().dimensions, size, "{} bytes", file.len());
+            assert_eq!(image.content().unwrap().appearance.dimensions, size, "{} bytes", file.len());
             // The same content again shares the blob, and has the same size.
-            assert_eq!(stored(&file).content().unwrap().dimensions, size);
+            assert_eq!(stored(&file).content().unwrap().appearance.dimensions, size);
         }
     }
 }

@@ -133,10 +133,10 @@ impl<P: Ports> Chunks<'_, P> {
 
     async fn finish(self) -> Result<Packed, Error> {
         let (manifest, sniffed) = self.packer.finish()?;
-        let dimensions = if sniffed.is_further_behind {
+        let appearance = if sniffed.is_further_behind {
             measured(self.vault.store.blob(self.blob, manifest.clone())).await?
         } else {
-            sniffed.dimensions
+            sniffed.appearance
         };
         let content = Content {
             blob: self.blob,
@@ -145,7 +145,7 @@ impl<P: Ports> Chunks<'_, P> {
             stored_size: manifest.stored_size(),
             codec: manifest.codec,
             media_type: sniffed.media_type.to_owned(),
-            dimensions,
+            appearance,
         };
         Ok(Packed { manifest, content })
     }

@@ -209,12 +209,12 @@ impl<P: Ports> Vault<P> {
             return Ok(None);
         }
         let (size, stored_size, codec) = (manifest.size, manifest.stored_size(), manifest.codec);
-        let content = |media_type: &str, dimensions| {
+        let content = |media_type: &str, appearance| {
             let (sha256, media_type) = (sha256.clone(), media_type.to_owned());
-            Content { blob, sha256, size, stored_size, codec, media_type, dimensions }
+            Content { blob, sha256, size, stored_size, codec, media_type, appearance }
         };
         match sniffed(self.store.blob(blob, manifest.clone())).await {
-            Ok(Some(Sniffed { media_type, dimensions, .. })) => Ok(Some(content(media_type, dimensions))),
+            Ok(Some(Sniffed { media_type, appearance, .. })) => Ok(Some(content(media_type, appearance))),
             // Then this blob is of no use, and the caller must pass the content.
             Ok(None) | Err(Error::Corrupt(_)) => self.store.leave(blob).await.map(|()| None),
             Err(error) => Err(error),

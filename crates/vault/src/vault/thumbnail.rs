@@ -262,7 +262,7 @@ impl<P: Ports> Vault<P> {
 
 /// Whether an original is its own thumbnail, however its camera was turned.
 fn is_small(content: &Content, width: u32) -> bool {
-    match (content.media_type.as_str(), content.dimensions) {
+    match (content.media_type.as_str(), content.appearance.dimensions) {
         ("image/jpeg", Some((wide, high))) => content.size <= SMALL && wide <= width && high <= width,
         _ => false,
     }
