@@ -25,6 +25,7 @@ mod lists;
 mod lossless;
 mod operations;
 mod origins_field;
+mod proxy_field;
 mod repacking;
 mod socket;
 mod stores;
@@ -140,6 +141,7 @@ fn main() -> ExitCode {
             what_needs_a_token_is_not_sent_to_others, a_removed_image_is_gone_for_every_reader;
         origins_field: heads_are_read_as_browsers_read_them, every_failure_has_its_sentence,
             without_a_network_the_reason_is_told, certificates_that_cannot_be_read_are_told;
+        proxy_field: origins_are_reached_through_a_proxy, a_proxy_that_fails_is_told, which_proxy_is_used_is_told;
         repacking: the_command_line_repacks, an_idle_server_repacks;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use burrow_host::kv::{KeyValue, Location, SocketServer};
-use burrow_host::{Builder, Burrow, COMPONENT, Variables};
+use burrow_host::{Builder, Burrow, COMPONENT, Proxy, Variables};
 use clap::{Args, ColorChoice};
 
 use crate::logs::Logs;
@@ -54,6 +54,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "BURROW_CA_CERTIFICATES", value_name = "FILE", hide_short_help = true)]
     ca_certificates: Option<PathBuf>,
 
+    /// Reach origins through this HTTP proxy, which must then refuse private addresses.
+    #[arg(long, global = true, env = "BURROW_OUTBOUND_PROXY", value_name = "URL", hide_short_help = true)]
+    #[arg(hide_env_values = true)]
+    outbound_proxy: Option<Proxy>,
+
     #[command(flatten)]
     pub(crate) logs: Logs,
 
@@ -93,6 +98,8 @@ pub(crate) struct Opened {
     pub(crate) component: Option<PathBuf>,
     /// Whether changes over HTTP need a token.
     pub(crate) needs_token: bool,
+    /// Whether origins are reached through a proxy.
+    pub(crate) uses_proxy: bool,
     /// Lets other processes use the store, until it is dropped.
     _server: Option<SocketServer>,
 }
@@ -117,6 +124,7 @@ impl Global {
             uses_socket,
             component: self.component.path.clone(),
             needs_token: self.settings.needs_token(),
+            uses_proxy: self.outbound_proxy.is_some(),
             _server: server,
         })
     }
@@ -137,6 +145,9 @@ impl Global {
         if let Some(path) = &self.ca_certificates {
             let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             builder = builder.ca_certificates(&pem).with_context(|| path.display().to_string())?;
+        }
+        if let Some(proxy) = &self.outbound_proxy {
+            builder = builder.outbound_proxy(proxy.clone());
         }
         Ok(builder.component(self.component.bytes()?))
     }

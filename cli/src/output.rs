@@ -44,12 +44,12 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", plain(text));
 }
 
-/// Notes that a proxy which the environment names is not used: origins are asked directly.
+/// Notes that a proxy which the environment names is not used.
 pub(crate) fn note_proxies() {
     const NAMES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty());
     if let Some(name) = NAMES.iter().find(is_set) {
-        note(&format!("note: {name} is set, but Burrow uses no proxy: it asks origins directly (docs/operations.md)"));
+        note(&format!("note: {name} is set, but origins are asked directly; --outbound-proxy names a proxy to Burrow"));
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use crate::jobs::OVERLAP;
 use crate::kv::{KeyValue, Location};
 use crate::origins::Origins;
-use crate::outbound::{Authorities, Outbound};
+use crate::outbound::{Authorities, Outbound, Proxy};
 use crate::pool::Pool;
 use crate::{Burrow, COMPONENT, Error, Variables, engine};
 
@@ -32,6 +32,7 @@ pub struct Builder {
     memory: usize,
     generation: Option<u64>,
     authorities: Authorities,
+    proxy: Option<Proxy>,
 }
 
 /// The default of requests to one origin at once. Browsers send at most 6.
@@ -59,6 +60,7 @@ impl Default for Builder {
             memory: 128 * 1024 * 1024,
             generation: None,
             authorities: Authorities::default(),
+            proxy: None,
         }
     }
 }
@@ -133,6 +135,13 @@ impl Builder {
         Ok(self)
     }
 
+    /// Reaches origins through this proxy. The proxy resolves their names, so it must refuse private addresses itself;
+    /// URLs that name a private address by its number are still refused here.
+    pub fn outbound_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Opens the store at `location`, or makes one there, and runs the component over it. Call it within a Tokio
     /// runtime, which drives the sockets.
     ///
@@ -157,7 +166,7 @@ impl Builder {
         let runtime = Handle::try_current().map_err(|error| Error::Internal(error.to_string()))?;
         let origins = Origins::new(self.per_origin.get());
         let (private, connect) = (self.variables.allow_private_network(), self.variables.connect_timeout());
-        let outbound = Outbound::new(private, connect, &self.authorities, origins.clone(), runtime)?;
+        let outbound = Outbound::new(private, connect, &self.authorities, self.proxy, origins.clone(), runtime)?;
         let does_jobs = self.variables.get("run_jobs") != Some("false");
         // The component only records jobs; the host does them on the pool.
         self.variables.set("run_jobs", &false);

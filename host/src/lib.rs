@@ -69,6 +69,7 @@ pub use builder::Builder;
 pub use content::ContentStream;
 pub use jobs::Wanted;
 pub use maintenance::{Verification, damaged_content};
+pub use outbound::Proxy;
 pub use repack::Repack;
 pub use serve::{Limits, Service};
 pub use types::{

@@ -1,32 +1,30 @@
 //! Outgoing HTTP: sends the component's requests to origins, over one pool of connections.
 //!
-//! Closed by default: every address is checked after its name is resolved and before the connection is made. So a name
-//! cannot lead to a private address, even if its answers change between two look-ups.
+//! [`connect`] holds the policy of addresses.
 
+mod connect;
 mod failure;
+mod proxy;
 mod trust;
 
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::StatusCode;
+use http::uri::Scheme;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
-use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use self::failure::{Prohibited, Unresolvable};
+use self::connect::Connector;
+pub use self::proxy::Proxy;
 pub(crate) use self::trust::Authorities;
 use crate::Burrow;
 use crate::address::is_public;
@@ -46,7 +44,8 @@ const MAX_HEADERS: usize = 1000;
 /// Sends the component's requests. Clones are cheap and share connections.
 #[derive(Clone)]
 pub(crate) struct Outbound {
-    client: Client<HttpsConnector<HttpConnector<PublicResolver>>, WasiBody>,
+    client: Client<HttpsConnector<Connector>, WasiBody>,
+    proxy: Option<Arc<Proxy>>,
     allow_private_network: bool,
     connect_timeout: Duration,
     origins: Origins,
@@ -82,13 +81,12 @@ impl Outbound {
         allow_private_network: bool,
         connect_timeout: Duration,
         authorities: &Authorities,
+        proxy: Option<Proxy>,
         origins: Origins,
         runtime: Handle,
     ) -> Result<Self, crate::Error> {
-        let mut http = HttpConnector::new_with_resolver(PublicResolver { allow_private_network });
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(connect_timeout));
-        http.set_nodelay(true);
+        let proxy = proxy.map(Arc::new);
+        let connector = Connector::new(allow_private_network, connect_timeout, proxy.clone());
         let https = HttpsConnectorBuilder::new().with_tls_config(authorities.config()?).https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -99,8 +97,8 @@ impl Outbound {
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(MAX_HEADERS)
-            .build(https.wrap_connector(http));
-        Ok(Self { client, allow_private_network, connect_timeout, origins, runtime, packers: None })
+            .build(https.wrap_connector(connector));
+        Ok(Self { client, proxy, allow_private_network, connect_timeout, origins, runtime, packers: None })
     }
 
     /// Lets instances send work to other instances, which `burrow` makes: at most `blocks` blocks to pack and
@@ -112,10 +110,10 @@ impl Outbound {
 
     async fn send(
         self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<http::Response<WasiBody>, Error> {
-        // The connector does not ask the resolver about a literal address, so check it here.
+        // The connector does not ask the resolver about a literal address, and a proxy might not refuse it.
         let host = request.uri().host().unwrap_or_default();
         if host == PACKERS {
             return match self.packers {
@@ -130,6 +128,9 @@ impl Outbound {
         let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(WAIT);
         let between_bytes = options.and_then(|options| options.between_bytes_timeout).unwrap_or(WAIT);
         let authority = request.uri().authority().map_or_else(String::new, ToString::to_string);
+        if let Some(proxy) = self.proxy.filter(|_| request.uri().scheme() != Some(&Scheme::HTTPS)) {
+            proxy.authorize(request.headers_mut());
+        }
         let turn = self.origins.turn(&authority).await;
         let response = tokio::time::timeout(self.connect_timeout + first_byte, self.client.request(request))
             .await
@@ -216,41 +217,3 @@ impl WasiHttpHooks for Outbound {
 }
 
 type IoResult = Box<dyn Future<Output = Result<(), Error>> + Send>;
-
-/// Resolves names to public addresses only.
-#[derive(Clone, Copy, Debug)]
-struct PublicResolver {
-    allow_private_network: bool,
-}
-
-impl Service<Name> for PublicResolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let allow_private_network = self.allow_private_network;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolvable)?;
-            let allowed: Vec<_> = found.filter(|address| allow_private_network || is_public(address.ip())).collect();
-            if allowed.is_empty() { Err(Prohibited.into()) } else { Ok(allowed.into_iter()) }
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_name_that_leads_here_is_refused() {
-        let resolve =
-            |allow_private_network| PublicResolver { allow_private_network }.call("localhost".parse::<Name>().unwrap());
-        assert!(resolve(false).await.unwrap_err().is::<Prohibited>());
-        assert!(resolve(true).await.unwrap().count() > 0);
-    }
-}

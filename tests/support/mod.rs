@@ -5,6 +5,7 @@ pub mod host;
 pub mod images;
 pub mod origin;
 pub mod process;
+pub mod proxy;
 pub mod random;
 pub mod raw;
 pub mod verify;

@@ -93,7 +93,7 @@ impl Add {
         let report = RefCell::new(Report::new(how, self.failed.as_deref(), &self.from)?);
         let given = Arguments { images: self.images, lists: self.from, name: self.name, tags: self.tags };
         let items::Items { items, total } = given.read().context("cannot start a thread")?;
-        if !self.json && !self.quiet {
+        if !self.json && !self.quiet && !opened.uses_proxy {
             output::note_proxies();
         }
         let adding = Adding { burrow: &opened.burrow, again: self.again };

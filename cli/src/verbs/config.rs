@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::process::ExitCode;
 
 use anstyle::Style;
+use burrow_host::Proxy;
 use burrow_host::kv::Location;
 use clap::builder::Arg;
 use clap::parser::ValueSource;
@@ -85,8 +86,11 @@ fn shown(arg: &Arg, value: &str) -> String {
         return "(secret)".into();
     }
     if parser == TypeId::of::<Location>() {
-        // A location shows itself without its password.
+        // A location shows itself without its password, and so does a proxy.
         return value.parse().map_or_else(|_| "(unreadable)".into(), |location: Location| location.to_string());
+    }
+    if parser == TypeId::of::<Proxy>() {
+        return value.parse().map_or_else(|_| "(unreadable)".into(), |proxy: Proxy| proxy.to_string());
     }
     value.to_owned()
 }

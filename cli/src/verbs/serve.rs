@@ -95,7 +95,9 @@ impl Serve {
         if let Some(warning) = warning(address, opened.needs_token) {
             output::note(&warning);
         }
-        output::note_proxies();
+        if !opened.uses_proxy {
+            output::note_proxies();
+        }
         let limits = Limits {
             connections: self.max_connections,
             requests: self.max_requests,

@@ -69,6 +69,11 @@ pub async fn open<P: Ports>(ports: &P, rules: &DownloadRules, mut url: Url) -> R
                 }
                 asked_before.push(std::mem::replace(&mut url, next));
             }
+            // Only a proxy answers so (RFC 9110 section 15.5.8), whatever the origin's name is.
+            407 => {
+                let why = "the proxy wants a name and a password, or other ones (407)";
+                return Err(FetchError::Unusable(why.into()));
+            }
             _ => {
                 let retry_after = asked.and_then(|asked| retry_after(&asked, ports.now()));
                 return Err(FetchError::Status { status, retry_after });

@@ -7,6 +7,8 @@ use hyper_util::client::legacy::Error as ClientError;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, InvalidMessage, PeerIncompatible};
 use wasmtime_wasi_http::Error;
 
+use super::proxy;
+
 /// All addresses of a name are private.
 #[derive(Debug, thiserror::Error)]
 #[error("the name leads to no public address")]
@@ -34,6 +36,15 @@ pub(super) fn explain(error: &ClientError) -> Error {
     })
 }
 
+/// The deepest cause of an error, which says most.
+pub(super) fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut deepest = error;
+    while let Some(cause) = inner(deepest) {
+        deepest = cause;
+    }
+    deepest
+}
+
 /// The cause of an error. An I/O error that wraps another names that one's cause as its own, and leaves the other out.
 fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -46,6 +57,9 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
     if cause.is::<Prohibited>() {
         return Some(Error::DestinationIpProhibited);
     }
+    if let Some(failure) = cause.downcast_ref() {
+        return Some(of_proxy(failure));
+    }
     if let Some(Unresolvable(error)) = cause.downcast_ref() {
         return Some(of_name(error));
     }
@@ -56,6 +70,16 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
         return of_http(error);
     }
     of_io(cause.downcast_ref()?)
+}
+
+/// A tunnel is needed only for TLS, and so an alert can say why there is none.
+fn of_proxy(failure: &proxy::Failure) -> Error {
+    let reason = failure.to_string();
+    if let proxy::Failure::Unreachable(_) = failure {
+        return Error::InternalError(Some(reason));
+    }
+    let alert = if failure.is_final() { AlertDescription::AccessDenied } else { AlertDescription::InternalError };
+    Error::TlsAlertReceived { alert_id: Some(alert.into()), alert_message: Some(reason) }
 }
 
 /// The resolver gives its reasons as texts only: glibc's, musl's and those of BSD and macOS.
