@@ -79,10 +79,13 @@ impl<P: Ports> Service<P> {
         let packed = blob.has(Form::Gzip);
         let form = negotiation::form(headers, packed, of_part && !of_gzip).ok_or_else(Problem::not_acceptable)?;
         let etag = etag(content, form);
-        let now = Validators { etag: &etag, last_modified };
+        // A clock that was wrong may have dated the image in the future. Such a date is replaced by that of the answer
+        // (RFC 9110 section 8.8.2.1), which identifies nothing.
+        let clock = self.vault.now() / 1000;
+        let now = Validators { etag: &etag, last_modified: last_modified.filter(|&modified| modified <= clock) };
 
         let mut response = Response::new(Body::from(Vec::new()));
-        describe(response.headers_mut(), cache, now);
+        describe(response.headers_mut(), cache, &etag, last_modified.map(|modified| modified.min(clock)));
         match conditional::evaluate(headers, true, now) {
             Verdict::Failed => return Err(Problem::precondition()),
             Verdict::NotModified => {
@@ -125,11 +128,11 @@ fn etag(content: &Content, form: Form) -> String {
 }
 
 /// Sets the headers that a 304 has, too.
-fn describe(headers: &mut HeaderMap, cache: &str, now: Validators<'_>) {
-    set(headers, header::ETAG, now.etag);
+fn describe(headers: &mut HeaderMap, cache: &str, etag: &str, last_modified: Option<u64>) {
+    set(headers, header::ETAG, etag);
     set(headers, header::CACHE_CONTROL, cache);
     set(headers, header::VARY, "accept-encoding");
-    if let Some(seconds) = now.last_modified {
+    if let Some(seconds) = last_modified {
         let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         set(headers, header::LAST_MODIFIED, httpdate::fmt_http_date(time));
     }
@@ -215,7 +218,48 @@ fn disposition_of(disposition: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use burrow_vault::testing::{Whole, World};
+    use burrow_vault::vault::Label;
+
     use super::*;
+    use crate::{Request, ServiceSettings};
+
+    #[test]
+    fn last_modified_never_lies_in_the_future() {
+        // Its own thumbnail.
+        const JPEG: &[u8] = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
+        let world = World::default();
+        world.pass(60_000);
+        let image = world.run(world.vault().put(&mut Whole::new(JPEG), Label::default())).unwrap();
+        let service = Service::new(world.vault(), ServiceSettings::default());
+        let ask = |path: &str, condition: Option<(HeaderName, &str)>| {
+            let headers = condition.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
+            let path_and_query = format!("/images/{}/{path}", image.id);
+            let request = Request { method: Method::GET, path_and_query, headers, body: Whole::new(b"") };
+            let response = world.run(service.handle(request)).response;
+            let modified =
+                response.headers().get(header::LAST_MODIFIED).map(|value| value.to_str().unwrap().to_owned());
+            (response.status().as_u16(), modified)
+        };
+        let date =
+            |seconds: u64| httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+        let accepted = date(image.created / 1000);
+        world.pass(60_000);
+        assert_eq!(ask("content", None), (200, Some(accepted.clone())));
+        assert_eq!(ask("content", Some((header::IF_MODIFIED_SINCE, &accepted))).0, 304);
+        world.set_back();
+        let now = date(world.vault().now() / 1000);
+        assert!(world.vault().now() < image.created);
+        for path in ["content", "thumbnail"] {
+            assert_eq!(ask(path, None), (200, Some(now.clone())), "{path}");
+        }
+        // The date of an answer says nothing of the image: no condition on it holds or fails.
+        for condition in [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE] {
+            for date in [&now, &accepted] {
+                assert_eq!(ask("content", Some((condition.clone(), date))).0, 200, "{condition}");
+            }
+        }
+    }
 
     #[test]
     fn names_become_safe_file_names() {
