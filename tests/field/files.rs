@@ -153,7 +153,15 @@ pub async fn of_cut_files_what_came_is_drawn(host: Host) {
     let mut random = noise(960 * 640).into_iter();
     let picture = RgbImage::from_fn(960, 640, |_, _| Rgb([200 + random.next().unwrap() % 40, 30, 30]));
     let (photo, png) = (jpeg(&picture), encoded(&picture, ImageFormat::Png));
-    for (what, file, percent) in [("JPEG", &photo, 70), ("JPEG", &photo, 99), ("PNG", &png, 70), ("PNG", &png, 99)] {
+    let webp = encoded(&picture, ImageFormat::WebP);
+    for (what, file, percent) in [
+        ("JPEG", &photo, 70),
+        ("JPEG", &photo, 99),
+        ("PNG", &png, 70),
+        ("PNG", &png, 99),
+        ("WebP", &webp, 70),
+        ("WebP", &webp, 99),
+    ] {
         let what = format!("{percent} % of a {what}");
         let record = stored(client, &what, file[..file.len() * percent / 100].to_vec()).await;
         let small = thumbnail(client, &what, &record).await;

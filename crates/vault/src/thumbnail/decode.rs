@@ -1,21 +1,18 @@
 //! Decodes an original to rows of pixels, and shrinks them on the way.
 
+mod jpeg;
+mod png;
+mod webp;
+
 use std::io::Cursor;
 
-use image::codecs::webp::WebPDecoder;
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, ico::IcoDecoder, qoi::QoiDecoder, tiff::TiffDecoder};
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, Limits};
-use jpeg_decoder::PixelFormat;
 
 use super::colour::Inks;
 use super::shrink::{Shrink, multiplied};
-use super::tail::{Filler, Tailed};
-use super::{
-    Decoded, MAX_JPEG_PIXELS, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, MAX_PIXELS, MAX_SCANS, MAX_WEBP_AMONG_OTHERS,
-    Undrawable, target,
-};
-use crate::jpeg::Structure;
+use super::{Decoded, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, Undrawable, target};
 use crate::ports::Clock;
 
 /// Pixels decoded before other tasks may run: about a millisecond of work.
@@ -68,29 +65,27 @@ pub(super) async fn decode(
         return Err(Undrawable::Never(format!("{media_type} is not decoded here")));
     };
     match format {
-        Format::Jpeg => jpeg(original, memory, width, is_apart, clock).await,
-        Format::Png => png(original, memory, width, clock).await,
-        Format::WebP => {
-            let decoder = WebPDecoder::new(from).map_err(damaged)?;
-            let pixels = pixels(decoder.dimensions());
-            if !is_apart && pixels > MAX_WEBP_AMONG_OTHERS {
-                let why =
-                    format!("it has {pixels} pixels, and of WebP at most {MAX_WEBP_AMONG_OTHERS} are decoded here");
-                return Err(Undrawable::Here(why));
-            }
-            // The decoder also has planes of its own, of one and a half bytes a pixel.
-            whole(decoder, memory.and(3 * pixels / 2), Alpha::Meant, false, width, clock).await
+        Format::Jpeg => jpeg::decode(original, memory, width, is_apart, clock).await,
+        Format::Png => png::decode(original, memory, width, clock).await,
+        Format::WebP => webp::decode(original, memory, width, is_apart, clock).await,
+        Format::Gif => {
+            whole(GifDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Meant, true, width, clock).await
         }
-        Format::Gif => whole(GifDecoder::new(from).map_err(damaged)?, memory, Alpha::Meant, true, width, clock).await,
-        Format::Bmp => whole(BmpDecoder::new(from).map_err(damaged)?, memory, Alpha::Unsure, true, width, clock).await,
+        Format::Bmp => {
+            whole(BmpDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Unsure, true, width, clock).await
+        }
         Format::Tiff => {
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
             // The decoder also holds an unpacked strip, which may be the whole image.
             let strip = decoder.total_bytes();
-            whole(decoder, memory.and(strip), Alpha::Unsure, true, width, clock).await
+            whole(decoder, None, memory.and(strip), Alpha::Unsure, true, width, clock).await
         }
-        Format::Ico => whole(IcoDecoder::new(from).map_err(damaged)?, memory, Alpha::Unsure, true, width, clock).await,
-        Format::Qoi => whole(QoiDecoder::new(from).map_err(damaged)?, memory, Alpha::Meant, true, width, clock).await,
+        Format::Ico => {
+            whole(IcoDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Unsure, true, width, clock).await
+        }
+        Format::Qoi => {
+            whole(QoiDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Meant, true, width, clock).await
+        }
     }
 }
 
@@ -146,9 +141,11 @@ enum Alpha {
     Unsure,
 }
 
-/// Decodes the first frame completely, or as far as it came.
-async fn whole(
-    mut decoder: impl ImageDecoder,
+/// Decodes the first frame completely, or as far as it came. A decoder that makes up what is missing comes with another
+/// one, of the same file with something else in its place.
+async fn whole<D: ImageDecoder>(
+    mut decoder: D,
+    other: Option<D>,
     memory: Memory,
     alpha: Alpha,
     is_drawn: bool,
@@ -165,7 +162,10 @@ async fn whole(
     let mut buffer = vec![MISSING; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
     fill_alpha(&mut buffer, colour);
     let is_cut = match decoder.read_image(&mut buffer) {
-        Ok(()) => false,
+        Ok(()) => match other {
+            Some(other) => blank_differing(other, &mut buffer, size.0, colour)?,
+            None => false,
+        },
         // The decoders write pixels as they come.
         Err(_) if !is_blank(&buffer, colour) => true,
         Err(error) => return Err(damaged(error)),
@@ -179,6 +179,33 @@ async fn whole(
     let mut shrink = Shrink::new(size, target(size, orientation, width));
     push_rows(&mut shrink, &buffer, size.0, &Layout::Colour(colour), clock).await;
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn, is_cut })
+}
+
+/// Makes the rows grey from the first one on that the other decoder decodes to something else. Returns whether there
+/// are any.
+fn blank_differing(
+    other: impl ImageDecoder,
+    buffer: &mut [u8],
+    width: u32,
+    colour: ColorType,
+) -> Result<bool, Undrawable> {
+    let mut others = vec![0; buffer.len()];
+    other.read_image(&mut others).map_err(damaged)?;
+    let row = usize::from(colour.bytes_per_pixel()) * width.max(1) as usize;
+    let Some(first) = first_difference(buffer, &others, row) else { return Ok(false) };
+    if first == 0 {
+        return Err(damaged("it ends before its first pixels"));
+    }
+    let missing = buffer.get_mut(first * row..).unwrap_or_default();
+    missing.fill(MISSING);
+    fill_alpha(missing, colour);
+    Ok(true)
+}
+
+/// The first of the rows, each of this many bytes, in which two pictures differ.
+fn first_difference(one: &[u8], other: &[u8], row: usize) -> Option<usize> {
+    let row = row.max(1);
+    one.chunks(row).zip(other.chunks(row)).position(|(one, other)| one != other)
 }
 
 /// Bytes of one channel of a pixel.
@@ -219,169 +246,6 @@ async fn push_rows(shrink: &mut Shrink, buffer: &[u8], width: u32, layout: &Layo
         rows.chunks_exact(row).for_each(|row| layout.push(shrink, row));
         clock.yield_now().await;
     }
-}
-
-/// Decodes a JPEG at an eighth, a quarter or half of its size if that is enough: the pixels in between are never
-/// computed. Of a cut file it decodes what came.
-async fn jpeg(
-    original: &[u8],
-    memory: Memory,
-    width: u32,
-    is_apart: bool,
-    clock: &impl Clock,
-) -> Result<Decoded, Undrawable> {
-    let structure = Structure::read(original);
-    if structure.scans > MAX_SCANS {
-        let why = format!("it has {} scans, and at most {MAX_SCANS} are decoded", structure.scans);
-        return Err(Undrawable::Never(why));
-    }
-    let mut file = Tailed::new(original, Filler::Zeros);
-    let mut decoder = jpeg_decoder::Decoder::new(&mut file);
-    decoder.read_info().map_err(damaged)?;
-    let info = decoder.info().ok_or_else(|| damaged("it has no size"))?;
-    let size = (u32::from(info.width), u32::from(info.height));
-    if pixels(size) > MAX_JPEG_PIXELS {
-        return Err(too_many(pixels(size), MAX_JPEG_PIXELS));
-    }
-    if !is_apart && pixels(size) > MAX_PIXELS {
-        let why = format!("it has {} pixels, and at most {MAX_PIXELS} are decoded here", pixels(size));
-        return Err(Undrawable::Here(why));
-    }
-    let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
-    let target = target(size, orientation, width);
-    let at_most = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-    let wanted = (at_most(target.0), at_most(target.1));
-    let (wide, high) = decoder.scale(wanted.0, wanted.1).map_err(damaged)?;
-    let scaled = (u32::from(wide), u32::from(high));
-    // The decoder holds each component, and then all of them together.
-    let components = 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64;
-    memory.and(structure.coefficient_bytes()).check(components)?;
-    let most = usize::try_from(memory.allowed).unwrap_or(usize::MAX);
-    decoder.set_max_decoding_buffer_size(most);
-    let mut buffer = decoder.decode().map_err(damaged)?;
-    clock.yield_now().await;
-    let profile = decoder.icc_profile();
-    drop(decoder);
-    let row = scaled.0 as usize * info.pixel_format.pixel_bytes();
-    // Each scan of a progressive JPEG adds to the whole picture.
-    let is_cut =
-        file.is_cut() && (structure.is_progressive() || blank_missing(original, &mut buffer, row, wanted, most));
-    clock.yield_now().await;
-    let mut shrink = Shrink::new(scaled, target);
-    let inks = profile.as_deref().filter(|_| info.pixel_format == PixelFormat::CMYK32).and_then(Inks::new);
-    let layout = match info.pixel_format {
-        PixelFormat::L8 => Layout::Colour(ColorType::L8),
-        PixelFormat::L16 => Layout::Colour(ColorType::L16),
-        PixelFormat::RGB24 => Layout::Colour(ColorType::Rgb8),
-        PixelFormat::CMYK32 => Layout::Cmyk(inks),
-    };
-    push_rows(&mut shrink, &buffer, scaled.0, &layout, clock).await;
-    let profile = profile.filter(|_| info.pixel_format != PixelFormat::CMYK32);
-    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn: false, is_cut })
-}
-
-/// Makes the rows of a cut JPEG grey that did not come, and returns whether there are any. The decoder makes them up
-/// from what fills the file's place, so they are those that differ if something else fills it.
-fn blank_missing(original: &[u8], buffer: &mut [u8], row: usize, wanted: (u16, u16), most: usize) -> bool {
-    let mut decoder = jpeg_decoder::Decoder::new(Tailed::new(original, Filler::Others));
-    decoder.set_max_decoding_buffer_size(most);
-    let other = decoder.scale(wanted.0, wanted.1).and_then(|_| decoder.decode());
-    // If this filler makes no sense to the decoder, nobody knows which rows came.
-    let Ok(other) = other else { return true };
-    let first = buffer.chunks_exact(row.max(1)).zip(other.chunks_exact(row.max(1))).position(|(one, two)| one != two);
-    let Some(first) = first else { return false };
-    buffer.iter_mut().skip(first * row).for_each(|byte| *byte = MISSING);
-    true
-}
-
-/// Decodes a PNG row by row; an interlaced one completely. Of an animated one it decodes the default image, and of a cut
-/// one what came.
-async fn png(original: &[u8], memory: Memory, width: u32, clock: &impl Clock) -> Result<Decoded, Undrawable> {
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(original), png::Limits { bytes: 32 << 20 });
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(damaged)?;
-    let info = reader.info();
-    let size = info.size();
-    if pixels(size) > MAX_PIXELS {
-        return Err(too_many(pixels(size), MAX_PIXELS));
-    }
-    let exif = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
-    let orientation = exif.unwrap_or(Orientation::NoTransforms);
-    let (is_interlaced, profile) = (info.interlaced, info.icc_profile.as_deref().map(<[u8]>::to_vec));
-    let colour = match reader.output_color_type().0 {
-        png::ColorType::Grayscale => ColorType::L8,
-        png::ColorType::GrayscaleAlpha => ColorType::La8,
-        png::ColorType::Rgb => ColorType::Rgb8,
-        png::ColorType::Rgba => ColorType::Rgba8,
-        png::ColorType::Indexed => return Err(damaged("its palette was not read")),
-    };
-    let layout = Layout::Colour(colour);
-    let mut shrink = Shrink::new(size, target(size, orientation, width));
-    let line = reader.output_line_size(size.0).ok_or_else(|| damaged("its rows are too long"))?;
-    let mut is_cut = false;
-    if is_interlaced {
-        let bytes_in_all = reader.output_buffer_size().unwrap_or(usize::MAX);
-        memory.check(bytes_in_all as u64)?;
-        let mut buffer = vec![MISSING; bytes_in_all];
-        fill_alpha(&mut buffer, colour);
-        let (mut came, mut since) = (0_u32, 0);
-        loop {
-            match reader.next_interlaced_row() {
-                Ok(Some(row)) => {
-                    if let png::InterlaceInfo::Adam7(pass) = row.interlace() {
-                        // Each pixel of an early pass fills its block, until the others come.
-                        png::splat_interlaced_row(&mut buffer, line, row.data(), pass, 8 * colour.bytes_per_pixel());
-                    }
-                    came += 1;
-                    since += row.data().len();
-                }
-                Ok(None) => break,
-                Err(error) if came == 0 => return Err(damaged(error)),
-                // Its last pass came, so only its end is missing.
-                Err(_) => {
-                    is_cut = came < adam7_rows(size);
-                    break;
-                }
-            }
-            if since >= STEP {
-                since = 0;
-                clock.yield_now().await;
-            }
-        }
-        push_rows(&mut shrink, &buffer, size.0, &layout, clock).await;
-    } else {
-        let (mut row, mut since) = (vec![0; line], 0);
-        for came in 0..size.1 {
-            match if is_cut { Ok(None) } else { reader.read_row(&mut row) } {
-                Ok(Some(_)) => {}
-                Err(error) if came == 0 => return Err(damaged(error)),
-                Ok(None) | Err(_) => {
-                    is_cut = true;
-                    row.fill(MISSING);
-                    fill_alpha(&mut row, colour);
-                }
-            }
-            layout.push(&mut shrink, &row);
-            since += size.0 as usize;
-            if since >= STEP {
-                since = 0;
-                clock.yield_now().await;
-            }
-        }
-    }
-    Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn: true, is_cut })
-}
-
-/// The rows of all passes of an interlaced PNG (W3C, section 8.1). A pass without pixels has no rows.
-fn adam7_rows((width, height): (u32, u32)) -> u32 {
-    let passes = [(8, 0, 8, 0), (8, 4, 8, 0), (4, 0, 8, 4), (4, 2, 4, 0), (2, 0, 4, 2), (2, 1, 2, 0), (1, 0, 2, 1)];
-    let count = |side: u32, step: u32, start: u32| side.saturating_sub(start).div_ceil(step);
-    let rows = passes.map(
-        |(across, left, down, top)| {
-            if count(width, across, left) == 0 { 0 } else { count(height, down, top) }
-        },
-    );
-    rows.iter().sum()
 }
 
 /// The layout of a pixel in a row.

@@ -1,6 +1,8 @@
-//! Lets a JPEG decoder go on where a file is cut, so that what came is drawn.
+//! Lets decoders go on where a file is cut, so that what came is drawn.
 
-use std::io::Read;
+use std::io::{BufRead, Read, Seek, SeekFrom};
+
+use crate::jpeg::Missing;
 
 /// An end of image (ITU-T T.81, B.1.1.3).
 const END: [u8; 2] = [0xff, 0xd9];
@@ -14,24 +16,34 @@ pub(super) enum Filler {
     Others,
 }
 
-/// A file, and filler behind its end.
+/// A JPEG, and behind its end the restarts that its scan lacks, and filler.
 #[derive(Debug)]
 pub(super) struct Tailed<'a> {
     rest: &'a [u8],
     filler: Filler,
+    /// The number of the next restart, and how many are missing.
+    restarts: (u8, u64),
     /// Bytes of filler that were read.
     filled: usize,
 }
 
 impl<'a> Tailed<'a> {
-    pub(super) fn new(file: &'a [u8], filler: Filler) -> Self {
-        Self { rest: file, filler, filled: 0 }
+    pub(super) fn new(file: &'a [u8], filler: Filler, missing: Option<&Missing>) -> Self {
+        let restarts = missing.map_or((0, 0), |missing| (missing.next_restart, missing.restarts));
+        Self { rest: file, filler, restarts, filled: 0 }
     }
 
     fn filler_at(&self, at: usize) -> u8 {
         /// Enough for a decoder to notice.
         const OTHERS: usize = 64;
+        let (next, count) = self.restarts;
+        let number = at / 2;
         match self.filler {
+            // A restart ends its interval, whose rest the decoder fills up with zeros.
+            _ if (number as u64) < count => match at % 2 {
+                0 => 0xff,
+                _ => 0xd0 + ((usize::from(next) + number) % 8) as u8,
+            },
             Filler::Others if at < OTHERS => 0x5a,
             _ => END.get(at % 2).copied().unwrap_or(0),
         }
@@ -55,5 +67,58 @@ impl Tailed<'_> {
     /// Whether the decoder read past the end of the file.
     pub(super) fn is_cut(&self) -> bool {
         self.filled > 0
+    }
+}
+
+/// A file, filled up with one byte to a length, and with other first bytes.
+#[derive(Debug)]
+pub(super) struct Filled<'a> {
+    head: &'a [u8],
+    file: &'a [u8],
+    length: u64,
+    filler: [u8; 512],
+    at: u64,
+}
+
+impl<'a> Filled<'a> {
+    /// `head` takes the place of as many bytes of `file`.
+    pub(super) fn new(head: &'a [u8], file: &'a [u8], length: u64, filler: u8) -> Self {
+        Self { head, file, length, filler: [filler; 512], at: 0 }
+    }
+}
+
+impl<'a> BufRead for Filled<'a> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        let rest_of = |file: &'a [u8]| usize::try_from(self.at).ok().and_then(|at| file.get(at..));
+        if let Some(rest) = [self.head, self.file].into_iter().filter_map(rest_of).find(|rest| !rest.is_empty()) {
+            return Ok(rest);
+        }
+        let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        Ok(self.filler.get(..left).unwrap_or(&self.filler))
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at += count as u64;
+    }
+}
+
+impl Read for Filled<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl Seek for Filled<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let end = self.length.max(self.file.len() as u64);
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(std::io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }

@@ -32,9 +32,24 @@ fn of_a_cut_file_what_came_is_drawn() {
     let png = encoded(&picture, image::ImageFormat::Png);
     let baseline = jpeg(&picture, |_| {});
     let bmp = encoded(&picture, image::ImageFormat::Bmp);
-    for (original, media_type, came, missing) in
-        [(png, "image/png", 5, 95), (baseline, "image/jpeg", 5, 95), (bmp, "image/bmp", 95, 5)]
-    {
+    // Of 25 x 25 units: an interval is a row, less than a row, or more than one.
+    let restarts = |interval| {
+        let change = move |encoder: &mut Encoder<&mut Vec<u8>>| {
+            encoder.set_sampling_factor(SamplingFactor::F_2_2);
+            encoder.set_restart_interval(interval);
+        };
+        (jpeg(&picture, change), "image/jpeg", 5, 95)
+    };
+    let webp = encoded(&picture, image::ImageFormat::WebP);
+    for (original, media_type, came, missing) in [
+        (png, "image/png", 5, 95),
+        (baseline, "image/jpeg", 5, 95),
+        restarts(25),
+        restarts(7),
+        restarts(60),
+        (webp, "image/webp", 5, 95),
+        (bmp, "image/bmp", 95, 5),
+    ] {
         let whole = drawn(&original, media_type, 160).unwrap();
         assert_eq!((at(&whole, 5), at(&whole, 95), whole.is_cut), ('r', 'b', false), "{media_type}");
         for percent in [30, 70, 85] {
@@ -48,11 +63,38 @@ fn of_a_cut_file_what_came_is_drawn() {
 }
 
 #[test]
+fn a_cut_webp_needs_no_metadata_that_its_flags_promise() {
+    let mut original = Vec::new();
+    let mut encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut original);
+    encoder.set_exif_metadata(vec![0; 1000]).unwrap();
+    encoder.write_image(&bands(400, 400), 400, 400, ExtendedColorType::Rgb8).unwrap();
+    let half = &original[..original.len() / 2];
+    let thumbnail = drawn(half, "image/webp", 160).unwrap();
+    assert_eq!((at(&thumbnail, 5), at(&thumbnail, 95), thumbnail.is_cut), ('r', '-', true));
+    // Only metadata is missing.
+    let thumbnail = drawn(&original[..original.len() - 900], "image/webp", 160).unwrap();
+    assert_eq!((at(&thumbnail, 5), at(&thumbnail, 95), thumbnail.is_cut), ('r', 'b', false));
+    // Nothing is filled up to a length that no file may have.
+    let mut endless = half.to_vec();
+    endless[4..8].fill(0xff);
+    assert!(drawn(&endless, "image/webp", 160).is_err());
+    // Nothing came.
+    for length in [12, 20, 21, 30, 60] {
+        assert!(drawn(&original[..length], "image/webp", 160).is_err(), "{length}");
+    }
+}
+
+#[test]
 fn a_progressive_jpeg_gets_sharper_with_each_scan() {
-    let original = jpeg(&bands(400, 400), |encoder| encoder.set_progressive(true));
-    for percent in [60, 80, 95] {
-        let thumbnail = drawn(&original[..original.len() * percent / 100], "image/jpeg", 160).unwrap();
-        assert!(thumbnail.is_cut && at(&thumbnail, 5) == 'r', "{percent}");
+    for interval in [0, 7] {
+        let original = jpeg(&bands(400, 400), |encoder| {
+            encoder.set_progressive(true);
+            encoder.set_restart_interval(interval);
+        });
+        for percent in [60, 80, 95] {
+            let thumbnail = drawn(&original[..original.len() * percent / 100], "image/jpeg", 160).unwrap();
+            assert!(thumbnail.is_cut && at(&thumbnail, 5) == 'r', "{percent} {interval}");
+        }
     }
 }
 
