@@ -215,6 +215,7 @@ pub async fn a_304_says_what_its_200_says(host: Host) {
         "/assets/style.css".into(),
         "/assets/icon.svg".into(),
         "/images".into(),
+        "/tags".into(),
         "/stats".into(),
         "/openapi.json".into(),
         "/problems/limit".into(),

@@ -66,7 +66,7 @@ def main():
     photo, text, drawing = (store(base, name) for name in ("photo.jpg", "photo.bmp", "drawing.svg"))
     paths = [
         "/", "/stats", "/problems/limit", "/assets/style.css", "/assets/gallery.js", "/assets/icon.svg",
-        "/images", "/images?limit=1", "/openapi.json", "/healthz", "/basic_stats", f"/images/{photo}",
+        "/images", "/images?limit=1", "/tags", "/openapi.json", "/healthz", "/basic_stats", f"/images/{photo}",
         f"/images/{photo}/content", f"/images/{text}/content", f"/images/{drawing}/content",
         f"/images/{photo}/thumbnail?w=320", f"/images/{text}/thumbnail?w=160", "/images/by-name/photo.jpg",
         "/images/by-name/photo.jpg/content", "/image/photo.jpg", f"/archive?id={photo}", "/nothing",

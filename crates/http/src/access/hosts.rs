@@ -44,7 +44,7 @@ mod tests {
         for host in ["127.0.0.1:3000", "192.168.1.5", "[::1]:3000", "localhost:3000", "LOCALHOST.", "a.localhost"] {
             assert!(known(host, &AllowedHosts::default()), "{host}");
         }
-        for host in ["images.example", "Images.Example:3000", "a.lan.example"] {
+        for host in ["images.example", "Images.Example:3000", "images.example:80", "a.lan.example"] {
             assert!(known(host, &allowed) && !known(host, &AllowedHosts::default()), "{host}");
         }
         for host in ["evil.example:3000", "xlocalhost", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b"] {
