@@ -26,7 +26,6 @@ pub(crate) fn run_all(burrow: &Path, args: &[String]) -> Result<(), String> {
     let go = build_go_peer()?;
     let python = python::venv("flask", &root().join("examples/flask-frontend/requirements.txt"))?.join("bin/python");
     say("measuring");
-    // Built beside `burrow`, because a test of the package runs it.
     let mut bench = Command::new(burrow.with_file_name("bench"));
     bench.arg("--burrow").arg(burrow).arg("--go").arg(go).arg("--python").arg(python);
     bench.arg("--directory").arg(root().join("target/bench")).arg("--bench").arg(root().join("bench"));

@@ -8,17 +8,24 @@ use crate::run::{cargo, output, root, run, say};
 
 /// Builds `burrow` and serves.
 pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
-    say("building burrow (the first time takes some minutes: wasmtime is in it)");
-    // Builds the whole workspace, as the tests do: cargo then builds wasmtime with the same features, and only once.
-    run(bundled(cargo().args(["build", "--locked", "--release", "--workspace"]), component))?;
+    let burrow = build(component, &["burrow"])?;
     say("serving");
-    run(Command::new(burrow()).arg("serve").args(args).current_dir(root()))
+    run(Command::new(burrow).arg("serve").args(args).current_dir(root()))
 }
 
-/// Builds `burrow` with the flags of [`test`], so that nothing is left to build after the tests. Returns its path.
-pub(crate) fn build_for_tests(component: &Path) -> Result<PathBuf, String> {
-    say("building burrow");
-    run(bundled(cargo().args(["test", "--no-run", "--locked", "--release", "--workspace"]), component))?;
+/// Builds these programs of the workspace. Returns the path of `burrow`.
+///
+/// Everything that this builds, [`test`] needs too, and with the same features: cargo unifies the features of the whole
+/// workspace, and those of the development dependencies because there is an example among the targets. So whichever
+/// command comes first, nothing is built twice.
+pub(crate) fn build(component: &Path, programs: &[&str]) -> Result<PathBuf, String> {
+    say(
+        "building burrow (the first time 6 to 12 minutes on two cores, most of it for wasmtime; later a minute or less)",
+    );
+    let mut command = cargo();
+    command.args(["build", "--locked", "--release", "--workspace"]);
+    command.args(programs.iter().flat_map(|program| ["--bin", program])).args(["--example", "measure"]);
+    run(bundled(&mut command, component))?;
     Ok(burrow())
 }
 
@@ -42,7 +49,7 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED_BY_TESTS.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     install(&packages)?;
-    say("testing (the first time builds wasmtime, which takes some minutes)");
+    say("testing (the first time builds burrow and the tests: 8 to 15 minutes on two cores; the tests take about 10)");
     let mut command = cargo();
     command.args(["test", "--locked", "--release", "--workspace"]);
     run(bundled(&mut command, component).args(args))
@@ -50,10 +57,10 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
 
 /// Runs a part of the suite, with these environment variables.
 pub(crate) fn test_only(component: &Path, part: &str, variables: &[(&str, String)]) -> Result<(), String> {
-    // Builds the whole workspace, as `test` does, so that nothing is built twice.
-    build_for_tests(component)?;
+    say(&format!("running {part} of the suite"));
     let mut command = cargo();
-    command.args(["test", "--quiet", "--locked", "--release", "--workspace", "--test", "suite"]);
+    // Of the whole workspace, as `test` does, so that nothing is built twice.
+    command.args(["test", "--locked", "--release", "--workspace", "--test", "suite"]);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     run(bundled(&mut command, component).args(["--", part]))
 }

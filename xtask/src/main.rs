@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let command = args.next().unwrap_or_default();
     let rest: Vec<String> = args.skip_while(|arg| arg == "--").collect();
-    let burrow = || component::build().and_then(|component| host::build_for_tests(&component));
+    let burrow = || component::build().and_then(|component| host::build(&component, &["burrow"]));
     let done = match command.as_str() {
         "build" => component::build().map(|path| println!("{}", path.display())),
         "serve" => component::build().and_then(|component| host::serve(&component, &rest)),
@@ -45,13 +45,15 @@ fn main() -> ExitCode {
             if !rest.is_empty() {
                 return Ok(());
             }
-            let burrow = host::build_for_tests(&component)?;
+            let burrow = host::build(&component, &["burrow"])?;
             contract::test(&burrow, &[])?;
             flask::test(&burrow, &[])?;
             browser::test(&burrow, &[])
         }),
         "browser" => burrow().and_then(|burrow| browser::test(&burrow, &rest)),
-        "bench" => burrow().and_then(|burrow| bench::run_all(&burrow, &rest)),
+        "bench" => component::build()
+            .and_then(|component| host::build(&component, &["burrow", "bench"]))
+            .and_then(|burrow| bench::run_all(&burrow, &rest)),
         "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
         "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),
