@@ -9,6 +9,7 @@ mod browser;
 mod component;
 mod contract;
 mod deny;
+mod examples;
 mod flask;
 mod host;
 mod python;
@@ -26,6 +27,7 @@ cargo xtask <command>
   test [-- ARGS]     builds all, then runs every test; with ARGS runs only `cargo test ... ARGS`
   browser [-- FILES] builds all, then tests the pages in Chromium: tests/browser/FILES, or all
   flask              builds all, then tests examples/flask-frontend
+  examples           builds all, then tests the clients in examples/: curl and Python
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
   torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
   bench [-- ARGS]    builds all, then measures Burrow beside its peers; --short, --only NAME, --rounds N, ...
@@ -48,12 +50,14 @@ fn main() -> ExitCode {
             let burrow = host::build(&component, &["burrow"])?;
             contract::test(&burrow, &[])?;
             flask::test(&burrow, &[])?;
+            examples::test(&burrow, &[])?;
             browser::test(&burrow, &[])
         }),
         "browser" => burrow().and_then(|burrow| browser::test(&burrow, &rest)),
         "bench" => component::build()
             .and_then(|component| host::build(&component, &["burrow", "bench"]))
             .and_then(|burrow| bench::run_all(&burrow, &rest)),
+        "examples" => burrow().and_then(|burrow| examples::test(&burrow, &rest)),
         "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
         "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),
         "torture" => component::build().and_then(|component| torture::test(&component, &rest)),

@@ -1,0 +1,98 @@
+//! Tests the clients in examples/: a shell script with curl, and Python with requests.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::component::install;
+use crate::python;
+use crate::run::{output, root, run, say};
+use crate::server::Server;
+
+/// Programs of the shell script, and their Debian packages.
+const NEEDED: [(&str, &str); 2] = [("curl", "curl"), ("jq", "jq")];
+
+/// Serves an empty store and an origin, and has each client keep an image of the origin.
+pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
+    if !args.is_empty() {
+        return Err("examples takes no arguments".into());
+    }
+    let missing = NEEDED.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
+    install(&missing.map(|(_, package)| *package).collect::<Vec<_>>())?;
+    let examples = root().join("examples");
+    let venv = python::venv("flask", &examples.join("flask-frontend/requirements.txt"))?;
+    let mut server = Server::start(burrow, "examples", &[("BURROW_ALLOW_PRIVATE_NETWORK", "true")])?;
+    let origin = Origin::start()?;
+    say(&format!("testing the clients in examples/ over {}", server.url));
+    let urls = ["gallery.webp", "image.webp"].map(|name| format!("{}/{name}", origin.url));
+    run(Command::new(examples.join("curl/keep.sh")).arg(&urls[0]).env("BURROW_URL", &server.url))?;
+    let nothing = Command::new(examples.join("curl/keep.sh"))
+        .arg(format!("{}/none.webp", origin.url))
+        .env("BURROW_URL", &server.url)
+        .output();
+    if nothing.is_ok_and(|nothing| nothing.status.success()) {
+        return Err("keep.sh says that it kept an image that is not there".into());
+    }
+    python_client(&venv.join("bin/python"), &urls, &server.url)?;
+    server.check()
+}
+
+/// Runs the Python client, and compares the files that it wrote with the pictures.
+fn python_client(python: &Path, urls: &[String], server: &str) -> Result<(), String> {
+    let failed = |path: &Path, error: &std::io::Error| format!("{}: {error}", path.display());
+    let (list, pictures) = (root().join("target/examples/list.txt"), root().join("target/examples/pictures"));
+    fs::write(&list, urls.join("\n")).map_err(|error| failed(&list, &error))?;
+    if pictures.exists() {
+        fs::remove_dir_all(&pictures).map_err(|error| failed(&pictures, &error))?;
+    }
+    let mut client = Command::new(python);
+    client.arg(root().join("examples/python-requests/keep.py")).arg(&list).arg(&pictures);
+    run(client.env("BURROW_URL", server).env("PYTHONDONTWRITEBYTECODE", "1"))?;
+    let written = contents(&pictures).map_err(|error| failed(&pictures, &error))?;
+    let originals = contents(&root().join("docs/screenshots")).map_err(|error| failed(&pictures, &error))?;
+    if written.len() == urls.len() && written.iter().all(|bytes| originals.contains(bytes)) {
+        Ok(())
+    } else {
+        Err(format!("keep.py wrote {} files for {} images, or other bytes", written.len(), urls.len()))
+    }
+}
+
+/// The bytes of each file in a directory.
+fn contents(directory: &Path) -> std::io::Result<Vec<Vec<u8>>> {
+    fs::read_dir(directory)?.map(|entry| fs::read(entry?.path())).collect()
+}
+
+/// An origin that has the pictures of docs/screenshots. Dropping it ends it.
+struct Origin {
+    process: Child,
+    url: String,
+    /// Kept open: the origin may still write to it.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Origin {
+    fn start() -> Result<Self, String> {
+        let mut command = Command::new("python3");
+        command
+            .args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"])
+            .current_dir(root().join("docs/screenshots"));
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().map_err(|error| format!("python3 could not be started: {error}"))?;
+        let mut stdout = BufReader::new(process.stdout.take().ok_or("the origin has no standard output")?);
+        let mut line = String::new();
+        stdout.read_line(&mut line).map_err(|error| format!("the origin says nothing: {error}"))?;
+        // Serving HTTP on 127.0.0.1 port 8000 (http://127.0.0.1:8000/) ...
+        let url = line.split(['(', ')']).nth(1).unwrap_or_default().trim_end_matches('/').to_owned();
+        let origin = Self { process, url, _stdout: stdout };
+        if origin.url.is_empty() { Err(format!("the origin does not serve: {line:?}")) } else { Ok(origin) }
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
