@@ -85,15 +85,24 @@ pub(crate) enum Access {
     Short,
 }
 
+/// Who has a store open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// This process, and no other process can open it.
+    Alone,
+    /// This process, and others may have it open, too.
+    Shared,
+    /// Another process, through whose socket this one uses it.
+    Other,
+}
+
 /// An open store.
 pub(crate) struct Opened {
     pub(crate) burrow: Burrow,
     /// When this process began to open it, and to read the component's file.
     pub(crate) since: SystemTime,
-    /// Whether this process has the store open and no other process can open it.
-    pub(crate) is_alone: bool,
-    /// Whether another process has the store open, and this one uses it through that process's socket.
-    pub(crate) uses_socket: bool,
+    /// Who has the store open.
+    pub(crate) holder: Holder,
     /// The component's file, or `None` if the component is built in.
     pub(crate) component: Option<PathBuf>,
     /// Whether changes over HTTP need a token.
@@ -120,8 +129,11 @@ impl Global {
         Ok(Opened {
             burrow: builder.build(kv)?,
             since,
-            is_alone: self.store.is_exclusive() && !uses_socket,
-            uses_socket,
+            holder: match (uses_socket, self.store.is_exclusive()) {
+                (true, _) => Holder::Other,
+                (false, true) => Holder::Alone,
+                (false, false) => Holder::Shared,
+            },
             component: self.component.path.clone(),
             needs_token: self.settings.needs_token(),
             uses_proxy: self.outbound_proxy.is_some(),

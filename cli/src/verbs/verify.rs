@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::json;
-use crate::open::Opened;
+use crate::open::{Holder, Opened};
 use crate::output::{self, Progress};
 
 /// Read and hash everything that is stored, and check that it is consistent. Exit code 1 if a fault remains.
@@ -29,8 +29,8 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
-        let is_alone = self.alone || opened.is_alone;
-        if self.repair && opened.uses_socket {
+        let is_alone = self.alone || opened.holder == Holder::Alone;
+        if self.repair && opened.holder == Holder::Other {
             anyhow::bail!("another process, a server perhaps, has this store open: stop it first");
         }
         if self.repair && !is_alone {

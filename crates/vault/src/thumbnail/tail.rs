@@ -42,7 +42,7 @@ impl<'a> Tailed<'a> {
             // A restart ends its interval, whose rest the decoder fills up with zeros.
             _ if (number as u64) < count => match at % 2 {
                 0 => 0xff,
-                _ => 0xd0 + ((usize::from(next) + number) % 8) as u8,
+                _ => 0xd0 + next.wrapping_add(u8::try_from(number % 8).unwrap_or(0)) % 8,
             },
             Filler::Others if at < OTHERS => 0x5a,
             _ => END.get(at % 2).copied().unwrap_or(0),

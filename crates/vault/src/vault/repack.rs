@@ -109,7 +109,7 @@ impl<P: Ports> Vault<P> {
             let is_fatal = lease.generation == self.settings.host.generation;
             died = Some((*with, earlier + u32::from(is_fatal)));
         }
-        let Tried { with, better, outcome } = self.try_in_turn(&old, ended, died, choices).await;
+        let Tried { with, better, outcome } = Box::pin(self.try_in_turn(&old, ended, died, choices)).await;
         let ended = ended + 1;
         let (form, last, outcome) = match outcome {
             Ok(Ok(after)) => {
