@@ -7,6 +7,7 @@
 //! It holds no more pixels than the decoder needs: single rows of a PNG, an eighth of each side of a JPEG if that is
 //! enough, and other formats completely, up to [`MAX_MEMORY`]. Other tasks run between the steps.
 
+mod claims;
 mod colour;
 mod decode;
 pub mod drawing;

@@ -10,6 +10,7 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, ico::IcoDecoder, qoi::QoiD
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, Limits};
 
+use super::claims;
 use super::colour::Inks;
 use super::shrink::{Shrink, multiplied};
 use super::{Decoded, MAX_MEMORY, MAX_MEMORY_AMONG_OTHERS, Undrawable, target};
@@ -75,6 +76,8 @@ pub(super) async fn decode(
             whole(BmpDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Unsure, true, width, clock).await
         }
         Format::Tiff => {
+            // The decoder has read an entry, and dropped its values, before it takes anything else.
+            memory.check(claims::tiff(original))?;
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
             // The decoder also holds an unpacked strip, which may be the whole image.
             let strip = decoder.total_bytes();
@@ -104,8 +107,10 @@ fn pixels((width, height): (u32, u32)) -> u64 {
 /// Memory for decoding, in bytes.
 #[derive(Clone, Copy)]
 struct Memory {
-    /// Bytes of the original, and of everything else except the pixels.
-    beside: u64,
+    /// Bytes of the original.
+    original: u64,
+    /// The same, and of everything else that was counted.
+    counted: u64,
     /// The most bytes in all.
     allowed: u64,
 }
@@ -113,20 +118,22 @@ struct Memory {
 impl Memory {
     fn new(original: &[u8], is_apart: bool) -> Self {
         let allowed = if is_apart { MAX_MEMORY } else { MAX_MEMORY_AMONG_OTHERS };
-        Self { beside: original.len() as u64, allowed }
+        let original = original.len() as u64;
+        Self { original, counted: original, allowed }
     }
 
     /// Adds bytes that are needed besides the pixels.
     fn and(self, more: u64) -> Self {
-        Self { beside: self.beside.saturating_add(more), ..self }
+        Self { counted: self.counted.saturating_add(more), ..self }
     }
 
-    /// Refuses an image whose pixels do not fit.
-    fn check(self, pixels: u64) -> Result<(), Undrawable> {
-        let (bytes, allowed) = (self.beside.saturating_add(pixels), self.allowed);
-        if bytes <= allowed {
-            return Ok(());
+    /// Counts bytes before they are taken, and refuses an image for which they do not fit.
+    fn check(self, more: u64) -> Result<Self, Undrawable> {
+        let with = self.and(more);
+        if with.counted <= with.allowed {
+            return Ok(with);
         }
+        let (bytes, allowed) = (with.counted, with.allowed);
         Err(Undrawable::Never(format!("decoding it would take {bytes} bytes of memory; {allowed} are allowed")))
     }
 }
@@ -153,11 +160,14 @@ async fn whole<D: ImageDecoder>(
     clock: &impl Clock,
 ) -> Result<Decoded, Undrawable> {
     let (size, colour) = (decoder.dimensions(), decoder.color_type());
-    memory.check(decoder.total_bytes())?;
+    let in_all = memory.allowed.saturating_sub(memory.original);
+    let memory = memory.check(decoder.total_bytes())?;
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(memory.allowed);
+    limits.max_alloc = Some(in_all);
     decoder.set_limits(limits).map_err(damaged)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let target = target(size, orientation, width);
+    memory.check(Shrink::bytes(size, target))?;
     let profile = decoder.icc_profile().ok().flatten();
     let mut buffer = vec![MISSING; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
     fill_alpha(&mut buffer, colour);
@@ -176,7 +186,7 @@ async fn whole<D: ImageDecoder>(
     {
         fill_alpha(&mut buffer, colour);
     }
-    let mut shrink = Shrink::new(size, target(size, orientation, width));
+    let mut shrink = Shrink::new(size, target);
     push_rows(&mut shrink, &buffer, size.0, &Layout::Colour(colour), clock).await;
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn, is_cut })
 }

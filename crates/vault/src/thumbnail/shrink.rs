@@ -19,11 +19,17 @@ pub(super) struct Shrink {
 
 impl Shrink {
     /// Shrinks an image of this size as far as it stays at least as large as `target`.
-    pub(super) fn new((width, height): (u32, u32), (wide, high): (u32, u32)) -> Self {
-        let factor = (width / wide.max(1)).min(height / high.max(1)).max(1);
+    pub(super) fn new(size: (u32, u32), target: (u32, u32)) -> Self {
+        let (width, factor) = (size.0, factor(size, target));
         let blocks = width.div_ceil(factor) as usize;
-        let expected = blocks * height.div_ceil(factor) as usize * 4;
+        let expected = usize::try_from(Self::bytes(size, target)).unwrap_or(0);
         Self { width, factor, sums: vec![[0; 4]; blocks], rows: 0, rgba: Vec::with_capacity(expected), height: 0 }
+    }
+
+    /// The bytes that the averages of such an image take. An image that is much longer than wide is hardly shrunk.
+    pub(super) fn bytes(size: (u32, u32), target: (u32, u32)) -> u64 {
+        let factor = factor(size, target);
+        4 * u64::from(size.0.div_ceil(factor)) * u64::from(size.1.div_ceil(factor))
     }
 
     /// Takes the next row.
@@ -77,6 +83,11 @@ impl Shrink {
         let width = self.width.div_ceil(self.factor);
         Pixels { width, height: self.height, rgba: self.rgba }
     }
+}
+
+/// The side of a block, in pixels.
+fn factor((width, height): (u32, u32), (wide, high): (u32, u32)) -> u32 {
+    (width / wide.max(1)).min(height / high.max(1)).max(1)
 }
 
 /// A colour multiplied by alpha.

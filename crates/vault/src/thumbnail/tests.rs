@@ -259,6 +259,18 @@ fn what_would_take_too_much_is_refused_before_it_does() {
     png[29..33].copy_from_slice(&sum);
     let error = drawn(&png, "image/png", 160).unwrap_err().to_string();
     assert!(error.contains("1600000000 pixels") && error.contains("100000000"), "{error}");
+    // A column of pixels, which is not shrunk.
+    png[16..24].copy_from_slice(&[0, 0, 0, 1, 0x05, 0xf5, 0xe1, 0]);
+    let sum = crc32fast::hash(&png[12..29]).to_be_bytes();
+    png[29..33].copy_from_slice(&sum);
+    let error = drawn(&png, "image/png", 160).unwrap_err().to_string();
+    assert!(error.contains("would take 400") && error.contains("bytes of memory"), "{error}");
+    // An entry states more values than the file has bytes.
+    let mut tiff = encoded(&quarters(4, 4), image::ImageFormat::Tiff);
+    let directory = u32::from_le_bytes(tiff[4..8].try_into().unwrap()) as usize;
+    tiff[directory + 2 + 4..directory + 2 + 8].copy_from_slice(&8_000_000_u32.to_le_bytes());
+    let error = drawn(&tiff, "image/tiff", 160).unwrap_err().to_string();
+    assert!(error.contains("would take 256") && error.contains("bytes of memory"), "{error}");
     let mut bmp = encoded(&quarters(4, 4), image::ImageFormat::Bmp);
     bmp[18..22].copy_from_slice(&30_000_i32.to_le_bytes());
     bmp[22..26].copy_from_slice(&30_000_i32.to_le_bytes());

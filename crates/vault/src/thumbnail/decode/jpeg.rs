@@ -48,6 +48,8 @@ pub(super) async fn decode(
     // The decoder holds each component, and then all of them together.
     let components = 2 * pixels(scaled) * info.pixel_format.pixel_bytes() as u64;
     memory.and(structure.coefficient_bytes()).check(components)?;
+    // Both are gone, except all components together, when the pixels are averaged.
+    memory.check(components / 2)?.check(Shrink::bytes(scaled, target))?;
     let most = usize::try_from(memory.allowed).unwrap_or(usize::MAX);
     decoder.set_max_decoding_buffer_size(most);
     let mut buffer = decoder.decode().map_err(damaged)?;

@@ -37,7 +37,9 @@ pub(super) async fn decode(
         png::ColorType::Indexed => return Err(damaged("its palette was not read")),
     };
     let layout = Layout::Colour(colour);
-    let mut shrink = Shrink::new(size, target(size, orientation, width));
+    let target = target(size, orientation, width);
+    let memory = memory.check(Shrink::bytes(size, target))?;
+    let mut shrink = Shrink::new(size, target);
     let line = reader.output_line_size(size.0).ok_or_else(|| damaged("its rows are too long"))?;
     let mut is_cut = false;
     if is_interlaced {

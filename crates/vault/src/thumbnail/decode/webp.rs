@@ -5,6 +5,7 @@ use image::codecs::webp::WebPDecoder;
 
 use super::{Alpha, Memory, damaged, pixels, whole};
 use crate::ports::Clock;
+use crate::thumbnail::claims;
 use crate::thumbnail::tail::Filled;
 use crate::thumbnail::{Decoded, MAX_ORIGINAL, MAX_WEBP_AMONG_OTHERS, Undrawable};
 
@@ -25,8 +26,7 @@ pub(super) async fn decode(
         let why = format!("it has {pixels} pixels, and of WebP at most {MAX_WEBP_AMONG_OTHERS} are decoded here");
         return Err(Undrawable::Here(why));
     }
-    // The decoder also has planes of its own, of one and a half bytes a pixel.
-    let memory = memory.and(3 * pixels / 2);
+    let memory = memory.check(claims::webp(original, pixels))?;
     let missing = length.saturating_sub(original.len() as u64);
     if missing == 0 {
         return whole(decoder, None, memory, Alpha::Meant, false, width, clock).await;
