@@ -66,19 +66,19 @@ fn is_mark(c: char) -> bool {
         | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// A file name for an image: its name, with this extension unless it has one; at most [`MAX_BYTES`].
-pub fn file_name(name: &str, extension: &str) -> String {
+/// A file name for an image: its name, with the first of these extensions unless it ends with one of them; at most
+/// [`MAX_BYTES`]. A program that opens a file by its extension then takes it for what it is.
+pub fn file_name(name: &str, extensions: &[&str]) -> String {
     let file = name.rsplit('/').next().unwrap_or(name);
     let has_one = file.rsplit_once('.').is_some_and(|(stem, end)| {
-        !stem.is_empty()
-            && (2..=5).contains(&end.len())
-            && end.starts_with(|first: char| first.is_ascii_alphabetic())
-            && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        !stem.is_empty() && extensions.iter().any(|extension| extension.eq_ignore_ascii_case(end))
     });
-    if has_one {
-        return shortened(name, MAX_BYTES).into_owned();
+    match extensions.first() {
+        Some(extension) if !has_one => {
+            format!("{}.{extension}", shortened(name, MAX_BYTES.saturating_sub(extension.len() + 1)))
+        }
+        _ => shortened(name, MAX_BYTES).into_owned(),
     }
-    format!("{}.{extension}", shortened(name, MAX_BYTES.saturating_sub(extension.len() + 1)))
 }
 
 #[cfg(test)]
@@ -164,20 +164,22 @@ mod tests {
 
     #[test]
     fn files_have_the_endings_that_people_know() {
-        for (name, extension, file) in [
-            ("cat.png", "png", "cat.png"),
-            ("cat.JPG", "jpg", "cat.JPG"),
-            ("photo.php", "gif", "photo.php"),
-            ("my cat", "jpg", "my cat.jpg"),
-            ("v1.5", "svg", "v1.5.svg"),
-            ("a. b", "ico", "a. b.ico"),
-            (".png", "png", ".png.png"),
-            ("a.b/c", "qoi", "a.b/c.qoi"),
-            ("", "webp", ".webp"),
+        for (name, extensions, file) in [
+            ("cat.png", &["png"][..], "cat.png"),
+            ("cat.JPEG", &["jpg", "jpeg"], "cat.JPEG"),
+            ("page.html", &["svg"], "page.html.svg"),
+            ("photo.php", &["gif"], "photo.php.gif"),
+            ("cat.png", &["jpg", "jpeg"], "cat.png.jpg"),
+            ("my cat", &["jpg", "jpeg"], "my cat.jpg"),
+            ("v1.5", &["svg"], "v1.5.svg"),
+            ("a. b", &["ico"], "a. b.ico"),
+            (".png", &["png"], ".png.png"),
+            ("a.b/c", &["qoi"], "a.b/c.qoi"),
+            ("", &["webp"], ".webp"),
         ] {
-            assert_eq!(file_name(name, extension), file, "{name:?}");
+            assert_eq!(file_name(name, extensions), file, "{name:?}");
         }
-        assert_eq!(file_name(&"n".repeat(255), "png"), format!("{}.png", "n".repeat(251)));
-        assert_eq!(file_name(&"é".repeat(127), "webp"), format!("{}.webp", "é".repeat(125)));
+        assert_eq!(file_name(&"n".repeat(255), &["png"]), format!("{}.png", "n".repeat(251)));
+        assert_eq!(file_name(&"é".repeat(127), &["webp"]), format!("{}.webp", "é".repeat(125)));
     }
 }

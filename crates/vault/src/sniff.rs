@@ -113,10 +113,18 @@ pub fn extension(media_type: &str) -> &str {
     }
 }
 
-/// A file name for an image: its name, with the extension of its media type unless it has an extension; at most 255
+/// A file name for an image: its name, which ends with an extension of its media type or gets the usual one; at most 255
 /// bytes.
 pub fn file_name(name: &str, media_type: &str) -> String {
-    name::file_name(name, extension(media_type))
+    let extensions: &[&str] = match extension(media_type) {
+        "bmp" => &["bmp", "dib"],
+        "heic" => &["heic", "heif", "hif"],
+        "jpg" => &["jpg", "jpeg", "jpe", "jfif"],
+        "png" => &["png", "apng"],
+        "tiff" => &["tiff", "tif"],
+        other => &[other],
+    };
+    name::file_name(name, extensions)
 }
 
 #[cfg(test)]

@@ -281,6 +281,8 @@ fn files_have_the_endings_that_people_know() {
     ] {
         assert_eq!(file_name("x", media_type), file);
     }
+    assert_eq!(file_name("x.html", "image/svg+xml"), "x.html.svg");
+    assert_eq!(file_name("x.JPEG", "image/jpeg"), "x.JPEG");
 }
 
 #[test]
