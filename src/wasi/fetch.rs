@@ -3,6 +3,7 @@
 use burrow_model::error::Error;
 use burrow_model::error::FetchError;
 use burrow_model::key::ImageId;
+use burrow_vault::policy::HELPERS;
 use burrow_vault::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers};
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme};
@@ -64,9 +65,6 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
     Ok(request)
 }
 
-/// The name under which the native host reaches helper instances, which pack blocks and draw thumbnails.
-const PACKERS: &str = "packers.burrow.internal";
-
 impl Helpers for Wasi {
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
         let response = ask_packers("/", block.to_vec()).await?;
@@ -95,7 +93,7 @@ async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
     let (request, _) = Request::new(Fields::new(), Some(reader), no_trailers, None);
     request.set_method(&Method::Post).ok()?;
     request.set_scheme(Some(&Scheme::Http)).ok()?;
-    request.set_authority(Some(PACKERS)).ok()?;
+    request.set_authority(Some(HELPERS)).ok()?;
     request.set_path_with_query(Some(path)).ok()?;
     spawn(async move {
         // If no helper reads the content, there is no answer either.

@@ -10,6 +10,10 @@ use url::{Host, Url};
 /// The longest URL that Burrow accepts, in bytes.
 pub const MAX_URL_BYTES: usize = 8192;
 
+/// The name under which the native host reaches helper instances, which pack blocks and draw thumbnails. Nobody's URL
+/// may name it. ICANN reserves `internal` for private use (resolution 2024.07.29.06).
+pub const HELPERS: &str = "packers.burrow.internal";
+
 /// Which origins Burrow asks; by default public names on ports 80 and 443.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OriginPolicy {
@@ -90,6 +94,9 @@ impl OriginPolicy {
         let Some(host) = url.host() else {
             return Err("the URL has no host".into());
         };
+        if matches!(host, Host::Domain(name) if name.trim_end_matches('.') == HELPERS) {
+            return Err(format!("{HELPERS} is no origin: it is a part of Burrow"));
+        }
         if url.port() == Some(0) {
             return Err("no server is on port 0".into());
         }
@@ -206,6 +213,9 @@ mod tests {
         assert!(OPEN.parse("http://u:p@127.0.0.1/").is_err());
         assert!(OPEN.parse("file:///etc/passwd").is_err());
         assert!(OPEN.parse("http://127.0.0.1:0/").is_err());
+        for url in ["http://packers.burrow.internal/", "https://PACKERS.Burrow.internal.:80/thumbnails/x/160"] {
+            assert!(OPEN.parse(url).unwrap_err().to_string().contains("a part of Burrow"), "{url}");
+        }
     }
 
     #[test]
