@@ -31,9 +31,13 @@ pub const NAMES: &[&str] = &[
     "link_keys",
     "max_files",
     "max_image_bytes",
+    "max_images",
     "max_link_seconds",
+    "max_pending_jobs",
     "max_request_bytes",
+    "max_stored_bytes",
     "max_wait_seconds",
+    "min_download_bytes_per_second",
     "page_size",
     "read_token",
     "repack_memory_bytes",
@@ -72,6 +76,12 @@ impl Settings {
             )?,
         };
         let total_time = read.seconds("download_timeout_seconds", 1..=600, vault.downloads.total_time)?;
+        let least_speed = read.number("min_download_bytes_per_second", 0..=1 << 30, vault.downloads.least_speed)?;
+        let quotas = vault::Quotas {
+            images: read.number("max_images", 0..=u64::MAX, 0)?,
+            stored_bytes: read.number("max_stored_bytes", 0..=u64::MAX, 0)?,
+            pending_jobs: read.number("max_pending_jobs", 0..=u64::MAX, 0)?,
+        };
         let origins = OriginPolicy {
             allow_private_network: read.parsed("allow_private_network", "true or false")?.unwrap_or(false),
             allowed_hosts: read.parsed::<AllowedHosts>("allowed_hosts", HOSTS)?.unwrap_or_default(),
@@ -87,11 +97,12 @@ impl Settings {
         Ok(Self {
             vault: vault::VaultSettings {
                 max_image_bytes: read.number("max_image_bytes", 1..=u64::MAX, vault.max_image_bytes)?,
-                downloads: DownloadRules { origins, timeouts, total_time },
+                downloads: DownloadRules { origins, timeouts, total_time, least_speed },
                 compression: read.parsed("compression", Compression::RULE)?.unwrap_or_default(),
                 codec_memory: read.number("repack_memory_bytes", 1 << 20..=1 << 31, vault.codec_memory)?,
                 host: vault.host,
                 index: vault.index,
+                quotas,
             },
             http: http::ServiceSettings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,
@@ -164,6 +175,10 @@ mod tests {
             ("link_keys", "a:tooshort"),
             ("max_files", "0.5"),
             ("max_image_bytes", "256MiB"),
+            ("max_images", "many"),
+            ("max_pending_jobs", "-1"),
+            ("max_stored_bytes", "1TB"),
+            ("min_download_bytes_per_second", "1k"),
             ("max_request_bytes", "-1"),
             ("max_wait_seconds", "51"),
             ("page_size", "1001"),

@@ -119,6 +119,12 @@ settings! {
     allowed_http_hosts: Text, "BURROW_ALLOWED_HTTP_HOSTS", "HOSTS";
     /// The largest image accepted.
     max_image_bytes: u64 = "268435456", "BURROW_MAX_IMAGE_BYTES", "BYTES";
+    /// The most images in all, whatever their status; 0 means no quota.
+    max_images: u64 = "0", "BURROW_MAX_IMAGES", "COUNT";
+    /// The most packed bytes in all; 0 means no quota.
+    max_stored_bytes: u64 = "0", "BURROW_MAX_STORED_BYTES", "BYTES";
+    /// The most jobs that have not ended; 0 means no quota.
+    max_pending_jobs: u64 = "0", "BURROW_MAX_PENDING_JOBS", "COUNT";
     /// Which images are made smaller after they are stored: fast (none), balanced, or small.
     compression: Text = "balanced", "BURROW_COMPRESSION", "POLICY";
     /// Memory that making one image smaller may take, and reading it later.
@@ -131,6 +137,8 @@ settings! {
     between_bytes_timeout_seconds: u64 = "10", "BURROW_BETWEEN_BYTES_TIMEOUT_SECONDS", "SECONDS";
     /// Time for a whole download.
     download_timeout_seconds: u64 = "300", "BURROW_DOWNLOAD_TIMEOUT_SECONDS", "SECONDS";
+    /// The least speed of an origin over half a minute, in bytes a second; 0 means none.
+    min_download_bytes_per_second: u64 = "1024", "BURROW_MIN_DOWNLOAD_BYTES_PER_SECOND", "BYTES";
     /// The largest JSON or form accepted.
     max_request_bytes: u64 = "65536", "BURROW_MAX_REQUEST_BYTES", "BYTES";
     /// The most files in one request.

@@ -291,7 +291,7 @@ impl From<Error> for wit::Error {
                 Self::WrongStatus(status.into())
             }
             Error::RangeNotSatisfiable { size } => Self::RangeNotSatisfiable(size),
-            Error::Limit { limit, allowed, seen } => {
+            Error::Limit { limit, allowed, seen } | Error::Full { limit, allowed, seen } => {
                 Self::LimitExceeded(wit::LimitExceeded { limit: limit.into(), allowed, seen })
             }
             Error::NotAnImage(_) => Self::NotAnImage(text),

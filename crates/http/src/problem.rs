@@ -48,6 +48,10 @@ kinds! {
         "If-Match, If-None-Match or If-Unmodified-Since does not hold. Read the resource again.";
     LIMIT: "limit", "Over a limit",
         "The request exceeds a limit. `limit` is its name, `allowed` its value; the request has at least `seen`. The operator can change limits that are settings.";
+    FULL: "full", "The vault is full",
+        "The vault has as many images, bytes or pending jobs as the operator allows. `limit` is the setting, `allowed` its value, `seen` what there is. Remove images, or wait until jobs have ended.";
+    CLIENT_LIMIT: "client-limit", "Too much for one client",
+        "The client, as its address tells, has too many requests or connections at once, or sent too many requests, bytes or wrong tokens in the last minute. `limit` is the name of the limit, `allowed` its value. Send the request again after `Retry-After` seconds.";
     UNSUPPORTED: "unsupported", "Unsupported media type",
         "The body is of a type, character set or encoding that is not taken here.";
     RANGE: "range", "Range not satisfiable",
@@ -332,6 +336,10 @@ impl From<Error> for Problem {
             Error::NotReady(_) | Error::NotFailed(_) => Self::new(StatusCode::CONFLICT, &NOT_READY, detail),
             Error::RangeNotSatisfiable { size } => Self::range(detail, size),
             Error::Limit { limit, allowed, seen } => Self::limit(StatusCode::PAYLOAD_TOO_LARGE, limit, allowed, seen),
+            Error::Full { limit, allowed, seen } => {
+                let problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, &FULL, detail);
+                problem.member("limit", limit).member("allowed", allowed).member("seen", seen)
+            }
             Error::NotAnImage(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &NOT_AN_IMAGE, detail),
             Error::Digest(_) => Self::digest(detail),
             Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),

@@ -71,6 +71,16 @@ pub enum Error {
         /// The value seen, at least.
         seen: u64,
     },
+    /// The vault is full: it takes no more until something ends or is removed.
+    #[error("the vault is full: {limit} is {allowed}, and there are {seen}")]
+    Full {
+        /// The setting that holds the quota.
+        limit: &'static str,
+        /// Its value.
+        allowed: u64,
+        /// What there is.
+        seen: u64,
+    },
     /// The bytes are no image of a format that Burrow knows.
     #[error("not an image: {0}")]
     NotAnImage(String),
@@ -162,6 +172,9 @@ pub enum FetchError {
     /// The whole download took too long.
     #[error("the download took more than download_timeout_seconds = {0} allows")]
     TooSlow(u64),
+    /// The origin sent too little for half a minute.
+    #[error("the origin sent less than min_download_bytes_per_second = {0} allows, for half a minute")]
+    TooLittle(u64),
 }
 
 impl FetchError {

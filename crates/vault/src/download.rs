@@ -13,6 +13,9 @@ use self::coding::Decoded;
 use crate::policy::OriginPolicy;
 use crate::ports::{ByteSource, FetchTimeouts, Fetched, Ports};
 
+/// How long an origin may send less than the least speed.
+pub const WINDOW: Duration = Duration::from_secs(30);
+
 /// Which origins Burrow asks, and how long they may take.
 #[derive(Clone, Debug)]
 pub struct DownloadRules {
@@ -22,6 +25,8 @@ pub struct DownloadRules {
     pub timeouts: FetchTimeouts,
     /// The time limit of a whole download, however steadily bytes arrive.
     pub total_time: Duration,
+    /// The least speed of an origin, in bytes a second, over [`WINDOW`] of waiting for it; 0 means none.
+    pub least_speed: u64,
 }
 
 impl Default for DownloadRules {
@@ -34,6 +39,7 @@ impl Default for DownloadRules {
                 between_bytes: Duration::from_secs(10),
             },
             total_time: Duration::from_mins(5),
+            least_speed: 1024,
         }
     }
 }
@@ -45,11 +51,35 @@ pub struct Download<P: Ports> {
     ports: P,
     total_time: Duration,
     deadline: u64,
+    speed: Speed,
+}
+
+/// The speed of an origin, measured while Burrow waits for it.
+#[derive(Debug)]
+struct Speed {
+    least: u64,
+    /// Milliseconds of waiting, and bytes that came meanwhile.
+    waited: u64,
+    came: u64,
+}
+
+impl Speed {
+    /// Notes bytes for which Burrow waited so many milliseconds.
+    fn note(&mut self, waited: u64, bytes: usize) -> Result<(), FetchError> {
+        self.waited += waited;
+        self.came += bytes as u64;
+        if u128::from(self.waited) < WINDOW.as_millis() {
+            return Ok(());
+        }
+        let is_enough = self.came >= self.least.saturating_mul(self.waited) / 1000;
+        (self.waited, self.came) = (0, 0);
+        if is_enough { Ok(()) } else { Err(FetchError::TooLittle(self.least)) }
+    }
 }
 
 /// Asks for `url`, and follows the redirects that the rules allow, until an origin answers 200.
 pub async fn open<P: Ports>(ports: &P, rules: &DownloadRules, mut url: Url) -> Result<Download<P>, FetchError> {
-    let DownloadRules { origins, timeouts, total_time } = rules;
+    let DownloadRules { origins, timeouts, total_time, least_speed } = rules;
     let deadline = ports.now() + u64::try_from(total_time.as_millis()).unwrap_or(u64::MAX);
     let mut asked_before = Vec::new();
     for _ in 0..=MAX_REDIRECTS {
@@ -59,7 +89,8 @@ pub async fn open<P: Ports>(ports: &P, rules: &DownloadRules, mut url: Url) -> R
         match status {
             200 => {
                 let body = Decoded::of(body, &content_encoding.unwrap_or_default())?;
-                return Ok(Download { body, ports: ports.clone(), total_time: *total_time, deadline });
+                let speed = Speed { least: *least_speed, waited: 0, came: 0 };
+                return Ok(Download { body, ports: ports.clone(), total_time: *total_time, deadline, speed });
             }
             301 | 302 | 303 | 307 | 308 => {
                 let next = location.and_then(|location| leads_to(&url, &location));
@@ -91,10 +122,14 @@ fn leads_to(from: &Url, location: &[u8]) -> Option<Url> {
 
 impl<P: Ports> ByteSource for Download<P> {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        if self.ports.now() > self.deadline {
+        let begun = self.ports.now();
+        if begun > self.deadline {
             return Err(FetchError::TooSlow(self.total_time.as_secs()).into());
         }
         let piece = self.body.next().await?;
+        if let Some(bytes) = &piece {
+            self.speed.note(self.ports.now().saturating_sub(begun), bytes.len())?;
+        }
         if matches!(self.body, Decoded::Coded(_)) {
             // Undoing a coding computes without waiting.
             self.ports.yield_now().await;
@@ -106,6 +141,23 @@ impl<P: Ports> ByteSource for Download<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_that_sends_too_little_is_given_up() {
+        let mut speed = Speed { least: 1000, waited: 0, came: 0 };
+        // 1 KB a second, in pieces.
+        for _ in 0..100 {
+            speed.note(2000, 2000).unwrap();
+        }
+        // A pause is made up for by what comes after it.
+        speed.note(20_000, 1).unwrap();
+        speed.note(9_000, 29_000).unwrap();
+        speed.note(2_000, 3_000).unwrap();
+        let mut ended = (1..).map(|n| (n, speed.note(8000, 1)));
+        assert_eq!(ended.find(|(_, noted)| noted.is_err()), Some((4, Err(FetchError::TooLittle(1000)))));
+        let mut unlimited = Speed { least: 0, waited: 0, came: 0 };
+        assert!(unlimited.note(1_000_000, 1).is_ok());
+    }
 
     #[test]
     fn redirects_lead_where_browsers_go() {

@@ -11,6 +11,7 @@ mod label;
 mod lease;
 mod measure;
 mod pack;
+mod quotas;
 mod read;
 mod remove;
 mod repack;
@@ -32,6 +33,7 @@ pub use idempotency::{Answering, Once};
 pub use jobs::{Jobs, Worker};
 pub use label::Label;
 pub use pack::Packed;
+pub use quotas::Quotas;
 pub use read::{MAX_PAGE, Page, Statistics};
 pub use repack::{Outcome, Repackable, RepackedSome};
 pub use restore::{Archived, ArchivedState, Restored};
@@ -62,6 +64,8 @@ pub struct VaultSettings {
     pub host: HostFacts,
     /// How the index is divided.
     pub index: Shape,
+    /// How much the vault takes in all.
+    pub quotas: Quotas,
 }
 
 /// What the host states about itself: no operator sets it.
@@ -85,6 +89,7 @@ impl Default for VaultSettings {
             codec_memory: 104 * 1024 * 1024,
             host: HostFacts::default(),
             index: Shape::default(),
+            quotas: Quotas::default(),
         }
     }
 }

@@ -58,6 +58,8 @@ impl<P: Ports> Vault<P> {
 
     /// Records a job, so that it is done even if this process dies.
     pub async fn accept(&self, draft: Draft, worker: Worker) -> Result<ImageRecord, Error> {
+        self.check_images().await?;
+        self.check_jobs().await?;
         let lease = self.lease_for(worker);
         let record = self.new_record(draft, State::Pending { lease }).await?;
         self.store.add(Vaultwide::Pending, 1).await?;

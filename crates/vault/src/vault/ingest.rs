@@ -90,7 +90,8 @@ impl<P: Ports> Vault<P> {
         let source = record.source.as_deref().unwrap_or_default();
         let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
         let mut body = download::open(&self.ports, &self.settings.downloads, url).await?;
-        let packed = self.pack(&mut body).await?;
+        self.check_bytes().await?;
+        let packed = self.pack_content(&mut body).await?;
         self.share_or_complete(packed).await
     }
 

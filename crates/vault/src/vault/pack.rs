@@ -41,9 +41,15 @@ struct Chunks<'a, P> {
 }
 
 impl<P: Ports> Vault<P> {
-    /// Packs all of `source` into chunks that no reader can find. The caller must [`Vault::keep`] or [`Vault::discard`]
-    /// them.
+    /// Packs all of `source`, the content of a new image, into chunks that no reader can find. The caller must
+    /// [`Vault::keep`] or [`Vault::discard`] them.
     pub async fn pack(&self, source: &mut impl ByteSource) -> Result<Packed, Error> {
+        self.check_images().await?;
+        self.pack_content(source).await
+    }
+
+    /// The same for an image that is there already.
+    pub(super) async fn pack_content(&self, source: &mut impl ByteSource) -> Result<Packed, Error> {
         let blob = BlobId::new(self.ports.now(), &self.ports.ten_bytes());
         let packer = Packer::new(self.settings.max_image_bytes);
         let mut chunks = Chunks { vault: self, blob, packer, stored: 0 };

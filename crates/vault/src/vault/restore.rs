@@ -192,7 +192,7 @@ impl<P: Ports> Vault<P> {
     /// The content of this digest: made of `given`, or shared with an image that has it.
     async fn content(&self, sha256: &Sha256Hex, given: Option<&mut impl ByteSource>) -> Result<Option<Content>, Error> {
         let Some(source) = given else { return self.share_known(sha256).await };
-        let packed = self.pack(source).await?;
+        let packed = self.pack_content(source).await?;
         if packed.sha256() != sha256 {
             let seen = packed.sha256().clone();
             self.discard(&packed).await?;

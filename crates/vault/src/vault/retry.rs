@@ -16,6 +16,7 @@ impl<P: Ports> Vault<P> {
         if record.status() != Status::Failed {
             return Err(Error::NotFailed(record.status()));
         }
+        self.check_jobs().await?;
         if !self.store.claim_job(&record).await? {
             return Ok(None);
         }
