@@ -85,6 +85,22 @@ pub async fn reading_may_need_a_token_too(host: Host) {
     assert_eq!(reply.header("cache-control"), "private, max-age=31536000, immutable");
 }
 
+/// Browsers show an image in pages of its own site only, unless the operator or a link says otherwise.
+pub async fn other_sites_show_nothing(host: Host) {
+    let policy = "cross-origin-resource-policy";
+    let closed = host.start_with(&[("link_keys", "a:0123456789abcdef0123")]).await;
+    let record = store(&closed.client, &[]).await.json();
+    let image = format!("/images/{}", record["id"].as_str().unwrap());
+    let content = format!("{image}/content");
+    for path in ["/", "/images", "/stats", &image, &content, &format!("{image}/thumbnail"), "/nothing"] {
+        assert_eq!(closed.client.get(path).await.header(policy), "same-site", "{path}");
+    }
+    let link = closed.client.send(Method::POST, &format!("{image}/links"), &[], "{}").await.json();
+    assert_eq!(closed.client.get(link["path"].as_str().unwrap()).await.header(policy), "cross-origin");
+    let open = host.start_with(&[("cors_origins", "https://a.example")]).await;
+    assert_eq!(open.client.get("/images").await.header(policy), "cross-origin");
+}
+
 pub async fn a_signed_link_needs_no_token(host: Host) {
     let settings = [
         ("write_token", "the-write-token"),

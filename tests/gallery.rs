@@ -313,9 +313,18 @@ pub async fn one_signs_in_to_change_something(host: Host) {
     // A page of another site cannot change anything with a user's cookie.
     let headers = [FORM, ("cookie", writing.as_str()), ("sec-fetch-site", "cross-site")];
     assert_eq!(client.send(Method::POST, "/gallery", &headers, form).await.status, 403);
-    for forged in ["burrow_token=", "burrow_token=b3RoZXItdG9rZW4x", "burrow_token=%00", "token=other-token"] {
+    // The cookie has no token, so what is made of one without its key is no session.
+    let later = writing.replacen("burrow_session=1", "burrow_session=2", 1);
+    for forged in ["burrow_session=", "burrow_session=other-token", "burrow_token=b3RoZXItdG9rZW4", &later] {
         assert_eq!(with(forged, Method::GET, "/images", "").await.status, 401, "{forged}");
     }
+    // Over HTTPS the cookie is of this host alone.
+    let form = ["token=other-token", "&back=%2Fstats"].concat();
+    let headers = [FORM, ("origin", "https://burrow.example"), ("host", "burrow.example")];
+    let secure = client.send(Method::POST, "/session", &headers, form).await;
+    let cookie = secure.header("set-cookie");
+    assert!(cookie.starts_with("__Host-burrow_session=") && cookie.ends_with("; Secure"), "{cookie}");
+    assert!(cookie.contains("; Path=/;") && !cookie.contains("Domain"), "{cookie}");
     let out = submit(client, "/session", &[]).await;
     assert!(out.status == 303 && out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
 }
@@ -350,12 +359,16 @@ pub async fn numbers_are_drawn(host: Host) {
 pub async fn several_images_are_one_file(host: Host) {
     let burrow = host.start().await;
     let large = bitmap(700_000, 3);
-    let sent =
-        burrow.client.send(Method::POST, "/images?name=a.bmp", &[("content-type", "image/bmp")], large.clone()).await;
+    let bmp = async |name: &str, bytes: Vec<u8>| {
+        let path = format!("/images?name={name}");
+        let sent = burrow.client.send(Method::POST, &path, &[("content-type", "image/bmp")], bytes).await;
+        sent.json()["id"].as_str().unwrap().to_owned()
+    };
     let ids = [
-        sent.json()["id"].as_str().unwrap().to_owned(),
+        bmp("a.bmp", large.clone()).await,
         store(&burrow.client, "../photo.png", "").await,
-        store(&burrow.client, "A.bmp", "").await,
+        bmp("A.bmp", bitmap(1000, 4)).await,
+        store(&burrow.client, "b.bmp", "").await,
     ];
     let query = ids.iter().map(|id| format!("id={id}")).collect::<Vec<_>>().join("&");
     let reply = burrow.client.get(&format!("/archive?action=download&tags=&back=%2F&{query}")).await;
@@ -370,7 +383,7 @@ pub async fn several_images_are_one_file(host: Host) {
     let ran =
         tokio::process::Command::new("python3").args(["-c", extract]).arg(&file).arg(&out).output().await.unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), "['a.bmp', '.._photo.png', 'A (2).bmp']");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), "['a.bmp', '.._photo.png', 'A (2).bmp', 'b.bmp.png']");
     assert!(std::fs::read(out.join("a.bmp")).unwrap() == large);
     assert!(std::fs::read(out.join(".._photo.png")).unwrap() == fixture("photo.png"));
     for (query, status) in [

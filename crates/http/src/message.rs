@@ -119,6 +119,12 @@ impl<P> From<Response<Body<P>>> for Answer<P> {
     }
 }
 
+/// Which sites' pages may embed an answer (Fetch standard, section 3.7): without it, a page of any site could show images
+/// that only its reader can reach.
+pub(crate) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+pub(crate) const SAME_SITE: HeaderValue = HeaderValue::from_static("same-site");
+pub(crate) const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
+
 /// Sets `Vary: accept`: browsers get another answer than programs.
 pub(crate) fn varying<P>(mut response: Response<Body<P>>) -> Response<Body<P>> {
     set(response.headers_mut(), header::VARY, "accept");

@@ -3,12 +3,14 @@
 use burrow_vault::ports::{ByteSource, Ports};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
-use crate::access::cookie::{self, holds_one_of};
-use crate::access::cors::Site;
+use crate::access::cookie;
+use crate::access::cors::{Origins, Site};
 use crate::access::hosts;
 use crate::access::token::{Tokens, bearer};
 use crate::api::json;
-use crate::message::{Answer, Body, Piece, Request, etag, no_content, set, varying};
+use crate::message::{
+    Answer, Body, CROSS_ORIGIN, Piece, RESOURCE_POLICY, Request, SAME_SITE, etag, no_content, set, varying,
+};
 use crate::pages::assets;
 use crate::pages::frame::{Asked, failed};
 use crate::problem::Problem;
@@ -41,6 +43,8 @@ impl<P: Ports> Service<P> {
         let response = &mut answer.response;
         self.settings.cors_origins.share(&headers, response.headers_mut());
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let embedders = if self.settings.cors_origins == Origins::None { SAME_SITE } else { CROSS_ORIGIN };
+        response.headers_mut().entry(RESOURCE_POLICY).or_insert(embedders);
         negotiation::compress(&headers, response);
         if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             let length = response.body().remaining();
@@ -135,8 +139,9 @@ impl<P: Ports> Service<P> {
         if write_tokens.is_empty() && !public {
             hosts::check(headers, allowed_http_hosts)?;
         }
-        let has_token = bearer(headers).is_some() || cookie::token(headers).is_some();
-        let holds = |tokens: &Tokens| holds_one_of(tokens, headers);
+        let has_token = bearer(headers).is_some() || cookie::is_there(headers);
+        let now = self.vault.now() / 1000;
+        let holds = |tokens: &Tokens| cookie::admits(tokens, headers, now);
         if !matches!(*method, Method::GET | Method::HEAD) {
             let site = cors_origins.check(headers)?;
             let admitted = write_tokens.is_empty()
@@ -147,7 +152,7 @@ impl<P: Ports> Service<P> {
             return if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) };
         }
         if let Route::Content(id) = target.route {
-            let link = link_keys.judge(id, &target.query, self.vault.now() / 1000)?;
+            let link = link_keys.judge(id, &target.query, now)?;
             if link.is_some() {
                 return Ok(link);
             }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use burrow_model::words::words;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -28,6 +31,29 @@ impl Tokens {
         // Compares with all of them: the time must not show which one matched.
         self.0.iter().fold(0, |held, token| held | token.ct_eq(&digest).unwrap_u8()) == 1
     }
+
+    /// Makes a session of a token that is valid until `expires`, in seconds since 1970: this time, and a code over it
+    /// whose key is the token's digest.
+    pub(crate) fn session(token: &[u8], expires: u64) -> String {
+        let code = code(&Sha256::digest(token).into(), expires).map(|code| code.finalize().into_bytes());
+        format!("{expires}.{}", URL_SAFE_NO_PAD.encode(code.unwrap_or_default()))
+    }
+
+    /// Whether a session was made with one of these tokens, and is valid at the time `now`.
+    pub(crate) fn hold_session(&self, session: &str, now: u64) -> bool {
+        let Some((expires, given)) = session.split_once('.') else { return false };
+        let (Ok(expires), Ok(given)) = (expires.parse(), URL_SAFE_NO_PAD.decode(given)) else { return false };
+        // Compares in constant time.
+        let is_of = |token| code(token, expires).is_some_and(|code| code.verify_slice(&given).is_ok());
+        now < expires && self.0.iter().any(is_of)
+    }
+}
+
+/// The code of a session; every length of key is taken.
+fn code(token: &[u8; 32], expires: u64) -> Option<Hmac<Sha256>> {
+    let mut code = Hmac::new_from_slice(token).ok()?;
+    code.update(format!("burrow session 1\n{expires}").as_bytes());
+    Some(code)
 }
 
 impl fmt::Debug for Tokens {
@@ -70,6 +96,22 @@ mod tests {
         }
         assert!(!Tokens::default().hold(b""));
         assert_eq!(format!("{tokens:?}"), "3 tokens");
+    }
+
+    #[test]
+    fn a_session_is_of_its_token_and_ends() {
+        let tokens: Tokens = "first-token,second-token".parse().unwrap();
+        let session = Tokens::session(b"second-token", 1000);
+        assert!(tokens.hold_session(&session, 999) && !tokens.hold_session(&session, 1000));
+        assert!(!session.contains("second-token") && !session.contains(&URL_SAFE_NO_PAD.encode("second-token")));
+        let later = session.replacen("1000", "2000", 1);
+        let cut = &session[..session.len() - 1];
+        for wrong in [later.as_str(), cut, "1000.", "1000", ".", "", &Tokens::session(b"other-token", 1000)] {
+            assert!(!tokens.hold_session(wrong, 1), "{wrong}");
+        }
+        // Who rotates a token ends its sessions.
+        assert!(!"first-token".parse::<Tokens>().unwrap().hold_session(&session, 1));
+        assert!(!Tokens::default().hold_session(&session, 1));
     }
 
     #[test]

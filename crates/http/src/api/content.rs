@@ -11,7 +11,7 @@ use burrow_vault::store::blob::{Blob, Form};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::message::{Answer, Body, Piece, set};
+use crate::message::{Answer, Body, CROSS_ORIGIN, Piece, RESOURCE_POLICY, set};
 use crate::problem::Problem;
 use crate::protocol::conditional::{self, Validators, Verdict, names};
 use crate::protocol::range::{self, MAX_RANGES, Refused};
@@ -49,7 +49,12 @@ impl<P: Ports> Service<P> {
             Some(seconds) => format!("private, max-age={seconds}, immutable"),
             None => self.immutable().into(),
         };
-        self.send(head, image, &cache, Some(image.created / 1000)).await
+        let mut answer = self.send(head, image, &cache, Some(image.created / 1000)).await?;
+        if head.link.is_some() {
+            // Links are made to be shown elsewhere.
+            answer.response.headers_mut().insert(RESOURCE_POLICY, CROSS_ORIGIN);
+        }
+        Ok(answer)
     }
 
     /// The content of the image that has a name now. It has no `Last-Modified`: the name can pass to an older image.

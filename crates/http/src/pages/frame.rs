@@ -6,7 +6,7 @@ use burrow_vault::ports::Ports;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::access::cookie::{holds_one_of, token};
+use crate::access::cookie;
 use crate::access::token::Tokens;
 use crate::api::json::{readable, response};
 use crate::message::{Answer, Body, respond, set, varying};
@@ -81,8 +81,10 @@ impl<P: Ports> Service<P> {
     /// What pages offer to the sender of these headers.
     pub(crate) fn frame(&self, headers: &HeaderMap) -> Frame {
         let [write, read] = [&self.settings.write_tokens, &self.settings.read_tokens];
-        let has = |tokens: &Tokens| token(headers).is_some_and(|token| tokens.hold(&token));
-        Frame { may_change: write.is_empty() || holds_one_of(write, headers), is_signed_in: has(write) || has(read) }
+        let now = self.vault.now() / 1000;
+        let has = |tokens: &Tokens| cookie::holds_one_of(tokens, headers, now);
+        let may_change = write.is_empty() || cookie::admits(write, headers, now);
+        Frame { may_change, is_signed_in: has(write) || has(read) }
     }
 
     /// `GET /problems/{kind}`.

@@ -1,11 +1,10 @@
 //! `POST /session`: signs browsers in and out.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use burrow_vault::ports::{ByteSource, Ports};
-use http::{HeaderName, Response, header};
+use http::{HeaderName, HeaderValue, Response, header};
 
-use crate::access::cookie::COOKIE;
+use crate::access::cookie;
+use crate::access::token::Tokens;
 use crate::message::see_other;
 use crate::message::{Answer, Body, no_content, set};
 use crate::pages::form::back;
@@ -18,7 +17,7 @@ use crate::service::{Head, Service};
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Seconds for which a browser stays signed in.
-const SECONDS: u32 = 7 * 86_400;
+const SECONDS: u64 = 7 * 86_400;
 
 impl<P: Ports> Service<P> {
     /// `POST /session`: signs in with a `token`, or out without one. Sends a browser back to the page it came from.
@@ -27,20 +26,21 @@ impl<P: Ports> Service<P> {
         let form = form.only(&["token", "back"], &[])?;
         let back = back(form, head.headers);
         let given = form.get("token").unwrap_or_default().trim();
-        let cookie = if given.is_empty() {
-            format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
+        let cookies = if given.is_empty() {
+            cookie::unset().into()
         } else {
             let [write, read] = [&self.settings.write_tokens, &self.settings.read_tokens];
             if !write.hold(given.as_bytes()) && !read.hold(given.as_bytes()) {
                 return Err(Problem::unauthorized(true).leading_to(back));
             }
-            let value = URL_SAFE_NO_PAD.encode(given);
+            let session = Tokens::session(given.as_bytes(), self.vault.now() / 1000 + SECONDS);
             let origin = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-            let secure = if origin.is_some_and(|origin| origin.starts_with("https://")) { "; Secure" } else { "" };
-            format!("{COOKIE}={value}; Path=/; Max-Age={SECONDS}; HttpOnly; SameSite=Lax{secure}")
+            vec![cookie::set(&session, SECONDS, origin.is_some_and(|origin| origin.starts_with("https://")))]
         };
         let mut response: Response<Body<P>> = if wants_html(head.headers) { see_other(&back) } else { no_content() };
-        set(response.headers_mut(), header::SET_COOKIE, cookie);
+        for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
         set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
         if given.is_empty() {
             // The cache holds images that only readers who are signed in may see.
