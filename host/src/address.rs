@@ -1,20 +1,33 @@
 //! Which IP addresses are public.
 //!
-//! All are, except those in IANA's special-purpose registries (iana-ipv4-special-registry, iana-ipv6-special-registry)
-//! and IPv6 addresses that embed an IPv4 address.
+//! Of IPv4 all are, except the blocks of IANA's special-purpose registry. Of IPv6 only global unicast is, `2000::/3`
+//! (RFC 4291 section 2.4; iana-ipv6-unicast-address-assignments), except the blocks of IANA's registry and addresses that
+//! embed an IPv4 address: what IANA has not assigned may be used inside a network.
+//!
+//! Sources, read in November 2026: <https://www.iana.org/assignments/iana-ipv4-special-registry>,
+//! <https://www.iana.org/assignments/iana-ipv6-special-registry>.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address can belong to a server on the public internet.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !in_any(u32::from(address).into(), 32, &PRIVATE_V4.map(|(a, len)| (v4(a), len))),
+        IpAddr::V4(address) => !in_any(u32::from(address).into(), 32, &SPECIAL_V4.map(|(a, len)| (v4(a), len))),
         IpAddr::V6(address) => {
             let bits = u128::from(address);
             // ISATAP (RFC 5214) embeds an IPv4 address behind these interface identifiers.
             let isatap = matches!((bits >> 32) & 0xffff_ffff, 0x0000_5efe | 0x0200_5efe);
-            !isatap && !in_any(bits, 128, &PRIVATE_V6.map(|(a, len)| (u128::from(a), len)))
+            let is_global = in_any(bits, 128, &[(u128::from(GLOBAL_V6.0), GLOBAL_V6.1)]);
+            is_global && !isatap && !in_any(bits, 128, &SPECIAL_V6.map(|(a, len)| (u128::from(a), len)))
         }
+    }
+}
+
+/// The address that stands for all that one customer of a network usually has: of IPv6 the first of a /64 (RFC 6177).
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+        address => address,
     }
 }
 
@@ -26,7 +39,7 @@ fn in_any(bits: u128, width: u32, blocks: &[(u128, u32)]) -> bool {
     blocks.iter().any(|&(block, len)| (bits ^ block) >> (width - len) == 0)
 }
 
-const PRIVATE_V4: [(Ipv4Addr, u32); 15] = [
+const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::UNSPECIFIED, 8),           // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // carrier-grade NAT
@@ -44,21 +57,15 @@ const PRIVATE_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),     // reserved, broadcast
 ];
 
-const PRIVATE_V6: [(Ipv6Addr, u32); 14] = [
-    (Ipv6Addr::UNSPECIFIED, 96),                         // unspecified, loopback, IPv4-compatible
-    (Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),    // IPv4-mapped
-    (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96), // NAT64
-    (Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48), // local NAT64
-    (Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0), 64),     // discard
-    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),    // IETF protocols, Teredo, ORCHID
+/// Global unicast.
+const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+
+/// Blocks within global unicast whose addresses are not those of public servers.
+const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // IETF protocols, Teredo, ORCHID
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
-    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),    // 6to4
-    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),    // documentation
-    (Ipv6Addr::new(0x5f00, 0, 0, 0, 0, 0, 0, 0), 16),    // segment routing
-    (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),     // unique local
-    (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),    // link-local
-    (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10),    // site-local, deprecated
-    (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),     // multicast
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16), // 6to4
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
 #[cfg(test)]
@@ -108,6 +115,12 @@ mod tests {
             "febf::1",
             "fec0::1",
             "ff02::1",
+            "::ffff:0:7f00:1",
+            "100:0:0:1::1",
+            "200::1",
+            "1fff:ffff::1",
+            "4000::1",
+            "8000::1",
             "2a00::5efe:7f00:1",
             "2a00::200:5efe:7f00:1",
         ] {
@@ -132,6 +145,7 @@ mod tests {
             "2001:200::1",
             "2606:4700::1111",
             "2a00:1450::1",
+            "2000::1",
             "3ffe::1",
         ] {
             assert!(is_public(address.parse().unwrap()), "{address}");
