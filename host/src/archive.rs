@@ -81,8 +81,8 @@ impl Known {
     pub fn add(&mut self, archive: impl Read) -> Result<(), Error> {
         let mut archive = tar::Archive::new(archive);
         let mut sums = None;
-        for (n, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
-            let (name, mut entry) = plain(n, entry)?;
+        for file in entry::files(&mut archive)? {
+            let (name, mut entry) = file?;
             match name.as_str() {
                 _ if sums.is_some() => return Err(foreign(&format!("something follows its {SUMS}"))),
                 HEAD => Head::check(&entry::read_small(&mut entry)?)?,
@@ -97,19 +97,6 @@ impl Known {
     fn has(&self, line: &str) -> bool {
         self.0.contains(line)
     }
-}
-
-/// Returns an entry and its name. Refuses an entry that is no plain file, and a head that is missing or not first.
-fn plain<R: Read>(n: usize, entry: std::io::Result<tar::Entry<'_, R>>) -> Result<(String, tar::Entry<'_, R>), Error> {
-    let entry = entry.map_err(|error| if n == 0 { foreign("it is no tar file") } else { broken(&error) })?;
-    let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-    if (n == 0) != (name == HEAD) {
-        return Err(foreign(&format!("its first entry, and no other, must be {HEAD}")));
-    }
-    if !matches!(entry.header().entry_type(), tar::EntryType::Regular | tar::EntryType::Continuous) {
-        return Err(foreign(&format!("{name:?} is no plain file")));
-    }
-    Ok((name, entry))
 }
 
 /// Formats a line of `SHA256SUMS`.

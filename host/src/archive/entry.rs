@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::broken;
+use super::{HEAD, broken, foreign};
 use crate::bindings::burrow::vault::types::{Content, Packing};
 use crate::{Error, Image, Status};
 
@@ -15,6 +15,9 @@ const MAX_JSON: u64 = 1024 * 1024;
 
 /// The largest `SHA256SUMS` read, in bytes: some ten million entries.
 const MAX_SUMS: u64 = 2 * 1024 * 1024 * 1024;
+
+/// The most bytes read of an extended header (POSIX pax); what archivers write into it takes a few hundred.
+const MAX_EXTENSIONS: u64 = 64 * 1024;
 
 /// An image, with the field names of the HTTP interface. It omits the packing, because another vault packs it anew.
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,6 +136,51 @@ pub(super) fn extension(media_type: &str) -> &str {
         "vnd.microsoft.icon" | "x-icon" => "ico",
         plain => plain,
     }
+}
+
+/// The plain files of an archive with their names, in order. The first is [`HEAD`], and no other is.
+///
+/// Burrow's names are short and its files have no holes. So no header may stand for more bytes than it has: a long name
+/// (GNU), a list of holes, or an extended header that changes a name or size is refused before anything of it is read.
+/// What else an archiver states of a file, its times for one, is left out.
+pub(super) fn files<'a, R: Read>(
+    archive: &'a mut tar::Archive<R>,
+) -> Result<impl Iterator<Item = Result<(String, tar::Entry<'a, R>), Error>>, Error> {
+    // Raw: each header comes as an entry of its own, and the tar crate acts on none of them.
+    let entries = archive.entries().map_err(|error| broken(&error))?.raw(true);
+    let (mut is_first_header, mut is_first_file) = (true, true);
+    Ok(entries.filter_map(move |entry| {
+        let is_first_header = std::mem::take(&mut is_first_header);
+        let file = entry
+            .map_err(|error| if is_first_header { foreign("it is no tar file") } else { broken(&error) })
+            .and_then(|mut entry| {
+                let kind = entry.header().entry_type();
+                if kind.is_pax_local_extensions() || kind.is_pax_global_extensions() {
+                    return check_extensions(&read(&mut entry, MAX_EXTENSIONS)?).map(|()| None);
+                }
+                let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+                if std::mem::take(&mut is_first_file) != (name == HEAD) {
+                    return Err(foreign(&format!("its first entry, and no other, must be {HEAD}")));
+                }
+                if !matches!(kind, tar::EntryType::Regular | tar::EntryType::Continuous) {
+                    return Err(foreign(&format!("{name:?} is no plain file with a short name")));
+                }
+                Ok(Some((name, entry)))
+            });
+        file.transpose()
+    }))
+}
+
+/// Refuses an extended header that changes what the plain header says.
+fn check_extensions(header: &[u8]) -> Result<(), Error> {
+    for extension in tar::PaxExtensions::new(header) {
+        let extension = extension.map_err(|error| broken(&error))?;
+        let key = extension.key().unwrap_or_default();
+        if matches!(key, "path" | "size" | "linkpath" | "") || key.starts_with("GNU.sparse.") {
+            return Err(foreign(&format!("a header states a {key:?} of its own")));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a small entry whole.

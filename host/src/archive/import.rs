@@ -6,8 +6,8 @@ use std::io::Read;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
-use super::entry::{ImageEntry, read_small, read_sums, sha256};
-use super::{Head, Known, SUMS, broken, cut_short, foreign, line, plain};
+use super::entry::{ImageEntry, files, read_small, read_sums, sha256};
+use super::{Head, Known, SUMS, broken, cut_short, foreign, line};
 use crate::{Burrow, Error, Image, Restored, VaultError};
 
 /// Bytes read at once.
@@ -138,8 +138,8 @@ fn check(seen: &HashMap<String, String>, sums: &str) -> Result<(), Error> {
 fn read_all(archive: impl Read, entries: &mpsc::Sender<Entry>) -> Result<(), Error> {
     let mut archive = tar::Archive::new(archive);
     let mut ended = false;
-    for (n, entry) in archive.entries().map_err(|error| broken(&error))?.enumerate() {
-        let (name, mut entry) = plain(n, entry)?;
+    for (n, file) in files(&mut archive)?.enumerate() {
+        let (name, mut entry) = file?;
         if ended {
             return Err(foreign(&format!("something follows its {SUMS}")));
         }
