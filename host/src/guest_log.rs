@@ -1,4 +1,4 @@
-//! Logs each line of the component's standard error, under the target `burrow::component`.
+//! Logs each line of the component's standard error, under the target `burrow::component`. Control characters are escaped.
 
 use std::io;
 use std::pin::Pin;
@@ -31,13 +31,21 @@ impl Line {
     }
 
     fn end(&mut self) {
-        let text = String::from_utf8_lossy(&self.0);
-        let text = text.trim_end();
+        let text = escaped(&String::from_utf8_lossy(&self.0));
         if !text.is_empty() {
             tracing::error!(target: "burrow::component", "{text}");
         }
         self.0.clear();
     }
+}
+
+/// A line without its end, on which nothing can move a terminal's cursor or change what it shows before.
+fn escaped(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for c in line.trim_end().chars() {
+        if c.is_control() && c != '\t' { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    text
 }
 
 impl Drop for Line {
@@ -100,5 +108,16 @@ impl AsyncWrite for GuestLog {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_moves_the_cursor() {
+        assert_eq!(escaped("a\rb\u{1b}[2K\u{9b}1A\tü\0\r\n"), "a\\rb\\u{1b}[2K\\u{9b}1A\tü\\u{0}");
+        assert_eq!(escaped(" \n"), "");
     }
 }
