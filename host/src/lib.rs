@@ -31,7 +31,7 @@
 //! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
 //! - `target`: the host that a request names; `timed_body`: a body with a time limit; `sending`: responses being sent
 //! - `metrics`: counters for `/metrics`; `guest_log`: the component's log
-//! - `address`: which IP addresses are public
+//! - `address`: which IP addresses are public; `private`: files that only their owner may use
 //! - `types`: the types of the WIT interface; `bindings`: the only generated code
 
 mod address;
@@ -50,6 +50,7 @@ mod metrics;
 mod origins;
 mod outbound;
 mod pool;
+mod private;
 mod repack;
 mod schedule;
 mod sending;

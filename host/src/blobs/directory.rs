@@ -1,6 +1,6 @@
 //! The directory `blobs/` of an embedded store.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use burrow_model::key::BlobId;
 use rustix::buffer::spare_capacity;
 
 use super::{BlobFile, BlobStore, Blobs};
+use crate::private;
 
 /// A directory of blob files, each named by its blob's id. It is made with its first file.
 #[derive(Debug)]
@@ -42,11 +43,10 @@ impl BlobStore for Directory {
 
     fn make(&self, blob: BlobId) -> Result<Arc<dyn BlobFile>> {
         let path = self.file(blob);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
+        let options = private::file();
         let file = match options.open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::create_dir(&self.0)?;
+                private::directory().create(&self.0)?;
                 sync(self.0.parent().unwrap_or(&self.0))?;
                 options.open(&path)?
             }

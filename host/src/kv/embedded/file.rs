@@ -16,6 +16,7 @@ use super::disk::{Disk, Overlay};
 use super::guard::guarded;
 use super::tables::{self, Stored};
 use super::writer::Write;
+use crate::private;
 
 const NAME: &str = "vault.redb";
 /// A store that is being made. It gets its name when it is complete, so a crash never leaves half a store under it.
@@ -220,8 +221,9 @@ impl Drop for VaultFile {
     }
 }
 
+/// Makes the store's directory, and those above it. Those that are there stay as they are.
 fn make_directory(directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory).map_err(|error| {
+    private::directory().recursive(true).create(directory).map_err(|error| {
         let directory = directory.display();
         KvError(match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
@@ -256,7 +258,7 @@ fn lock(path: &Path, options: &OpenOptions) -> Result<File> {
 /// Makes an empty store; a crash leaves a complete store or none.
 fn create(directory: &Path, path: &Path) -> Result<()> {
     let unfinished = directory.join(UNFINISHED);
-    let file = lock(&unfinished, OpenOptions::new().read(true).write(true).create(true).truncate(false))?;
+    let file = lock(&unfinished, &private::file())?;
     // Another process may have made the store before this one got the lock.
     if std::fs::metadata(path).is_ok_and(|made| made.len() > 0) {
         // What it holds is not needed any more; it may be gone already.

@@ -1,6 +1,5 @@
 //! The socket's server: answers other processes' calls of an open store.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Answer, Call, Connection, GREETING, Host, Returned, address, framed, receive, send};
 use crate::kv::{KeyValue, KvError, Result};
+use crate::private;
 
 /// The server: lets other processes of the same user use an open store, until it is dropped.
 #[derive(Debug)]
@@ -39,8 +39,7 @@ impl SocketServer {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let listener = UnixListener::bind(&socket)?;
-            std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600))?;
+            let listener = private::socket(&socket)?;
             Ok((listener, socket, open_directory))
         };
         let explain = |error: std::io::Error| {

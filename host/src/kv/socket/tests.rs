@@ -20,6 +20,27 @@ async fn nobody_answers_where_no_server_listens() {
     SocketServer::listen(Arc::new(Memory::default()), directory.path(), 1).unwrap();
 }
 
+/// Looks at sockets from the moment at which they are there.
+#[tokio::test]
+async fn no_other_user_can_connect_at_any_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let watched = directory.path().to_owned();
+    let (looked, stop) = std::sync::mpsc::channel::<()>();
+    let watching = std::thread::spawn(move || {
+        let mut modes = std::collections::HashSet::new();
+        while matches!(stop.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
+            modes.extend(std::fs::metadata(watched.join(SOCKET)).map(|socket| socket.permissions().mode() & 0o777));
+        }
+        modes
+    });
+    for _ in 0..300 {
+        SocketServer::listen(Arc::new(Memory::default()), directory.path(), 1).unwrap();
+    }
+    drop(looked);
+    let modes = watching.join().unwrap();
+    assert!(modes.is_subset(&[0o600].into()), "{modes:?}");
+}
+
 #[tokio::test]
 async fn a_client_is_told_when_the_server_closes() {
     let directory = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use burrow_model::key::{BlobId, Key};
 use futures::executor::block_on;
 use redb::TableDefinition;
 
@@ -45,6 +46,27 @@ fn one_process_at_a_time() {
     drop(store);
     let store = Embedded::open(directory.path()).unwrap();
     assert_eq!(block_on(store.get("b1:i:one")).unwrap(), Some(b"one".to_vec()));
+}
+
+#[test]
+fn what_is_made_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let above = directory.path().join("above");
+    let path = above.join("store");
+    let store = store(&path);
+    let chunk = Key::chunk(BlobId::from_u128(0x0193_5a00_0000_7000_8000_u128 << 48), 0);
+    block_on(store.set(chunk.as_str(), vec![7; 100_000])).unwrap();
+    for made in [&above, &path, &path.join("blobs")] {
+        assert_eq!(mode(made), 0o700, "{}", made.display());
+    }
+    assert_eq!(mode(&path.join("vault.redb")), 0o600);
+    let blobs: Vec<_> = fs::read_dir(path.join("blobs")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!((blobs.len(), mode(&blobs[0])), (1, 0o600));
+    // What the operator made stays as it is.
+    assert_eq!(mode(directory.path()), 0o755);
 }
 
 #[test]
