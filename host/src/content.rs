@@ -8,6 +8,7 @@ use wasmtime::component::StreamReader;
 
 use crate::pool::Running;
 use crate::streams::{Completion, FromGuest};
+use crate::vault::watched;
 use crate::{Burrow, ByteRange, Error, Image};
 
 impl Burrow {
@@ -72,7 +73,7 @@ impl Burrow {
     ) -> Result<(), Error> {
         let mut callable = self.factory.take().await?;
         let exports = &callable.exports;
-        callable
+        let pumped = callable
             .store
             .run_concurrent(async |accessor| -> Result<(), Error> {
                 let (vault, codec) = (exports.burrow_vault_vault(), exports.burrow_vault_codec());
@@ -103,7 +104,8 @@ impl Burrow {
                     Err(_) => Err(Error::Interrupted),
                 }
             })
-            .await??;
+            .await;
+        watched(pumped.map_err(Error::from).and_then(|pumped| pumped))?;
         self.factory.put_back(callable);
         Ok(())
     }

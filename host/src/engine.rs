@@ -6,12 +6,14 @@ use std::time::Duration;
 use wasmtime::component::{Component, Instance, InstancePre, Linker, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
+    UpdateDeadline,
 };
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::bindings::{Burrow as Exports, BurrowPre};
+use crate::computing::{Computing, TICK};
 use crate::guest_log::GuestLog;
 use crate::idle::{Callable, Idle};
 use crate::kv::KeyValue;
@@ -29,8 +31,13 @@ const LARGE_MEMORY: usize = 3 * 1024 * 1024 * 1024;
 /// Bytes of an instance's memory that stay mapped when the instance is dropped, and are zeroed for the next one.
 const KEEP_RESIDENT: usize = 2 * 1024 * 1024;
 
-/// How long guest code runs before it yields to other tasks of its thread.
-const TICK: Duration = Duration::from_millis(10);
+/// The resources of the host that an instance may hold at once, such as fields of requests and answers; and the most
+/// bytes of one list of fields. Sixteen requests at once need about a hundred.
+const RESOURCES: usize = 2048;
+const FIELDS: usize = 32 * 1024;
+
+/// How long an instance may compute without a pause. Its caller's limit is shorter, except for whole vaults.
+const COMPUTING: Duration = Duration::from_hours(24);
 
 /// Makes instances of the component, all over one key-value store.
 #[derive(Clone)]
@@ -146,13 +153,17 @@ impl Factory {
     }
 
     fn store_with(&self, memory: usize) -> Store<InstanceState> {
+        let (mut table, mut http) = (ResourceTable::new(), WasiHttpCtx::new());
+        table.set_max_capacity(RESOURCES);
+        http.set_field_size_limit(FIELDS);
         let state = InstanceState {
-            table: ResourceTable::new(),
+            table,
             // The component gets standard error, for its log, but no files, sockets or environment.
             wasi: WasiCtx::builder().stderr(GuestLog::default()).build(),
-            http: WasiHttpCtx::new(),
+            http,
             outbound: self.outbound.clone(),
             memory: MemoryLimit::new(memory),
+            computing: Computing::at_most(COMPUTING),
             kv: self.kv.clone(),
             variables: self.variables.clone(),
             recorded: None,
@@ -160,7 +171,10 @@ impl Factory {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|store| {
+            store.data().computing.tick()?;
+            Ok(UpdateDeadline::Yield(1))
+        });
         store
     }
 }

@@ -26,8 +26,8 @@
 //! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`); [`Repack`]: makes images smaller (`repack.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
-//! - `engine`: compiles the component and makes instances of it; `idle`: instances between two calls; `pool`: the threads on which they compute
-//! - `schedule`: which job begins next; `origins`: limits requests to each origin
+//! - `engine`: compiles the component and makes instances of it; `computing`: ends those that never pause; `idle`: instances between two calls; `pool`: the threads on which they compute
+//! - `schedule`: which job begins next; `origins`: limits requests to each origin; `patience`: jobs that wait for origins
 //! - `state`: what an instance can reach; [`kv`], `outbound`, [`Variables`] are behind it
 //! - `target`: the host that a request names; `timed_body`: a body with a time limit; `sending`: responses being sent
 //! - `metrics`: counters for `/metrics`; `guest_log`: the component's log
@@ -39,6 +39,7 @@ pub mod archive;
 mod bindings;
 mod blobs;
 mod builder;
+mod computing;
 mod content;
 mod engine;
 mod guest_log;

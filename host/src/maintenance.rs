@@ -9,7 +9,7 @@ use wasmtime::component::StreamReader;
 use crate::bindings::exports::burrow::vault::maintenance::{Discovery, Fault, FaultKind, Restored, Verified};
 use crate::pool::Running;
 use crate::streams::{Completion, FromGuest, ToGuest};
-use crate::vault::call;
+use crate::vault::{call, watched};
 use crate::{Burrow, Error, Image};
 
 /// A verification that runs: its discoveries, one batch after the other.
@@ -61,7 +61,7 @@ impl Burrow {
         discoveries: mpsc::Sender<Result<Vec<Discovery>, Error>>,
     ) -> Result<Verified, Error> {
         let (mut store, instance) = self.instantiate_in(self.factory.large_store()).await?;
-        store
+        let verified = store
             .run_concurrent(async |accessor| -> Result<Verified, Error> {
                 let maintenance = instance.burrow_vault_maintenance();
                 let (stream, completion) = maintenance.call_verify(accessor, repair, alone).await?;
@@ -72,7 +72,8 @@ impl Burrow {
                 })?;
                 Ok(outcome.await.map_err(|_| Error::Interrupted)??)
             })
-            .await?
+            .await;
+        watched(verified.map_err(Error::from).and_then(|verified| verified))
     }
 
     /// Reads and hashes the content of a ready image. Returns its size in bytes if it is the original.
@@ -100,9 +101,11 @@ impl Burrow {
             let content = content.map(|content| StreamReader::new(&mut store, ToGuest(content.map(Ok).boxed())));
             let content = content.transpose()?;
             let maintenance = instance.burrow_vault_maintenance();
-            Ok(store
+            let restored = store
                 .run_concurrent(async |accessor| maintenance.call_restore(accessor, image, content).await)
-                .await???)
+                .await
+                .and_then(|restored| restored);
+            Ok(watched(restored.map_err(Error::from))??)
         };
         self.compute(restore).await
     }

@@ -16,6 +16,7 @@ use crate::bindings::OpenStore;
 use crate::bindings::spin::key_value::key_value;
 use crate::bindings::spin::variables::variables;
 use crate::bindings::wasi::keyvalue::{atomics, store as buckets};
+use crate::computing::Computing;
 use crate::kv::{KeyValue, KvError};
 use crate::outbound::Outbound;
 use crate::streams::ToGuest;
@@ -31,6 +32,7 @@ pub(crate) struct InstanceState {
     pub(crate) http: WasiHttpCtx,
     pub(crate) outbound: Outbound,
     pub(crate) memory: MemoryLimit,
+    pub(crate) computing: Computing,
     pub(crate) kv: Arc<dyn KeyValue>,
     pub(crate) variables: Arc<Variables>,
     /// Notified when this instance writes an image's record, if set.

@@ -34,7 +34,8 @@ macro_rules! call {
             let mut callable = burrow.factory.take().await?;
             let exports = &callable.exports;
             let called = async |accessor: &_| exports.$interface().$function(accessor, $($argument),*).await;
-            let answer = callable.store.run_concurrent(called).await??;
+            let answer = callable.store.run_concurrent(called).await.and_then(|called| called);
+            let answer = $crate::vault::watched(answer.map_err($crate::Error::from))?;
             burrow.factory.put_back(callable);
             Ok(answer?)
         })
@@ -42,6 +43,15 @@ macro_rules! call {
     }};
 }
 pub(crate) use call;
+
+/// Counts an instance that a trap ended.
+pub(crate) fn watched<T>(result: Result<T, Error>) -> Result<T, Error> {
+    result.inspect_err(|error| {
+        if matches!(error, Error::Component(_)) {
+            metrics::instance_failed();
+        }
+    })
+}
 
 /// Runs work in a task of its own, which is aborted if the caller is dropped.
 pub(crate) async fn apart<T: Send + 'static>(
@@ -119,9 +129,6 @@ impl Burrow {
                 Err(_) => return worked,
             };
             metrics::job_attempted(attempt, begun.elapsed());
-            if matches!(worked, Err(Error::Component(_))) {
-                metrics::instance_failed();
-            }
             match (&worked, waits.next()) {
                 (Err(error), Some(&wait)) => {
                     tracing::warn!("job {id}: {error}; it is tried again in another instance");
@@ -190,7 +197,8 @@ impl Burrow {
             let content = StreamReader::new(&mut callable.store, ToGuest(pieces.boxed()))?;
             let vault = callable.exports.burrow_vault_vault();
             let called = async |accessor: &_| vault.call_put(accessor, content, label).await;
-            let image = callable.store.run_concurrent(called).await.and_then(|called| called).map_err(reading)?;
+            let image = callable.store.run_concurrent(called).await.and_then(|called| called).map_err(reading);
+            let image = watched(image)?;
             burrow.factory.put_back(callable);
             Ok(image?)
         };

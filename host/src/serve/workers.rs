@@ -19,6 +19,7 @@ use wasmtime_wasi_http::handler::{
 };
 use wasmtime_wasi_http::p3::bindings::Service;
 
+use crate::computing::Computing;
 use crate::sending::{Sending, Stub};
 use crate::state::InstanceState;
 use crate::{Burrow, metrics};
@@ -28,10 +29,14 @@ use crate::{Burrow, metrics};
 const CONCURRENT_REQUESTS: usize = 16;
 const TOTAL_REQUESTS: usize = 32;
 
+/// Time between two checks whether guest code pauses.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Time between two checks whether an answer is still being sent.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// Time for the component to begin its answer to a request without a body.
+/// Time for the component to begin its answer to a request without a body. It may also compute for so long, without a
+/// pause, for any request.
 pub(super) const ANSWER_TIME: Duration = Duration::from_mins(1);
 
 /// The same for a request with a body, which must be received and packed first.
@@ -61,6 +66,7 @@ impl HandlerState for Workers {
     async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, Expiration, Worker>> {
         let mut store = self.burrow.factory.store();
         store.data_mut().recorded = Some(self.recorded.clone());
+        store.data_mut().computing = Computing::at_most(ANSWER_TIME);
         let instance = self.burrow.factory.instantiate(&mut store).await?;
         let proxy = Proxy::P3(Service::new(&mut store, &instance)?);
         let sending = Sending::default();
@@ -129,12 +135,18 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, InstanceState>,
+        store: StoreContextMut<'_, InstanceState>,
         (time, stub): (Duration, Stub),
         _: wasmtime::component::GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         self.sending.begin(stub);
-        Box::pin(tokio::time::sleep(time))
+        let (computing, ends) = (store.data().computing.clone(), tokio::time::Instant::now() + time);
+        Box::pin(async move {
+            while tokio::time::timeout_at(ends, tokio::time::sleep(PAUSE)).await.is_ok() {
+                // This runs only when no guest code does.
+                computing.pause();
+            }
+        })
     }
 
     fn drop(&self, store: Store<InstanceState>, result: Result<(), wasmtime::Error>) {

@@ -72,6 +72,46 @@ async fn an_image_goes_in_and_comes_out_whole_and_in_ranges() {
     assert!(matches!(error, Error::Vault(VaultError::NotFound)), "{error}");
 }
 
+/// `(module (func (export "f") (loop (br 0))))`
+const LOOP: &[u8] =
+    b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x05\x01\x01f\0\0\x0a\x09\x01\x07\0\x03\x40\x0c\0\x0b\x0b";
+
+#[tokio::test]
+async fn an_instance_that_never_pauses_is_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let burrow = burrow(&directory);
+    let mut store = burrow.factory.store();
+    let computing = crate::computing::Computing::at_most(Duration::from_millis(300));
+    store.data_mut().computing = computing.clone();
+    let module = wasmtime::Module::new(store.engine(), LOOP).unwrap();
+    let instance = wasmtime::Instance::new_async(&mut store, &module, &[]).await.unwrap();
+    let endless = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
+    // As long as other tasks of the instance run, it goes on.
+    let began = Instant::now();
+    let pausing = async {
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            computing.pause();
+        }
+        std::future::pending::<()>().await;
+    };
+    let error = tokio::select! {
+        ended = endless.call_async(&mut store, ()) => ended.unwrap_err(),
+        () = pausing => unreachable!(),
+    };
+    assert!(format!("{error:#}").contains("0.3 s without a pause"), "{error:#}");
+    assert!(began.elapsed() >= Duration::from_millis(1200), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_an_instance_holds_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = burrow(&directory).factory.store();
+    let table = &mut store.data_mut().table;
+    let held = (0..1_000_000).take_while(|_| table.push(crate::bindings::OpenStore).is_ok()).count();
+    assert!(held < 10_000, "{held}");
+}
+
 #[tokio::test]
 async fn what_is_refused_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
