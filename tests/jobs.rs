@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::support::client::Reply;
 use crate::support::host::Host;
 use crate::support::images::{bitmap, fixture};
 use crate::support::origin::{Behaviour, Origin};
@@ -40,6 +41,72 @@ pub async fn origins_that_fail_leave_the_old_image(host: Host) {
     let after = burrow.client.get("/stats").await.json();
     assert_eq!((&after["images"], &after["pending"], &after["failed"]), (&json!(1), &json!(0), &json!(6)));
     assert_eq!(after["stored_bytes"], before["stored_bytes"], "something was left half-stored");
+}
+
+/// Jobs whose origins are silent or trickle take no place from others, however many they are.
+pub async fn slow_origins_stop_nobody() {
+    let burrow = Host::Native.start_with(&[("between_bytes_timeout_seconds", "60")]).await;
+    let (silent, trickling, good) = (Origin::start().await, Origin::start().await, Origin::start().await);
+    let (_gate, closed) = watch::channel(false);
+    let picture = bitmap(1000, 1);
+    let mut slow = Vec::new();
+    for n in 0..40 {
+        let silent = silent.serve(&format!("/{n}"), Behaviour::Gated(picture.clone().into(), closed.clone()));
+        let trickling = trickling.serve(&format!("/{n}"), Behaviour::Dribbling(picture.clone().into()));
+        for url in [silent, trickling] {
+            slow.push(burrow.client.add(&json!({ "url": url })).await);
+        }
+    }
+    // All places are taken, and none of those that took them will be free soon.
+    while silent.requests() + trickling.requests() < 16 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for n in 0..3 {
+        let url = good.image(&format!("/{n}.png"), fixture("photo.png"));
+        let added = Instant::now();
+        assert_eq!(burrow.client.settled(&burrow.client.add(&json!({ "url": url })).await).await["status"], "ready");
+        assert!(added.elapsed() < Duration::from_secs(15), "{:?}", added.elapsed());
+    }
+    // An origin that trickles is given up, and not tried again.
+    let first = burrow.client.settled(&slow[1]).await;
+    let error = first["error"].as_str().unwrap();
+    assert!(error.contains("less than min_download_bytes_per_second = 1024"), "{error}");
+    assert_eq!(first["attempts"], 1, "{first}");
+}
+
+pub async fn a_full_vault_takes_no_more(host: Host) {
+    let (origin, type_) = (Origin::start().await, [("content-type", "image/png")]);
+    let (_gate, closed) = watch::channel(false);
+    let settings = [("max_images", "3"), ("max_pending_jobs", "1")];
+    let burrow = host.start_with(&settings).await;
+    let client = &burrow.client;
+    let full = |reply: &Reply, limit: &str, allowed: u64| {
+        let problem = reply.json();
+        let told = ["type", "limit", "allowed", "seen", "status"].map(|name| problem[name].clone());
+        let expected = [json!("/problems/full"), json!(limit), json!(allowed), json!(allowed), json!(507)];
+        assert_eq!(told, expected, "{problem}");
+    };
+    let add = async |path: &str| {
+        let url = origin.serve(path, Behaviour::Gated(bitmap(1000, 1).into(), closed.clone()));
+        let json = [("content-type", "application/json")];
+        client.send(Method::POST, "/images", &json, json!({ "url": url }).to_string()).await
+    };
+    let upload = async || client.send(Method::POST, "/images", &type_, fixture("photo.png")).await;
+    let job = add("/1").await;
+    assert_eq!(job.status, 202);
+    full(&add("/2").await, "max_pending_jobs", 1);
+    assert_eq!((upload().await.status, upload().await.status), (StatusCode::CREATED, StatusCode::CREATED));
+    full(&upload().await, "max_images", 3);
+    full(&add("/3").await, "max_images", 3);
+    // What is removed makes room.
+    let path = format!("/images/{}", job.json()["id"].as_str().unwrap());
+    assert_eq!(client.send(Method::DELETE, &path, &[], "").await.status, 204);
+    assert_eq!(upload().await.status, 201);
+    let small = host.start_with(&[("max_stored_bytes", "100")]).await;
+    let first = small.client.send(Method::POST, "/images", &type_, fixture("photo.png")).await;
+    assert_eq!(first.status, 201);
+    let reply = small.client.send(Method::POST, "/images", &type_, fixture("photo.png")).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["limit"]), (507, &json!("max_stored_bytes")));
 }
 
 pub async fn origins_say_when_to_come_back(host: Host) {

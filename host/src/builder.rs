@@ -11,6 +11,7 @@ use crate::jobs::OVERLAP;
 use crate::kv::{KeyValue, Location};
 use crate::origins::Origins;
 use crate::outbound::{Authorities, Outbound, Proxy};
+use crate::patience::Patience;
 use crate::pool::Pool;
 use crate::{Burrow, COMPONENT, Error, Variables, engine};
 
@@ -94,6 +95,7 @@ impl Builder {
     pub const MAX_JOBS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
     /// Requests to one origin (host and port) at once \[default: 8; at most [`MAX_PER_ORIGIN`](Self::MAX_PER_ORIGIN)\].
+    /// Of the origins at one address twice as many jobs run at once.
     pub fn per_origin(mut self, requests: NonZeroUsize) -> Self {
         self.per_origin = requests.min(Self::MAX_PER_ORIGIN);
         self
@@ -166,7 +168,11 @@ impl Builder {
         let runtime = Handle::try_current().map_err(|error| Error::Internal(error.to_string()))?;
         let origins = Origins::new(self.per_origin.get());
         let (private, connect) = (self.variables.allow_private_network(), self.variables.connect_timeout());
-        let outbound = Outbound::new(private, connect, &self.authorities, self.proxy, origins.clone(), runtime)?;
+        let patience = Patience::new(self.jobs);
+        // A proxy looks names up, so their addresses are not known here.
+        let addresses = self.proxy.is_none().then(|| Origins::new(2 * self.per_origin.get()));
+        let outbound =
+            Outbound::new(private, connect, &self.authorities, self.proxy, origins.clone(), patience.clone(), runtime)?;
         let does_jobs = self.variables.get("run_jobs") != Some("false");
         // The component only records jobs; the host does them on the pool.
         self.variables.set("run_jobs", &false);
@@ -175,12 +181,15 @@ impl Builder {
             self.variables.set("generation", &generation);
         }
         let blocks = self.jobs.get() * BLOCKS;
-        let instances = self.jobs.saturating_mul(OVERLAP).get() + blocks + self.jobs.get();
+        let working = self.jobs.saturating_mul(OVERLAP).get() + patience.most_lagging();
+        let instances = working + blocks + self.jobs.get();
         let idle = self.jobs.get() * IDLE;
         let packers = Burrow {
             factory: engine::Factory::new(component, kv, self.variables, outbound, self.memory, instances, idle)?,
             pool: Pool::new(self.jobs)?,
             origins,
+            addresses,
+            patience,
             does_jobs,
             jobs: self.jobs,
             per_origin: self.per_origin,

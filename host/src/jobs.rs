@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,8 @@ use tokio::sync::Notify;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::network;
+use crate::origins::Turn;
 use crate::schedule::{self, Limits, Task};
 use crate::{Burrow, Error, Image, Job, Label, Status, VaultError};
 
@@ -22,6 +25,9 @@ pub(crate) const OVERLAP: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 /// Jobs read ahead of the running ones, to find one whose origin is free. A slow origin holds up other origins only if
 /// more than this many jobs wait for it. Each takes some 200 bytes; an entry of a list takes more if it has a label.
 const AHEAD: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+
+/// Time to look up the name of an origin before its job begins.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// How often the server looks for jobs whose worker died, and reclaims space.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -36,9 +42,10 @@ pub struct Wanted<T> {
 }
 
 impl Burrow {
-    /// Calls `work` for each item of `wanted`, in order. At most eight times [`Builder::jobs`](crate::Builder::jobs)
-    /// items run at once, and at most [`Builder::per_origin`](crate::Builder::per_origin) for one origin; an item whose
-    /// origin is busy lets later ones pass. It reads at most 20,000 items ahead, so a list may have any length.
+    /// Calls `work` for each item of `wanted`. Origins take turns: the first item begins of the origin of which the fewest
+    /// run. At most eight times [`Builder::jobs`](crate::Builder::jobs) items run at once, not counting those whose origin
+    /// is silent, and at most [`Builder::per_origin`](crate::Builder::per_origin) for one origin and twice as many for one
+    /// address. It reads at most 20,000 items ahead, so a list may have any length.
     ///
     /// When `stop` resolves, no further item begins. Returns once the running ones have ended: the number of items that
     /// were read but did not begin.
@@ -61,12 +68,47 @@ impl Burrow {
     pub async fn for_each<T, W: Future<Output = ()>>(
         &self,
         wanted: impl Stream<Item = Wanted<T>>,
-        work: impl FnMut(T) -> W,
+        mut work: impl FnMut(T) -> W,
         stop: impl Future<Output = ()>,
     ) -> usize {
         let limits = Limits { at_once: self.jobs.saturating_mul(OVERLAP), per_origin: self.per_origin, ahead: AHEAD };
-        let tasks = wanted.map(|Wanted { url, what }| Task { origin: url.as_deref().and_then(origin), work: what });
-        schedule::run(limits, tasks, |origin| self.origins.rests_until(origin), work, stop).await
+        let tasks = wanted.map(|Wanted { url, what }| {
+            let origin = url.as_deref().and_then(origin);
+            Task { origin: origin.clone(), work: (origin, what) }
+        });
+        let work = |(origin, what): (Option<String>, T)| {
+            let work = work(what);
+            async move {
+                let _turn = match origin {
+                    Some(origin) => self.turn_at_address(&origin).await,
+                    None => None,
+                };
+                work.await;
+            }
+        };
+        schedule::run(limits, tasks, |origin| self.origins.rests_until(origin), &self.patience, work, stop).await
+    }
+
+    /// Waits for a turn at the address of an origin: many names may lead to one. The address is that which the name has
+    /// now; a name without an address needs no turn, because its job will fail. Nor do origins on this machine.
+    async fn turn_at_address(&self, origin: &str) -> Turn {
+        let addresses = self.addresses.as_ref()?;
+        let _waits = self.patience.waits();
+        let host = origin.parse::<http::uri::Authority>().ok()?.host().to_owned();
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let address = match literal {
+            Ok(address) => address,
+            Err(_) => tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((host, 0)))
+                .await
+                .ok()?
+                .ok()?
+                .map(|a| a.ip())
+                .min()?,
+        };
+        if address.to_canonical().is_loopback() {
+            return None;
+        }
+        addresses.turn(&network(address).to_string()).await
     }
 
     /// Makes sure that the vault has an image of this URL: it leaves a ready image as it is, retries a failed one,

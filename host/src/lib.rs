@@ -50,6 +50,7 @@ mod maintenance;
 mod metrics;
 mod origins;
 mod outbound;
+mod patience;
 mod pool;
 mod private;
 mod repack;
@@ -163,6 +164,9 @@ pub struct Burrow {
     factory: engine::Factory,
     pool: pool::Pool,
     origins: origins::Origins,
+    /// Limits jobs by the address of their origin; `None` behind a proxy.
+    addresses: Option<origins::Origins>,
+    patience: patience::Patience,
     /// Whether [`Burrow::serve`] also does the jobs that it records (the setting `run_jobs`).
     does_jobs: bool,
     jobs: NonZeroUsize,

@@ -30,6 +30,7 @@ use crate::Burrow;
 use crate::address::is_public;
 use crate::metrics;
 use crate::origins::Origins;
+use crate::patience::Patience;
 use crate::timed_body::TimedBody;
 
 /// Time for the first byte of an answer, and between two bytes, unless the component sets it.
@@ -49,6 +50,7 @@ pub(crate) struct Outbound {
     allow_private_network: bool,
     connect_timeout: Duration,
     origins: Origins,
+    patience: Patience,
     /// The runtime that drives connections, apart from the packing threads.
     runtime: Handle,
     /// Answers requests to [`PACKERS`]; `None` for the instances that do this work.
@@ -83,6 +85,7 @@ impl Outbound {
         authorities: &Authorities,
         proxy: Option<Proxy>,
         origins: Origins,
+        patience: Patience,
         runtime: Handle,
     ) -> Result<Self, crate::Error> {
         let proxy = proxy.map(Arc::new);
@@ -98,7 +101,7 @@ impl Outbound {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(MAX_HEADERS)
             .build(https.wrap_connector(connector));
-        Ok(Self { client, proxy, allow_private_network, connect_timeout, origins, runtime, packers: None })
+        Ok(Self { client, proxy, allow_private_network, connect_timeout, origins, patience, runtime, packers: None })
     }
 
     /// Lets instances send work to other instances, which `burrow` makes: at most `blocks` blocks to pack and
@@ -131,15 +134,18 @@ impl Outbound {
         if let Some(proxy) = self.proxy.filter(|_| request.uri().scheme() != Some(&Scheme::HTTPS)) {
             proxy.authorize(request.headers_mut());
         }
-        let turn = self.origins.turn(&authority).await;
-        let response = tokio::time::timeout(self.connect_timeout + first_byte, self.client.request(request))
+        let turn = self.patience.lagging(self.origins.turn(&authority)).await;
+        let asking = tokio::time::timeout(self.connect_timeout + first_byte, self.client.request(request));
+        let response = self
+            .patience
+            .lagging(asking)
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(|error| failure::explain(&error))?;
         self.origins.heed(&authority, response.status(), response.headers());
         Ok(response.map(|body| {
             // The body holds the turn.
-            TimedBody::new(body, between_bytes).holding(turn).boxed_unsync()
+            TimedBody::new(body, between_bytes).of_origin(turn, self.patience.clone()).boxed_unsync()
         }))
     }
 }

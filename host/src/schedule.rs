@@ -1,4 +1,4 @@
-//! Schedules tasks in order, but lets others pass a task whose origin is busy.
+//! Schedules tasks in order, but origins in turn, and lets others pass a task whose origin is busy.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
@@ -26,13 +26,17 @@ pub(crate) struct Task<T> {
     pub(crate) work: T,
 }
 
+/// When an origin's next task begins, before those of greater places: the running tasks of the origin, and the number of
+/// the task. Tasks without an origin take turns with nobody.
+type Place = (usize, u64);
+
 /// Waiting tasks by origin, and the number of running tasks for each.
 #[derive(Debug)]
 struct Queue<T> {
     per_origin: usize,
     origins: HashMap<Option<String>, Origin<T>>,
-    /// Origins below their limit that have waiting tasks, by the number of the first of these tasks.
-    free: BTreeMap<u64, Option<String>>,
+    /// Origins below their limit that have waiting tasks, by their places.
+    free: BTreeMap<Place, Option<String>>,
     /// `taken`: tasks pushed so far. `waiting`: those of them that wait.
     taken: u64,
     waiting: usize,
@@ -41,6 +45,8 @@ struct Queue<T> {
 #[derive(Debug)]
 struct Origin<T> {
     running: usize,
+    /// Its place in [`Queue::free`], if it is there.
+    place: Option<Place>,
     /// In order, each with its number among all tasks.
     waiting: VecDeque<(u64, T)>,
 }
@@ -51,18 +57,17 @@ impl<T> Queue<T> {
     }
 
     fn push(&mut self, Task { origin, work }: Task<T>) {
-        let nothing = || Origin { running: 0, waiting: VecDeque::new() };
+        let nothing = || Origin { running: 0, place: None, waiting: VecDeque::new() };
         self.origins.entry(origin.clone()).or_insert_with(nothing).waiting.push_back((self.taken, work));
         self.taken += 1;
         self.waiting += 1;
         self.note_free(origin);
     }
 
-    /// Takes the first task whose origin is below its limit and does not rest.
+    /// Takes the first task of the origin that has the fewest running, among those below their limit that do not rest.
     fn begin(&mut self, rests_until: &impl Fn(&str) -> Option<Instant>) -> Option<Task<T>> {
         let rests = |name: &Option<String>| name.as_deref().is_some_and(|name| rests_until(name).is_some());
-        let number = *self.free.iter().find(|(_, name)| !rests(name))?.0;
-        let name = self.free.remove(&number)?;
+        let name = self.free.values().find(|name| !rests(name))?.clone();
         let origin = self.origins.get_mut(&name)?;
         let (_, work) = origin.waiting.pop_front()?;
         origin.running += 1;
@@ -81,12 +86,16 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Gives an origin the place that it has now.
     fn note_free(&mut self, name: Option<String>) {
-        if let Some(origin) = self.origins.get(&name)
-            && (name.is_none() || origin.running < self.per_origin)
-            && let Some((number, _)) = origin.waiting.front()
-        {
-            self.free.insert(*number, name);
+        let Some(origin) = self.origins.get_mut(&name) else { return };
+        if let Some(place) = origin.place.take() {
+            self.free.remove(&place);
+        }
+        let running = if name.is_none() { 0 } else { origin.running };
+        if let Some(&(number, _)) = origin.waiting.front().filter(|_| running < self.per_origin) {
+            origin.place = Some((running, number));
+            self.free.insert((running, number), name);
         }
     }
 
@@ -96,12 +105,22 @@ impl<T> Queue<T> {
     }
 }
 
-/// Runs all tasks, as many at once as the limits allow. When `stop` resolves, no further task begins, and running ones
+/// Room for more tasks than the limits allow: for as many as wait for others, and cost next to nothing meanwhile.
+pub(crate) trait Room {
+    /// How many more tasks may run now.
+    fn more(&self) -> usize;
+
+    /// Waits until more may run than `seen`, a result of [`Room::more`].
+    fn beyond(&self, seen: usize) -> impl Future<Output = ()>;
+}
+
+/// Runs all tasks, as many at once as the limits and `room` allow. When `stop` resolves, no further task begins, and running ones
 /// end. Returns the number of tasks that were read but did not begin.
 pub(crate) async fn run<T, W: Future<Output = ()>>(
     limits: Limits,
     tasks: impl Stream<Item = Task<T>>,
     rests_until: impl Fn(&str) -> Option<Instant>,
+    room: &impl Room,
     mut work: impl FnMut(T) -> W,
     stop: impl Future<Output = ()>,
 ) -> usize {
@@ -111,7 +130,7 @@ pub(crate) async fn run<T, W: Future<Output = ()>>(
     let (mut is_stopped, mut has_more) = (false, true);
     loop {
         while !is_stopped
-            && running.len() < limits.at_once.get()
+            && running.len() < limits.at_once.get() + room.more()
             && let Some(Task { origin, work: next }) = queue.begin(&rests_until)
         {
             let done = work(next);
@@ -124,12 +143,14 @@ pub(crate) async fn run<T, W: Future<Output = ()>>(
         if running.is_empty() && (is_stopped || (!has_more_now && queue.waiting == 0)) {
             return queue.waiting;
         }
-        let has_room = !is_stopped && running.len() < limits.at_once.get();
+        let more = room.more();
+        let has_room = !is_stopped && running.len() < limits.at_once.get() + more;
         let rested = if has_room { queue.next_rested(&rests_until) } else { None };
         tokio::select! {
             biased;
             Some(origin) = running.next(), if !running.is_empty() => queue.end(origin),
             () = &mut stop, if !is_stopped => is_stopped = true,
+            () = room.beyond(more), if !has_room && !is_stopped && queue.waiting > 0 => {}
             task = tasks.next(), if has_more_now && queue.waiting < limits.ahead.get() => match task {
                 Some(task) => queue.push(task),
                 None => has_more = false,
@@ -159,6 +180,19 @@ mod tests {
         futures::stream::iter(names.iter().map(task).collect::<Vec<_>>())
     }
 
+    /// Room for so many more.
+    struct More(usize);
+
+    impl Room for More {
+        fn more(&self) -> usize {
+            self.0
+        }
+
+        async fn beyond(&self, _: usize) {
+            std::future::pending().await
+        }
+    }
+
     /// Runs tasks of one second each. Returns when each began, in seconds, and how many did not begin.
     async fn began(limits: Limits, names: &[&'static str], stop_after: Duration) -> (Vec<(u64, &'static str)>, usize) {
         let (start, order) = (Instant::now(), RefCell::new(Vec::new()));
@@ -169,15 +203,41 @@ mod tests {
             order.borrow_mut().push((start.elapsed().as_secs(), name));
             tokio::time::sleep(Duration::from_secs(1)).await;
         };
-        let left = run(limits, tasks(names), resting, work, tokio::time::sleep(stop_after)).await;
+        let left = run(limits, tasks(names), resting, &More(0), work, tokio::time::sleep(stop_after)).await;
         (order.into_inner(), left)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_origin_lets_others_pass() {
         let (began, left) = began(limits(3, 2, 10), &["a1", "a2", "a3", "b1", "1", "2"], Duration::MAX).await;
-        assert_eq!(began, [(0, "a1"), (0, "a2"), (0, "b1"), (1, "a3"), (1, "1"), (1, "2")]);
+        assert_eq!(began, [(0, "a1"), (0, "a2"), (0, "b1"), (1, "1"), (1, "a3"), (1, "2")]);
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_with_little_to_do_does_not_wait_for_those_with_much() {
+        let names = [&["a"; 40][..], &["b"; 40], &["c"]].concat();
+        let (began, _) = began(limits(4, 3, 99), &names, Duration::MAX).await;
+        assert!(began.contains(&(1, "c")), "{began:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_that_wait_leave_room() {
+        let began = RefCell::new(Vec::new());
+        let never = async |name| {
+            began.borrow_mut().push(name);
+            std::future::pending::<()>().await;
+        };
+        let running = run(
+            limits(2, 9, 9),
+            tasks(&["a1", "a2", "b1", "c1"]),
+            |_: &str| None,
+            &More(1),
+            never,
+            std::future::pending(),
+        );
+        let _ = tokio::time::timeout(Duration::from_secs(1), running).await;
+        assert_eq!(began.borrow().len(), 3, "{began:?}");
     }
 
     #[tokio::test(start_paused = true)]

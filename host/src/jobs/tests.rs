@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::kv::{KeyValue, Memory};
+use crate::schedule::Room as _;
 use crate::vault::tests::{component, image};
 use crate::{Builder, Filter, Variables};
 
@@ -114,6 +115,23 @@ async fn a_job_that_takes_too_long_is_given_up() {
     );
     let image = burrow.ingest(&slow, Label::default()).await.unwrap();
     assert_eq!((image.status, image.attempts), (Status::Ready, 2));
+}
+
+#[tokio::test]
+async fn origins_at_one_address_share_its_turns() {
+    let burrow = builder().per_origin(NonZeroUsize::MIN).build(Arc::new(Memory::default())).unwrap();
+    let turn = async |origin| tokio::time::timeout(Duration::from_millis(50), burrow.turn_at_address(origin)).await;
+    let one = turn("203.0.113.5:1").await.unwrap();
+    let _two = turn("203.0.113.5").await.unwrap();
+    assert_eq!(burrow.patience.more(), 0);
+    assert!(one.is_some() && turn("203.0.113.5:3").await.is_err(), "the third waits");
+    assert!(turn("203.0.113.6").await.is_ok() && turn("[2001:db8::1]:80").await.unwrap().is_some());
+    drop(one);
+    assert!(turn("203.0.113.5:3").await.unwrap().is_some());
+    // Origins on this machine share nothing but the machine; a name that leads nowhere waits for nobody.
+    for origin in ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "[::1]:4", "nobody.invalid"] {
+        assert!(burrow.turn_at_address(origin).await.is_none(), "{origin}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
