@@ -1,6 +1,7 @@
 //! Operating the native host: limits, logs, metrics, traces, reload, stop (docs/operations.md).
 
 mod answers;
+mod clients;
 mod limits;
 mod logs;
 mod metrics;
@@ -12,7 +13,10 @@ pub use answers::{
     a_removed_image_is_gone_for_every_reader, an_answer_is_not_sent_again_once_the_image_changed,
     an_answer_is_sent_again_as_it_was, what_needs_a_token_is_not_sent_to_others,
 };
-pub use limits::{slow_clients_are_bounded, what_is_over_a_limit_waits_and_is_refused};
+pub use clients::{a_client_has_its_share_and_no_more, who_guesses_tokens_is_held_up};
+pub use limits::{
+    bodies_that_trickle_keep_nobody_out, slow_clients_are_bounded, what_is_over_a_limit_waits_and_is_refused,
+};
 pub use logs::{
     every_answer_has_its_request_id, no_secret_is_in_any_log, the_access_log_has_a_line_a_request,
     what_the_component_logs_is_an_event,

@@ -74,7 +74,7 @@ pub use jobs::Wanted;
 pub use maintenance::{Verification, damaged_content};
 pub use outbound::Proxy;
 pub use repack::Repack;
-pub use serve::{Limits, Service};
+pub use serve::{ClientLimits, Limits, Service, TrustedProxies};
 pub use types::{
     ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Packing, Page, Repackable, Repacked,
     Restored, Resumed, Shown, SmallPicture, Smaller, Statistics, Status, VaultError, Verified,

@@ -1,13 +1,14 @@
 //! The HTTP service: hyper in front, instances of the component behind.
 //!
 //! - `server`: from connections to answers
-//! - `limits`: admission; `problem`: the host's own error answers
+//! - `limits`: admission; `clients`: limits by client address; `problem`: the host's own error answers
 //! - `exchange`: a request's id, span and line in the access log; `body`: counts bytes, releases resources at the end
 //! - `workers`: instances that serve; `answers`: their answers that are sent again; `reload`: replaces their component
 //! - `management`: `/metrics`, `/readyz`, `/livez`
 
 mod answers;
 mod body;
+mod clients;
 mod exchange;
 mod limits;
 mod management;
@@ -28,10 +29,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTracker;
 
+pub use clients::{ClientLimits, TrustedProxies};
 pub use limits::Limits;
 
 use crate::{Burrow, Error, Repack};
-use limits::Admission;
 use server::Server;
 use workers::Workers;
 
@@ -46,6 +47,8 @@ const GRACE_TIME: Duration = Duration::from_secs(10);
 pub struct Service {
     /// Limits of what is served at once.
     pub limits: Limits,
+    /// The proxies that name their clients.
+    pub proxies: TrustedProxies,
     /// How many bytes of answers are kept, to be sent again without asking the component; 0 means none. Only answers
     /// that everyone may read are kept, and only over a store that no other process writes to.
     pub kept_bytes: usize,
@@ -63,6 +66,7 @@ impl Default for Service {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            proxies: TrustedProxies::default(),
             kept_bytes: Self::KEPT_BYTES,
             access_log: false,
             management: None,
@@ -102,7 +106,7 @@ impl Burrow {
             instances: instances.clone(),
         };
         let server =
-            Server::new(Admission::new(service.limits), workers.clone(), service.kept_bytes, service.access_log);
+            Server::new(service.limits, service.proxies, workers.clone(), service.kept_bytes, service.access_log);
         let server = Arc::new(server);
         // Answers until this function returns, so `/readyz` reports that the service stops.
         let mut management = JoinSet::new();

@@ -64,7 +64,9 @@ async fn bytes() {
     let served = Served::new(&["--max-bytes-in-flight", &(3 * MIB).to_string()], &[]).await;
     let image = bitmap(9 * MIB, 2);
     let mut slow = served.begun(&upload(image.len())).await;
-    slow.write_all(&image[..1000]).await.unwrap();
+    // A body that has begun takes its whole room; one of which little has come takes little.
+    let _idle = served.begun(&upload(image.len())).await;
+    slow.write_all(&image[..200_000]).await.unwrap();
     let type_ = [("content-type", "image/bmp")];
     let big = bitmap(3 * MIB / 2, 3);
     let reply = loop {
@@ -73,7 +75,7 @@ async fn bytes() {
             break reply;
         }
     };
-    is_refusal(&reply, "max_bytes_in_flight", 3 * MIB, 2 * MIB + big.len());
+    is_refusal(&reply, "max_bytes_in_flight", 3 * MIB, 2 * MIB + 64 * 1024 + big.len());
     // There is room for a small body, and for requests without one.
     let small = served.client.send(Method::POST, "/images", &type_, fixture("photo.bmp")).await;
     assert_eq!((small.status.as_u16(), served.client.get("/stats").await.status.as_u16()), (201, 200));
@@ -106,6 +108,41 @@ async fn connections() {
     assert!(healthy.starts_with("HTTP/1.1 200"), "{healthy}");
     drop((one, two));
     assert_eq!(once_there_is_room(&served, "/stats").await.status, 200);
+}
+
+/// Of many bodies that trickle none keeps others out, and each is ended after half a minute.
+pub async fn bodies_that_trickle_keep_nobody_out() {
+    let served = Served::new(&[], &[]).await;
+    let head = upload(100_000_000);
+    let mut trickles = Vec::new();
+    for _ in 0..140 {
+        trickles.push(served.begun(&head).await);
+    }
+    let began = Instant::now();
+    let trickling = async {
+        let mut ended = None;
+        while ended.is_none() {
+            for stream in &mut trickles {
+                // The end shows in the first answer.
+                if stream.write_all(&[b'B'; 17]).await.is_err() {
+                    ended = Some(began.elapsed());
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        ended.unwrap()
+    };
+    let others = async {
+        let type_ = [("content-type", "image/bmp")];
+        for n in 0..20 {
+            let reply = served.client.send(Method::POST, "/images", &type_, bitmap(300_000, n)).await;
+            assert!(reply.status.is_success(), "{}", reply.text());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(tokio::time::timeout(Duration::from_mins(2), trickling), others);
+    let ended = ended.expect("a body that trickles is not ended");
+    assert!(ended >= Duration::from_secs(25), "{ended:?}");
 }
 
 /// The server hangs up after 10 seconds on a client that sends nothing, nothing more, or a head that does not end.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use burrow_host::{Limits, Repack, Service};
+use burrow_host::{ClientLimits, Limits, Repack, Service, TrustedProxies};
 use tokio::net::TcpListener;
 
 use crate::logs;
@@ -35,10 +35,38 @@ pub(crate) struct Serve {
     #[arg(value_parser = at_least_one)]
     max_requests: usize,
 
-    /// Bytes of request bodies received at once; a body counts as 2 MiB, or as its length if that is less.
+    /// Bytes of request bodies received at once; a body counts as 64 KiB, as 2 MiB once so much has come, or as its length
+    /// if that is less.
     #[arg(long, env = "BURROW_MAX_BYTES_IN_FLIGHT", default_value_t = Limits::default().bytes_in_flight)]
     #[arg(value_name = "BYTES", value_parser = at_least_one)]
     max_bytes_in_flight: usize,
+
+    /// The least speed of a request's body over half a minute, in bytes a second; 0 means none.
+    #[arg(long, env = "BURROW_MIN_UPLOAD_BYTES_PER_SECOND", default_value_t = Limits::default().least_speed)]
+    #[arg(value_name = "BYTES")]
+    min_upload_bytes_per_second: u64,
+
+    /// Connections of one client address; 0 means no limit. Addresses of this machine have none.
+    #[arg(long, env = "BURROW_MAX_CONNECTIONS_PER_CLIENT", default_value_t = ClientLimits::default().connections)]
+    #[arg(value_name = "COUNT")]
+    max_connections_per_client: usize,
+
+    /// Requests of one client address at once; 0 means no limit. Addresses of this machine have none.
+    #[arg(long, env = "BURROW_MAX_REQUESTS_PER_CLIENT", default_value_t = ClientLimits::default().requests)]
+    #[arg(value_name = "COUNT")]
+    max_requests_per_client: usize,
+
+    /// Requests of one client address in a minute; 0 means no limit.
+    #[arg(long, env = "BURROW_REQUESTS_PER_MINUTE", default_value_t = 0, value_name = "COUNT")]
+    requests_per_minute: u64,
+
+    /// Bytes of bodies to and from one client address in a minute; 0 means no limit.
+    #[arg(long, env = "BURROW_BYTES_PER_MINUTE", default_value_t = 0, value_name = "BYTES")]
+    bytes_per_minute: u64,
+
+    /// Proxies whose X-Forwarded-For names the client: addresses and networks, separated by spaces or commas.
+    #[arg(long, env = "BURROW_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    trusted_proxies: Option<TrustedProxies>,
 
     /// Bytes of answers kept in memory, to be sent again without asking the component; 0 keeps none.
     #[arg(long, env = "BURROW_ANSWER_CACHE", default_value_t = Service::KEPT_BYTES, value_name = "BYTES")]
@@ -102,9 +130,17 @@ impl Serve {
             connections: self.max_connections,
             requests: self.max_requests,
             bytes_in_flight: self.max_bytes_in_flight,
+            least_speed: self.min_upload_bytes_per_second,
+            client: ClientLimits {
+                connections: self.max_connections_per_client,
+                requests: self.max_requests_per_client,
+                requests_per_minute: self.requests_per_minute,
+                bytes_per_minute: self.bytes_per_minute,
+            },
         };
         let (kept_bytes, access_log) = (self.answer_cache, self.request_logs.access_log);
-        let service = Service { limits, kept_bytes, access_log, management, watched, repack: self.repack };
+        let proxies = self.trusted_proxies.unwrap_or_default();
+        let service = Service { limits, proxies, kept_bytes, access_log, management, watched, repack: self.repack };
         burrow.serve(listener, service, stopped(signals)).await?;
         Ok(ExitCode::SUCCESS)
     }

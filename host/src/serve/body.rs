@@ -1,8 +1,7 @@
 //! Bodies of requests and answers: count bytes, hold resources until the body ends, and take what nobody reads.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::clients::Visit;
 use super::exchange::Exchange;
+use super::limits::{FIRST, OverLimit, Room};
 use crate::metrics;
 use crate::sending::Ticket;
 use crate::timed_body::TimedBody;
@@ -32,10 +33,15 @@ const LINGER_TIME: Duration = Duration::from_secs(10);
 pub(super) struct Received {
     /// `None` once it is dropped.
     body: Option<TimedBody>,
-    /// Set when the client was too slow.
-    pub(super) too_slow: Arc<AtomicBool>,
+    /// Set when the server stopped receiving it.
+    pub(super) cut: Arc<OnceLock<Cut>>,
     /// The body's place under [`Limits::bytes_in_flight`](super::limits::Limits::bytes_in_flight).
     pub(super) room: Option<OwnedSemaphorePermit>,
+    /// The wait for the rest of that place, until it is needed.
+    pub(super) rest: Option<Room>,
+    /// The request in the counts of its client.
+    pub(super) visit: Option<Arc<Visit>>,
+    received: u64,
     /// Whether the client sends the body only when it is asked for (`Expect: 100-continue`), and nobody has asked yet.
     is_held_back: bool,
     runtime: Handle,
@@ -45,8 +51,41 @@ impl Received {
     pub(super) fn new(body: TimedBody, headers: &HeaderMap) -> Self {
         let is_held_back =
             headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        Self { body: Some(body), too_slow: Arc::default(), room: None, is_held_back, runtime: Handle::current() }
+        Self {
+            body: Some(body),
+            cut: Arc::default(),
+            room: None,
+            rest: None,
+            visit: None,
+            received: 0,
+            is_held_back,
+            runtime: Handle::current(),
+        }
     }
+
+    /// Waits for the rest of the body's room once its beginning has come.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), OverLimit>> {
+        if self.received < FIRST {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(Ok(())) };
+        let rest = ready!(rest.as_mut().poll(cx))?;
+        match &mut self.room {
+            Some(room) => room.merge(rest),
+            None => self.room = Some(rest),
+        }
+        self.rest = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Why the server stopped receiving a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cut {
+    /// Its client was too slow.
+    TooSlow,
+    /// There was no room for more of it.
+    NoRoom(OverLimit),
 }
 
 impl Drop for Received {
@@ -77,11 +116,24 @@ impl Body for Received {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.is_held_back = false;
+        if let Err(over) = ready!(self.poll_room(cx)) {
+            let _ = self.cut.set(Cut::NoRoom(over));
+            return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
+        }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body).poll_frame(cx));
         match &frame {
-            Some(Ok(frame)) => metrics::received(frame.data_ref().map_or(0, Bytes::len)),
-            Some(Err(Error::ConnectionReadTimeout)) => self.too_slow.store(true, Ordering::Relaxed),
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                metrics::received(bytes);
+                self.received += bytes as u64;
+                if let Some(visit) = &self.visit {
+                    visit.count(bytes);
+                }
+            }
+            Some(Err(Error::ConnectionReadTimeout | Error::HttpResponseTimeout)) => {
+                let _ = self.cut.set(Cut::TooSlow);
+            }
             _ => {}
         }
         Poll::Ready(frame)
@@ -103,18 +155,20 @@ pub(super) struct Held {
     pub(super) ticket: Option<Ticket>,
     /// The request's place under [`Limits::requests`](super::limits::Limits::requests).
     pub(super) place: Option<OwnedSemaphorePermit>,
+    /// The request in the counts of its client.
+    pub(super) visit: Option<Arc<Visit>>,
 }
 
 /// An answer's body.
 pub(super) struct Sent {
     body: WasiBody,
     exchange: Exchange,
-    _held: Held,
+    held: Held,
 }
 
 impl Sent {
     pub(super) fn new(body: WasiBody, exchange: Exchange, held: Held) -> Self {
-        Self { body, exchange, _held: held }
+        Self { body, exchange, held }
     }
 }
 
@@ -129,6 +183,9 @@ impl Body for Sent {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 metrics::sent(bytes);
                 self.exchange.sent += bytes as u64;
+                if let Some(visit) = &self.held.visit {
+                    visit.count(bytes);
+                }
             }
             Some(Err(error)) => self.exchange.span.in_scope(|| tracing::warn!("the answer broke off: {error}")),
             None => {}

@@ -31,7 +31,7 @@ pub(super) struct Exchange {
     method: Method,
     /// Without the query, because it may have the signature of a link.
     path: String,
-    peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     began: Instant,
     is_logged: bool,
     _open: metrics::Open,

@@ -1,8 +1,7 @@
 //! Serves connections: admits each request, hands it to the component, and sends the answer.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,16 +12,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_io_timeout::TimeoutStream;
 use tracing::Instrument as _;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::ProxyHandler;
 
 use super::answers::Answers;
-use super::body::{Held, Received, Sent};
+use super::body::{Cut, Held, Received, Sent};
+use super::clients::{Clients, Guess, TrustedProxies};
 use super::exchange::{Exchange, REQUEST_ID};
-use super::limits::{Admission, OverLimit};
+use super::limits::{Admission, Limits, OverLimit};
 use super::problem;
 use super::workers::{ANSWER_TIME, UPLOAD_TIME, Workers};
 use crate::sending::Ticket;
@@ -31,6 +30,9 @@ use crate::{metrics, target};
 
 /// Time for the head of a request to arrive; also the longest silence between requests of a connection.
 pub(super) const HEADER_TIME: Duration = Duration::from_secs(10);
+
+/// The largest head of a request, in bytes, and the most that is read at once. Each connection may hold as much.
+const HEAD_BYTES: usize = 64 * 1024;
 
 /// Time for the next bytes of a request's body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -44,6 +46,10 @@ const HEALTH: &str = "/healthz";
 /// The state that all connections share.
 pub(super) struct Server {
     admission: Admission,
+    clients: Arc<Clients>,
+    proxies: TrustedProxies,
+    /// The least speed of a request's body, in bytes a second.
+    least_speed: u64,
     component: RwLock<Component>,
     /// How many bytes of answers are kept.
     kept_bytes: usize,
@@ -65,9 +71,16 @@ impl Component {
 }
 
 impl Server {
-    pub(super) fn new(admission: Admission, workers: Workers, kept_bytes: usize, access_log: bool) -> Self {
+    pub(super) fn new(
+        limits: Limits,
+        proxies: TrustedProxies,
+        workers: Workers,
+        kept_bytes: usize,
+        access_log: bool,
+    ) -> Self {
         let component = RwLock::new(Component::new(workers, kept_bytes));
-        Self { admission, component, kept_bytes, access_log }
+        let (admission, clients) = (Admission::new(limits), Clients::new(limits.client));
+        Self { admission, clients, proxies, least_speed: limits.least_speed, component, kept_bytes, access_log }
     }
 
     /// Hands requests to instances of these workers from now on. Requests that have begun stay with their instances.
@@ -81,9 +94,17 @@ impl Server {
         self.component.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Serves a connection to its end. A connection over the limit gets one 503, then it is closed.
+    /// Serves a connection to its end. A connection over the limit gets one 503, then it is closed; one over its client's
+    /// limit is closed at once, because it would keep others from being accepted.
     pub(super) async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         let _open = metrics::Open::connection();
+        // The connections of a proxy are those of all its clients.
+        let is_proxy = self.proxies.contain(peer.ip());
+        let visit = if is_proxy { Ok(None) } else { self.clients.connection(peer.ip()).map(Some) };
+        let _visit = match visit {
+            Ok(visit) => visit,
+            Err(over) => return metrics::refused(over.limit),
+        };
         let (_place, over) = match self.admission.connection().await {
             Ok(place) => (Some(place), None),
             Err(over) => (None, Some(over)),
@@ -98,6 +119,7 @@ impl Server {
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIME)
+            .max_buf_size(HEAD_BYTES)
             .keep_alive(over.is_none())
             .serve_connection(
                 TokioIo::new(Box::pin(stream)),
@@ -121,16 +143,25 @@ impl Server {
     /// Waits up to a second for room for a request, and for its body.
     async fn make_room(
         &self,
-        request: &Request<Received>,
+        request: &mut Request<Received>,
+        client: IpAddr,
         over: Option<OverLimit>,
         held: &mut Held,
-    ) -> Result<Option<OwnedSemaphorePermit>, OverLimit> {
+    ) -> Result<(), OverLimit> {
         if request.uri().path() == HEALTH {
-            return Ok(None);
+            return Ok(());
         }
         over.map_or(Ok(()), Err)?;
+        let visit = Arc::new(self.clients.request(client)?);
+        request.body_mut().visit = Some(visit.clone());
+        held.visit = Some(visit);
         held.place = Some(self.admission.request().await?);
-        self.admission.body(request.body()).await
+        let size = request.body().size_hint();
+        if let Some((room, rest)) = self.admission.body(size).await? {
+            let body = request.body_mut();
+            (body.room, body.rest) = (Some(room), Some(rest));
+        }
+        Ok(())
     }
 
     /// Admits a request and returns the component's answer; the error is the host's own answer.
@@ -143,14 +174,18 @@ impl Server {
     ) -> Result<Response<WasiBody>, Response<WasiBody>> {
         // From here on the body of a refused request is taken, so that the client reads the answer.
         let (parts, body) = request.into_parts();
-        let body = Received::new(TimedBody::new(body, BODY_TIME), &parts.headers);
+        let body = TimedBody::new(body, BODY_TIME).at_least(self.least_speed);
+        let body = Received::new(body, &parts.headers);
         let mut request = target::complete(Request::from_parts(parts, body)).map_err(problem::malformed)?;
         request.headers_mut().insert(REQUEST_ID, exchange.id.clone());
-        let room = self.make_room(&request, over, held).await.map_err(|over| {
+        let client = self.proxies.client(exchange.peer.ip(), request.headers());
+        let refused = |over: OverLimit| {
             metrics::refused(over.limit);
             problem::over(over)
-        })?;
-        request.body_mut().room = room;
+        };
+        self.make_room(&mut request, client, over, held).await.map_err(refused)?;
+        let guess = Guess::of(request.method(), request.uri().path(), request.headers());
+        self.clients.check_guess(client, guess.as_ref()).map_err(refused)?;
         let Component { handler, answers } = self.component();
         let asked = answers.as_ref().and_then(|answers| Some((answers, Answers::asked(&request)?)));
         if let Some(response) = asked.as_ref().and_then(|(answers, asked)| answers.find(asked)) {
@@ -158,16 +193,24 @@ impl Server {
         }
         let keeper = asked.and_then(|(answers, asked)| answers.begin(asked));
         let time = if request.body().is_end_stream() { ANSWER_TIME } else { UPLOAD_TIME };
-        let too_slow = request.body().too_slow.clone();
+        let cut = request.body().cut.clone();
         let request = request.map(Received::boxed_unsync);
         let ticket = held.ticket.insert(Ticket::default());
         let response = handler.handle((time, ticket.stub()), request).await.map_err(|error| {
             tracing::error!("the component gave no answer: {error:#}");
             problem::internal()
         })?;
-        // The component cannot tell a body that is too slow from one that broke off, so correct its answer.
-        if response.status() == StatusCode::BAD_REQUEST && too_slow.load(Ordering::Relaxed) {
-            return Err(problem::too_slow());
+        if let Some(guess) = guess {
+            self.clients.note_guess(client, &guess, response.status());
+        }
+        if response.status() == StatusCode::INSUFFICIENT_STORAGE {
+            metrics::refused("quota");
+        }
+        // The component cannot tell a body that the server cut from one that broke off, so correct its answer.
+        match cut.get() {
+            Some(Cut::TooSlow) if response.status() == StatusCode::BAD_REQUEST => return Err(problem::too_slow()),
+            Some(Cut::NoRoom(over)) if response.status() == StatusCode::BAD_REQUEST => return Err(refused(*over)),
+            _ => {}
         }
         Ok(match keeper {
             Some(keeper) => keeper.keep(response),
