@@ -85,3 +85,31 @@ pub async fn every_link_leads_to_a_file() {
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
+
+/// Each row of docs/threats.md names a test, and each test that it names is there; those of the suite are in its list.
+pub async fn every_threat_names_a_test_that_is_there() {
+    let page = read(&repository().join("docs/threats.md"));
+    let suite = read(&repository().join("tests/suite.rs"));
+    let table = page.split("\n## Table\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+    assert!(rows.len() >= 30, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let tests: Vec<&str> = row.split(" | ").last().unwrap().split('`').skip(1).step_by(2).collect();
+        if tests.is_empty() {
+            wrong.push(format!("no test: {row}"));
+        }
+        for test in tests {
+            let (path, name) = test.split_once("::").unwrap_or((test, ""));
+            let is_listed = || suite.split([' ', ',', ';', '\n', '(']).any(|word| word == name);
+            let is_there = std::fs::read_to_string(repository().join(path)).is_ok_and(|source| {
+                name.is_empty()
+                    || (source.contains(&format!("fn {name}(")) && (!path.starts_with("tests/") || is_listed()))
+            });
+            if !is_there {
+                wrong.push(format!("there is no test {test}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -7,6 +7,7 @@
 #![allow(clippy::cast_possible_truncation, missing_docs, unreachable_pub, reason = "tests")]
 
 mod access;
+mod amplification;
 mod archive;
 mod cli;
 mod clients_field;
@@ -65,7 +66,7 @@ macro_rules! natively {
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn main() -> ExitCode {
     let on_every_host = on_every_host! {
-        access: changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token, links_need_keys,
+        access: other_sites_show_nothing, changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token, links_need_keys,
             other_sites_change_nothing, allowed_sites_may_read_and_change, only_allowed_hosts_are_asked;
         clients_field: forms_are_read_as_clients_send_them, json_is_sent_compressed, a_304_says_what_its_200_says;
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
@@ -86,7 +87,7 @@ fn main() -> ExitCode {
         images: lists_are_filtered, an_image_is_renamed_and_tagged, changes_can_be_conditional,
             of_changes_at_once_none_is_lost, a_name_is_found_though_many_bore_it,
             a_failed_job_is_tried_again;
-        jobs: origins_that_fail_leave_the_old_image, origins_say_when_to_come_back, fifty_uploads_at_once, a_restart_keeps_everything,
+        jobs: origins_that_fail_leave_the_old_image, a_full_vault_takes_no_more, origins_say_when_to_come_back, fifty_uploads_at_once, a_restart_keeps_everything,
             redirects_are_followed_and_checked, a_page_is_served_while_a_big_image_is_packed,
             removing_an_image_that_is_being_stored, jobs_may_be_left_to_others;
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
     };
     let mut trials = natively! {
         access: settings_that_cannot_be_read_are_told, the_settings_are_the_same_everywhere;
+        amplification: no_answer_outgrows_its_request;
         archive: a_vault_goes_to_another_and_back_unchanged, an_archive_can_be_read_without_burrow,
             a_later_archive_holds_only_what_is_new, a_damaged_archive_is_noticed,
             an_image_being_removed_is_not_put_back;
@@ -124,16 +126,18 @@ fn main() -> ExitCode {
             a_blobs_file_that_is_not_right_harms_only_its_images,
             a_flipped_byte_in_the_file_never_changes_an_image, a_store_that_cannot_be_used_is_told_in_one_line,
             a_store_that_may_not_be_written_is_told_in_one_line, a_disk_that_is_full_loses_nothing;
-        documents: the_map_has_every_source_file, every_link_leads_to_a_file;
+        documents: the_map_has_every_source_file, every_link_leads_to_a_file,
+            every_threat_names_a_test_that_is_there;
         field: a_job_of_a_killed_server_whose_clock_was_wrong, openings_are_counted_and_verified;
         files_field: lists_of_every_program_are_read, lists_that_cannot_be_read_are_told_in_one_line,
             files_with_any_name_are_taken, directories_are_taken_as_they_are, a_picture_on_a_terminal_is_upright;
         images: a_job_being_retried_is_resumed_after_a_kill;
-        jobs: a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        jobs: slow_origins_stop_nobody, a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
             interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time, files_and_directories,
             all_of_a_list_is_done_and_none_is_left, the_first_failure_may_end_it;
         operations: what_is_over_a_limit_waits_and_is_refused, slow_clients_are_bounded,
+            bodies_that_trickle_keep_nobody_out, a_client_has_its_share_and_no_more, who_guesses_tokens_is_held_up,
             every_answer_has_its_request_id, the_access_log_has_a_line_a_request, no_secret_is_in_any_log,
             what_the_component_logs_is_an_event, a_trace_of_every_request_is_sent, what_happens_is_counted,
             a_new_component_is_taken_up, stopping_is_told_first, asked_twice_it_ends_at_once,
