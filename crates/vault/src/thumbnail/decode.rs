@@ -69,26 +69,18 @@ pub(super) async fn decode(
         Format::Jpeg => jpeg::decode(original, memory, width, is_apart, clock).await,
         Format::Png => png::decode(original, memory, width, clock).await,
         Format::WebP => webp::decode(original, memory, width, is_apart, clock).await,
-        Format::Gif => {
-            whole(GifDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Meant, true, width, clock).await
-        }
-        Format::Bmp => {
-            whole(BmpDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Unsure, true, width, clock).await
-        }
+        Format::Gif => whole(GifDecoder::new(from).map_err(damaged)?, memory, Alpha::Meant, true, width, clock).await,
+        Format::Bmp => whole(BmpDecoder::new(from).map_err(damaged)?, memory, Alpha::Unsure, true, width, clock).await,
         Format::Tiff => {
             // The decoder has read an entry, and dropped its values, before it takes anything else.
             memory.check(claims::tiff(original))?;
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
             // The decoder also holds an unpacked strip, which may be the whole image.
             let strip = decoder.total_bytes();
-            whole(decoder, None, memory.and(strip), Alpha::Unsure, true, width, clock).await
+            whole(decoder, memory.and(strip), Alpha::Unsure, true, width, clock).await
         }
-        Format::Ico => {
-            whole(IcoDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Unsure, true, width, clock).await
-        }
-        Format::Qoi => {
-            whole(QoiDecoder::new(from).map_err(damaged)?, None, memory, Alpha::Meant, true, width, clock).await
-        }
+        Format::Ico => whole(IcoDecoder::new(from).map_err(damaged)?, memory, Alpha::Unsure, true, width, clock).await,
+        Format::Qoi => whole(QoiDecoder::new(from).map_err(damaged)?, memory, Alpha::Meant, true, width, clock).await,
     }
 }
 
@@ -148,11 +140,9 @@ enum Alpha {
     Unsure,
 }
 
-/// Decodes the first frame completely, or as far as it came. A decoder that makes up what is missing comes with another
-/// one, of the same file with something else in its place.
-async fn whole<D: ImageDecoder>(
-    mut decoder: D,
-    other: Option<D>,
+/// Decodes the first frame completely, or as far as it came.
+async fn whole(
+    mut decoder: impl ImageDecoder,
     memory: Memory,
     alpha: Alpha,
     is_drawn: bool,
@@ -172,10 +162,7 @@ async fn whole<D: ImageDecoder>(
     let mut buffer = vec![MISSING; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
     fill_alpha(&mut buffer, colour);
     let is_cut = match decoder.read_image(&mut buffer) {
-        Ok(()) => match other {
-            Some(other) => blank_differing(other, &mut buffer, size.0, colour)?,
-            None => false,
-        },
+        Ok(()) => false,
         // The decoders write pixels as they come.
         Err(_) if !is_blank(&buffer, colour) => true,
         Err(error) => return Err(damaged(error)),
@@ -189,27 +176,6 @@ async fn whole<D: ImageDecoder>(
     let mut shrink = Shrink::new(size, target);
     push_rows(&mut shrink, &buffer, size.0, &Layout::Colour(colour), clock).await;
     Ok(Decoded { pixels: shrink.finish(), size, orientation, profile, is_drawn, is_cut })
-}
-
-/// Makes the rows grey from the first one on that the other decoder decodes to something else. Returns whether there
-/// are any.
-fn blank_differing(
-    other: impl ImageDecoder,
-    buffer: &mut [u8],
-    width: u32,
-    colour: ColorType,
-) -> Result<bool, Undrawable> {
-    let mut others = vec![0; buffer.len()];
-    other.read_image(&mut others).map_err(damaged)?;
-    let row = usize::from(colour.bytes_per_pixel()) * width.max(1) as usize;
-    let Some(first) = first_difference(buffer, &others, row) else { return Ok(false) };
-    if first == 0 {
-        return Err(damaged("it ends before its first pixels"));
-    }
-    let missing = buffer.get_mut(first * row..).unwrap_or_default();
-    missing.fill(MISSING);
-    fill_alpha(missing, colour);
-    Ok(true)
 }
 
 /// The first of the rows, each of this many bytes, in which two pictures differ.

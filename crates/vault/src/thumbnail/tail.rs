@@ -70,20 +70,23 @@ impl Tailed<'_> {
     }
 }
 
-/// A file, filled up with one byte to a length, and with other first bytes.
+/// A file, filled up to a length, and with other first bytes.
 #[derive(Debug)]
 pub(super) struct Filled<'a> {
     head: &'a [u8],
     file: &'a [u8],
     length: u64,
-    filler: [u8; 512],
+    /// What fills it up, first and then.
+    first: [u8; 4],
+    then: [u8; 512],
     at: u64,
 }
 
 impl<'a> Filled<'a> {
-    /// `head` takes the place of as many bytes of `file`.
-    pub(super) fn new(head: &'a [u8], file: &'a [u8], length: u64, filler: u8) -> Self {
-        Self { head, file, length, filler: [filler; 512], at: 0 }
+    /// `head` takes the place of as many bytes of `file`. `filler` is the byte that fills it up first, and the one that
+    /// does so then.
+    pub(super) fn new(head: &'a [u8], file: &'a [u8], length: u64, (first, then): (u8, u8)) -> Self {
+        Self { head, file, length, first: [first; 4], then: [then; 512], at: 0 }
     }
 }
 
@@ -94,7 +97,9 @@ impl<'a> BufRead for Filled<'a> {
             return Ok(rest);
         }
         let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        Ok(self.filler.get(..left).unwrap_or(&self.filler))
+        let filled = usize::try_from(self.at.saturating_sub(self.file.len() as u64)).unwrap_or(usize::MAX);
+        let filler = self.first.get(filled..).filter(|first| !first.is_empty()).unwrap_or(&self.then);
+        Ok(filler.get(..left).unwrap_or(filler))
     }
 
     fn consume(&mut self, count: usize) {
