@@ -236,6 +236,26 @@ pub async fn only_allowed_hosts_are_asked(host: Host) {
     }
 }
 
+/// Each host passes the name on under which it was asked.
+pub async fn only_allowed_names_are_answered_for(host: Host) {
+    let names = ("allowed_http_hosts", "images.example, *.lan.example");
+    let burrow = host.start_with(&[names]).await;
+    let guarded = host.start_with(&[("write_token", "the-write-token")]).await;
+    for (name, status) in [
+        (burrow.client.address(), 200),
+        ("localhost", 200),
+        ("images.example:3000", 200),
+        ("a.lan.example", 200),
+        ("lan.example", 421),
+        ("evil.example", 421),
+        ("burrow.spin.internal", 421),
+    ] {
+        let reply = burrow.client.send(Method::GET, "/images", &[("host", name)], "").await;
+        assert_eq!(reply.status, status, "{name}: {}", reply.text());
+    }
+    assert_eq!(guarded.client.send(Method::GET, "/images", &[("host", "evil.example")], "").await.status, 200);
+}
+
 pub async fn settings_that_cannot_be_read_are_told() {
     let directory = tempfile::tempdir().unwrap();
     let mut serve = burrow(directory.path());

@@ -66,8 +66,9 @@ macro_rules! natively {
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn main() -> ExitCode {
     let on_every_host = on_every_host! {
-        access: other_sites_show_nothing, changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token, links_need_keys,
-            other_sites_change_nothing, allowed_sites_may_read_and_change, only_allowed_hosts_are_asked;
+        access: other_sites_show_nothing, changes_need_a_token, reading_may_need_a_token_too, a_signed_link_needs_no_token,
+            links_need_keys, other_sites_change_nothing, allowed_sites_may_read_and_change, only_allowed_hosts_are_asked,
+            only_allowed_names_are_answered_for;
         clients_field: forms_are_read_as_clients_send_them, json_is_sent_compressed, a_304_says_what_its_200_says;
         content: content_says_what_it_is, a_name_leads_to_its_newest_image, conditions_hold_or_not, ranges_are_sent,
             several_ranges_are_sent, what_is_stored_as_deflate_goes_out_as_gzip, content_that_is_not_there_yet;
