@@ -59,6 +59,8 @@ fn what_is_made_is_private() {
     let store = store(&path);
     let chunk = Key::chunk(BlobId::from_u128(0x0193_5a00_0000_7000_8000_u128 << 48), 0);
     block_on(store.set(chunk.as_str(), vec![7; 100_000])).unwrap();
+    // Closing it writes what is acknowledged.
+    drop(store);
     for made in [&above, &path, &path.join("blobs")] {
         assert_eq!(mode(made), 0o700, "{}", made.display());
     }
