@@ -22,7 +22,7 @@ enum Toolchain {
 /// Builds the component. Returns its path, which spin.toml names, too.
 pub(crate) fn build() -> Result<PathBuf, String> {
     let toolchain = Toolchain::find()?;
-    say("building the component (the first time 2 to 4 minutes on two cores, later a minute)");
+    say("building the component (the first time about 3 minutes on two cores, later one)");
     let target_dir = root().join("target/guest");
     let mut command = cargo();
     command.args(["build", "--locked", "--package", "burrow", "--lib", "--profile", "guest", "--target", TARGET]);

@@ -19,9 +19,7 @@ pub(crate) fn serve(component: &Path, args: &[String]) -> Result<(), String> {
 /// workspace, and those of the development dependencies because there is an example among the targets. So whichever
 /// command comes first, nothing is built twice.
 pub(crate) fn build(component: &Path, programs: &[&str]) -> Result<PathBuf, String> {
-    say(
-        "building burrow (the first time 6 to 12 minutes on two cores, most of it for wasmtime; later a minute or less)",
-    );
+    say("building burrow (the first time about 7 minutes on two cores; later a minute or less)");
     let mut command = cargo();
     command.args(["build", "--locked", "--release", "--workspace"]);
     command.args(programs.iter().flat_map(|program| ["--bin", program])).args(["--example", "measure"]);
@@ -49,7 +47,7 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED_BY_TESTS.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     install(&packages)?;
-    say("testing (the first time builds burrow and the tests: 8 to 15 minutes on two cores; the tests take about 10)");
+    say("testing (the first time about 15 minutes on two cores until the tests begin)");
     let mut command = cargo();
     command.args(["test", "--locked", "--release", "--workspace"]);
     run(bundled(&mut command, component).args(args))
