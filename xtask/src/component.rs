@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{cargo, output, root, run, say};
+use crate::run::{as_root, cargo, output, root, run, say};
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -78,11 +78,11 @@ impl Toolchain {
     fn find() -> Result<Self, String> {
         let wanted = std::env::var("BURROW_GUEST_TOOLCHAIN").unwrap_or_default();
         if wanted != "distribution" {
-            if has_target() {
+            if has_target(TARGET) {
                 return Ok(Self::Rustup);
             }
             say("the compiler lacks the target; asking rustup");
-            if run(Command::new("rustup").args(["target", "add", TARGET])).is_ok() && has_target() {
+            if run(Command::new("rustup").args(["target", "add", TARGET])).is_ok() && has_target(TARGET) {
                 return Ok(Self::Rustup);
             }
         }
@@ -116,9 +116,9 @@ impl Toolchain {
     }
 }
 
-/// Whether the compiler in use has the target's standard library.
-fn has_target() -> bool {
-    output("rustc", &["--print", "target-libdir", "--target", TARGET])
+/// Whether the compiler in use has a target's standard library.
+pub(crate) fn has_target(target: &str) -> bool {
+    output("rustc", &["--print", "target-libdir", "--target", target])
         .and_then(|directory| std::fs::read_dir(directory).ok())
         .is_some_and(|entries| {
             entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
@@ -135,14 +135,7 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     say(&format!("installing {}", missing.join(", ")));
-    let root = output("id", &["-u"]).as_deref() == Some("0");
-    let apt = |args: &[&str]| {
-        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
-        if !root {
-            command.args(["--non-interactive", "apt-get"]);
-        }
-        run(command.args(args).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
+    let apt = |args: &[&str]| run(as_root("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive"));
     apt(&["update", "--quiet"])
         .and_then(|()| apt(&[&["install", "--quiet", "--yes", "--no-install-recommends"], missing.as_slice()].concat()))
         .map_err(|error| format!("{error}; install by hand: {}", missing.join(" ")))

@@ -81,6 +81,7 @@ pub(crate) fn document() -> Result<(), String> {
     run(command.env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private-intra-doc-links"))
 }
 
-fn bundled<'a>(command: &'a mut Command, component: &Path) -> &'a mut Command {
+/// Adds to a build the flags that build the component in.
+pub(crate) fn bundled<'a>(command: &'a mut Command, component: &Path) -> &'a mut Command {
     command.args(["--features", "burrow-cli/bundled"]).env("BURROW_BUNDLE", component)
 }

@@ -9,6 +9,7 @@ mod browser;
 mod component;
 mod contract;
 mod deny;
+mod dist;
 mod examples;
 mod flask;
 mod host;
@@ -16,6 +17,7 @@ mod python;
 mod run;
 mod server;
 mod torture;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ cargo xtask <command>
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
   torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
   bench [-- ARGS]    builds all, then measures Burrow beside its peers; --short, --only NAME, --rounds N, ...
+  dist [-- --test]   packs a release in target/dist: programs, packages, images; --test tries each, as root
   lint               clippy for the host and for the component, and the documentation, warnings denied; cargo-deny
 ";
 
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         "bench" => component::build()
             .and_then(|component| host::build(&component, &["burrow", "bench"]))
             .and_then(|burrow| bench::run_all(&burrow, &rest)),
+        "dist" => dist::run_all(&rest),
         "examples" => burrow().and_then(|burrow| examples::test(&burrow, &rest)),
         "flask" => burrow().and_then(|burrow| flask::test(&burrow, &rest)),
         "contract" => burrow().and_then(|burrow| contract::test(&burrow, &rest)),

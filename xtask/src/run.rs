@@ -29,6 +29,16 @@ pub(crate) fn output(program: &str, args: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// A command that root runs: this user, or sudo, which must ask for no password.
+pub(crate) fn as_root(program: &str) -> Command {
+    if output("id", &["-u"]).as_deref() == Some("0") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.args(["--non-interactive", program]);
+    command
+}
+
 /// The directory of this checkout.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
