@@ -214,7 +214,8 @@ impl<P: Ports> Vault<P> {
             .map(async |seq| Ok::<_, Error>((seq, passing_over(self.store.feed(seq).await)?)))
             .buffered(AT_ONCE);
         let (mut images, mut text, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
-        let mut entries = std::pin::pin!(entries);
+        // Dropped with its requests that nobody needs, before the records of those that are listed are read.
+        let mut entries = Box::pin(entries);
         while images.len() < limit
             && text < MAX_TEXT
             && let Some((seq, image)) = entries.try_next().await?
@@ -225,6 +226,7 @@ impl<P: Ports> Vault<P> {
             }
             (looked_at, last) = (looked_at + 1, Some(seq));
         }
+        drop(entries);
         Ok(Page {
             images: self.all_as_stored(images).await?,
             next: last.filter(|_| looked_at < count),
