@@ -179,6 +179,16 @@ impl Key {
         Self::of(Family::Chunk, format_args!("{blob}:{n}"))
     }
 
+    /// `b1:b:{blob}`.
+    pub fn object(blob: BlobId) -> Self {
+        Self::of(Family::Object, blob)
+    }
+
+    /// `b1:b:store`.
+    pub fn object_store() -> Self {
+        Self::of(Family::Object, "store")
+    }
+
     /// `b1:d:{sha256}`.
     pub fn digest(sha256: &Sha256Hex) -> Self {
         Self::of(Family::Digest, sha256)

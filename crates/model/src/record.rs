@@ -1,5 +1,6 @@
 //! The records that are stored in envelopes: images, manifests, repackings, pointers, trash, previews.
 
+mod object;
 mod repacking;
 
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use crate::key::{BlobId, ImageId, SegmentId, Sha256Hex};
 use crate::lease::Lease;
 use crate::status::Status;
 
+pub use object::{Object, ObjectStore};
 pub use repacking::{Attempt, Needs, Repacking, StoredForm, Writes};
 
 /// Something that is stored in an envelope.

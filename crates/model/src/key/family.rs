@@ -12,6 +12,8 @@ pub enum Family {
     Manifest,
     /// Chunks of blobs: nearly all bytes of a store.
     Chunk,
+    /// Where the chunks of a blob lie in an object store, and which object store that is.
+    Object,
     /// The blob that holds the content of a SHA-256.
     Digest,
     /// The number of images that share a blob, and whether sharing has ended.
@@ -57,10 +59,11 @@ pub enum Durability {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Image,
         Self::Manifest,
         Self::Chunk,
+        Self::Object,
         Self::Digest,
         Self::Sharing,
         Self::Name,
@@ -84,6 +87,7 @@ impl Family {
             Self::Image => "b1:i:",
             Self::Manifest => "b1:m:",
             Self::Chunk => "b1:c:",
+            Self::Object => "b1:b:",
             Self::Digest => "b1:d:",
             Self::Sharing => "b1:u:",
             Self::Name => "b1:n:",
@@ -113,9 +117,10 @@ impl Family {
     /// writes that the record relies on.
     pub const fn durability(self) -> Durability {
         match self {
-            // A caller is told of an image once its record is written, and of an idempotency key likewise. The other
-            // keys of these families are counters: only their deletion waits.
-            Self::Image | Self::Sharing | Self::Takeover | Self::Idempotency | Self::Removal => {
+            // A caller is told of an image once its record is written, and of an idempotency key likewise. An object is
+            // deleted once the deletion of its record is durable, and with it everything that made it unnecessary. The
+            // other keys of these families are counters: only their deletion waits.
+            Self::Image | Self::Object | Self::Sharing | Self::Takeover | Self::Idempotency | Self::Removal => {
                 Durability::Acknowledged
             }
             // The first seven count only once the image's record is written, after them. The others can be made again: a

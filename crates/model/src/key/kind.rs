@@ -13,6 +13,10 @@ pub enum Kind {
     Manifest(BlobId),
     /// A chunk of a blob.
     Chunk(BlobId, u32),
+    /// The record of a blob's object in an object store.
+    Object(BlobId),
+    /// The record of which object store has the objects.
+    ObjectStore,
     /// The pointer from a SHA-256 to a blob.
     Digest(Sha256Hex),
     /// The counter of the images that share a blob.
@@ -72,6 +76,8 @@ impl Kind {
             (Family::Image, (None, ..)) => Self::Image(image(first)?),
             (Family::Manifest, (None, ..)) => Self::Manifest(BlobId::parse(first)?),
             (Family::Chunk, (Some(n), None, _)) => Self::Chunk(BlobId::parse(first)?, number(n)?.try_into().ok()?),
+            (Family::Object, (None, ..)) if first == "store" => Self::ObjectStore,
+            (Family::Object, (None, ..)) => Self::Object(BlobId::parse(first)?),
             (Family::Digest, (None, ..)) => Self::Digest(Sha256Hex::parse(first)?),
             (Family::Sharing, (None, ..)) => Self::Sharers(BlobId::parse(first)?),
             (Family::Sharing, (Some("end"), None, _)) => Self::SharingEnded(BlobId::parse(first)?),
@@ -139,6 +145,8 @@ mod tests {
             (Key::image(id), Kind::Image(id)),
             (Key::manifest(other), Kind::Manifest(other)),
             (Key::chunk(other, 3), Kind::Chunk(other, 3)),
+            (Key::object(other), Kind::Object(other)),
+            (Key::object_store(), Kind::ObjectStore),
             (Key::digest(&sum), Kind::Digest(sum.clone())),
             (Key::sharers(other), Kind::Sharers(other)),
             (Key::sharing_ended(other), Kind::SharingEnded(other)),

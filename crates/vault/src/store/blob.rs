@@ -166,8 +166,14 @@ impl<P: Ports> Blob<P> {
         let key = Key::chunk(self.place, n);
         let corrupt = |why: &str| self.corrupt(&format!("chunk {key} {why}"));
         let &(len, sum) = self.manifest.chunks.get(n as usize).ok_or_else(|| corrupt("is not in its manifest"))?;
-        let chunk = self.store.ports.get(&key).await?.ok_or_else(|| corrupt("is missing"))?;
-        if is_sound(&chunk, len, sum) { Ok(chunk) } else { Err(corrupt("does not match its checksum")) }
+        match self.store.ports.get(&key).await? {
+            Some(chunk) if is_sound(&chunk, len, sum) => Ok(chunk),
+            Some(_) => Err(corrupt("does not match its checksum")),
+            None if self.store.ports.get(&Key::object(self.place)).await?.is_some() => {
+                Err(corrupt("is not in its object, or this host reads no objects (--blobs)"))
+            }
+            None => Err(corrupt("is missing")),
+        }
     }
 }
 

@@ -135,7 +135,8 @@ impl Survey {
             Kind::Segment(level, first) => self.segments.push((level, first)),
             Kind::Building(level, first, window) => self.buildings.push((level, first, window)),
             Kind::Postings(segment, n) => self.postings.push((segment, n)),
-            Kind::Vaultwide => {}
+            // The host's own: it shows the chunks of its objects as keys.
+            Kind::Object(_) | Kind::ObjectStore | Kind::Vaultwide => {}
         }
     }
 
