@@ -1,9 +1,12 @@
 //! Models a store: when it acknowledges a write, and which writes a crash may take back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::rc::Rc;
 
-use burrow_model::key::{Durability, Family};
+use burrow_model::envelope::decode;
+use burrow_model::key::{Durability, Family, Key, Kind};
+use burrow_model::record::Manifest;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// When a store acknowledges writes and makes them durable.
@@ -76,6 +79,56 @@ struct Write {
     seen: bool,
 }
 
+impl Write {
+    /// Adds it to the chunks of blobs without a manifest, or takes from them those that its manifest completes.
+    fn note(&self, unfinished: &mut BTreeSet<Rc<str>>) {
+        match (Kind::of(&self.key), &self.value) {
+            (Some(Kind::Chunk(..)), Some(_)) => {
+                unfinished.insert(self.key.clone());
+            }
+            (Some(Kind::Chunk(..)), None) => {
+                unfinished.remove(&self.key);
+            }
+            (Some(Kind::Manifest(blob)), Some(value)) => {
+                let manifest = decode::<Manifest>(&Key::manifest(blob), &value.bytes).unwrap();
+                let place = manifest.place(blob);
+                unfinished.retain(|key| !matches!(Kind::of(key), Some(Kind::Chunk(id, _)) if id == place));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A map that a crash may leave.
+#[derive(Clone, Debug)]
+pub struct Survivor {
+    pub map: Map,
+    /// How many writes it has that nobody waited for.
+    kept: usize,
+    /// How many chunks it lacks that were written before those. Where blobs are in a bucket, a chunk is durable only
+    /// with the manifest of its blob.
+    lost: usize,
+}
+
+impl Survivor {
+    /// The same without chunks of blobs that have no manifest, if there are any.
+    fn without(&self, unfinished: &BTreeSet<Rc<str>>) -> Option<Self> {
+        let mut lesser = Self { lost: unfinished.len(), ..self.clone() };
+        unfinished.iter().for_each(|chunk| lesser.map.apply(chunk, None));
+        (lesser.lost > 0).then_some(lesser)
+    }
+}
+
+impl fmt::Display for Survivor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "crash, keeping {} writes that nobody waited for", self.kept)?;
+        if self.lost > 0 {
+            write!(f, ", and losing {} chunks of blobs without a manifest", self.lost)?;
+        }
+        Ok(())
+    }
+}
+
 /// A running store.
 #[derive(Debug)]
 pub struct Disk {
@@ -86,6 +139,8 @@ pub struct Disk {
     durable: usize,
     /// The map after the durable writes.
     kept: Map,
+    /// The chunks in it whose blobs have no manifest.
+    unfinished: BTreeSet<Rc<str>>,
     /// The map after all writes.
     latest: Map,
     /// The map that `get` sees.
@@ -94,7 +149,15 @@ pub struct Disk {
 
 impl Disk {
     pub fn new(model: Model, map: Map) -> Self {
-        Self { model, log: Vec::new(), durable: 0, kept: map.clone(), latest: map.clone(), visible: map }
+        Self {
+            model,
+            log: Vec::new(),
+            durable: 0,
+            kept: map.clone(),
+            unfinished: BTreeSet::new(),
+            latest: map.clone(),
+            visible: map,
+        }
     }
 
     pub fn model(&self) -> Model {
@@ -138,6 +201,7 @@ impl Disk {
         while self.durable < count {
             let write = &self.log[self.durable];
             self.kept.apply(&write.key, write.value.clone());
+            write.note(&mut self.unfinished);
             if !write.seen {
                 self.visible.apply(&write.key, write.value.clone());
             }
@@ -145,14 +209,21 @@ impl Disk {
         }
     }
 
-    /// Every map that a crash may leave now: the durable writes, and then one more write each time.
-    pub fn survivors(&self) -> impl Iterator<Item = Map> {
-        let mut map = self.kept.clone();
-        let rest = self.log[self.durable..].iter().map(move |write| {
-            map.apply(&write.key, write.value.clone());
-            map.clone()
-        });
-        std::iter::once(self.kept.clone()).chain(rest)
+    /// Every map that a crash may leave now: the durable writes, and then one more write each time; and each of these
+    /// without the chunks that a bucket would not have.
+    pub fn survivors(&self) -> Vec<Survivor> {
+        let (mut all, mut unfinished) = (Vec::new(), self.unfinished.clone());
+        let mut next = Survivor { map: self.kept.clone(), kept: 0, lost: 0 };
+        for write in &self.log[self.durable..] {
+            all.extend(next.without(&unfinished));
+            all.push(next.clone());
+            next.map.apply(&write.key, write.value.clone());
+            next.kept += 1;
+            write.note(&mut unfinished);
+        }
+        all.extend(next.without(&unfinished));
+        all.push(next);
+        all
     }
 
     /// The map once every write is durable.

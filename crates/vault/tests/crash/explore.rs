@@ -6,7 +6,7 @@ use std::fmt;
 use burrow_vault::ports::Clock as _;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::disk::{Map, Model};
+use crate::disk::{Map, Model, Survivor};
 use crate::journal::{Class, Journal};
 use crate::operations::{Operation, SHAPE};
 use crate::oracle::{RESTART, Stop, judge};
@@ -57,7 +57,8 @@ fn crashed(start: &Start) -> Vec<Start> {
         watch: |run: &Run| {
             let journal = run.book.borrow();
             let now = run.world.now() + RESTART;
-            for (kept, map) in run.world.disk().survivors().enumerate() {
+            for survivor in run.world.disk().survivors() {
+                let (how, map) = (survivor.to_string(), survivor.map);
                 if seen.insert(map.fingerprint() ^ journal.fingerprint().rotate_left(1)) {
                     let now = if start.model == Model::Embedded { now } else { now + 31 * 60_000 };
                     let repacks = start.operations.iter().filter(|it| matches!(it, Operation::Repack(_)));
@@ -70,17 +71,13 @@ fn crashed(start: &Start) -> Vec<Start> {
                     let map = world.disk().latest().clone();
                     let salt = start.salt + 1 + starts.len() as u64;
                     let journal = journal.clone();
-                    let story = format!("{}{}", run.story(), crash(kept));
+                    let story = format!("{}\n  {how}", run.story());
                     starts.push(Start { model: start.model, map, journal, now, operations, salt, story });
                 }
             }
         },
     });
     starts
-}
-
-fn crash(kept: usize) -> String {
-    format!("\n  crash, keeping {kept} writes that nobody waited for")
 }
 
 impl Tally {
@@ -111,8 +108,8 @@ impl Tally {
         loop {
             let mut run = Run::new(start, None);
             let watch = |run: &Run| {
-                for (kept, map) in run.world.disk().survivors().enumerate() {
-                    self.crash(start, run, kept, &map);
+                for survivor in run.world.disk().survivors() {
+                    self.crash(start, run, &survivor);
                 }
             };
             let ended = run.go(&mut Watched { chooser: &mut every, watch });
@@ -161,9 +158,9 @@ impl Tally {
                 chooser: &mut chance,
                 watch: |run: &Run| {
                     if sample.below(16) == 0 {
-                        let maps: Vec<_> = run.world.disk().survivors().collect();
-                        let kept = usize::try_from(sample.below(maps.len() as u64)).unwrap();
-                        self.crash(start, run, kept, &maps[kept]);
+                        let survivors = run.world.disk().survivors();
+                        let chosen = usize::try_from(sample.below(survivors.len() as u64)).unwrap();
+                        self.crash(start, run, &survivors[chosen]);
                     }
                 },
             });
@@ -173,10 +170,10 @@ impl Tally {
         }
     }
 
-    /// Crashes here, and keeps this many writes that nobody waited for.
-    fn crash(&mut self, start: &Start, run: &Run, kept: usize, map: &Map) {
+    /// Crashes here, and leaves this map.
+    fn crash(&mut self, start: &Start, run: &Run, survivor: &Survivor) {
         self.crash_points += 1;
-        self.judge(start, run, map, false, || crash(kept));
+        self.judge(start, run, &survivor.map, false, || format!("\n  {survivor}"));
     }
 
     /// Judges a run in which every operation has ended.
