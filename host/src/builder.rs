@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::jobs::OVERLAP;
+#[cfg(feature = "s3")]
+use crate::kv::Bucket;
 use crate::kv::{KeyValue, Location};
 use crate::origins::Origins;
 use crate::outbound::{Authorities, Outbound, Proxy};
@@ -34,6 +36,8 @@ pub struct Builder {
     generation: Option<u64>,
     authorities: Authorities,
     proxy: Option<Proxy>,
+    #[cfg(feature = "s3")]
+    bucket: Option<Bucket>,
 }
 
 /// The default of requests to one origin at once. Browsers send at most 6.
@@ -62,6 +66,8 @@ impl Default for Builder {
             generation: None,
             authorities: Authorities::default(),
             proxy: None,
+            #[cfg(feature = "s3")]
+            bucket: None,
         }
     }
 }
@@ -144,6 +150,14 @@ impl Builder {
         self
     }
 
+    /// Keeps larger blobs in a bucket, beside the store that [`Builder::open`] opens. The variables `AWS_*` say how to
+    /// reach it; docs/stores.md lists them.
+    #[cfg(feature = "s3")]
+    pub fn blobs(mut self, bucket: Bucket) -> Self {
+        self.bucket = Some(bucket);
+        self
+    }
+
     /// Opens the store at `location`, or makes one there, and runs the component over it. Call it within a Tokio
     /// runtime, which drives the sockets.
     ///
@@ -151,6 +165,12 @@ impl Builder {
     ///
     /// [`Error::Store`] if the store cannot be opened; else as [`Builder::build`].
     pub async fn open(self, location: &Location) -> Result<Burrow, Error> {
+        #[cfg(feature = "s3")]
+        let kv = match &self.bucket {
+            Some(bucket) => location.open_with_blobs(bucket).await?,
+            None => location.open().await?,
+        };
+        #[cfg(not(feature = "s3"))]
         let kv = location.open().await?;
         let generation = location.begin(kv.as_ref()).await?;
         Self { generation, ..self }.build(kv)

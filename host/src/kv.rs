@@ -1,8 +1,11 @@
 //! Key-value stores, which hold a vault's bytes: the trait, and the stores that implement it.
 
+mod elsewhere;
 mod embedded;
 mod location;
 mod memory;
+#[cfg(feature = "s3")]
+mod objects;
 #[cfg(feature = "redis")]
 mod redis;
 mod socket;
@@ -18,6 +21,8 @@ use futures::stream::BoxStream;
 pub use embedded::Embedded;
 pub use location::Location;
 pub use memory::Memory;
+#[cfg(feature = "s3")]
+pub use objects::{Bucket, Objects};
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 pub use socket::{SocketServer, SocketStore};
@@ -49,6 +54,7 @@ pub type Result<T> = std::result::Result<T, KvError>;
 /// [`Durability::Ordered`](burrow_model::key::Durability::Ordered), before it is durable; either becomes durable before
 /// any write that begins after it. Every other write is durable when its future resolves. A write that failed may still
 /// take effect, but before any write that begins after the failure (on Redis, after a time-out, even later).
+/// Where blobs are in a bucket, a chunk is durable only when its blob's manifest is, or when it was read.
 /// docs/stores.md has the promises of each store.
 pub trait KeyValue: Send + Sync + 'static {
     /// Returns the value of a key, if it has one.
@@ -88,5 +94,5 @@ fn sum(key: &str, old: i64, delta: i64) -> Result<i64> {
 }
 
 #[cfg(test)]
-#[cfg(all(feature = "redis", feature = "spin-sqlite"))]
+#[cfg(all(feature = "redis", feature = "s3", feature = "spin-sqlite"))]
 mod conformance;

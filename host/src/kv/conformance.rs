@@ -10,6 +10,7 @@ use futures::future::{BoxFuture, join_all};
 use futures::stream::BoxStream;
 
 use self::chunks::{chunks_come_in_any_order_and_go_one_by_one, chunks_of_many_blobs_are_written_at_once};
+use super::objects::tests::Place as OverBucket;
 use super::redis::tests::Server;
 use super::spin::tests::App;
 use super::{Embedded, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
@@ -106,6 +107,16 @@ impl Place for Server {
     }
 }
 
+impl Place for OverBucket {
+    async fn new() -> Self {
+        Self::new().await
+    }
+
+    async fn open(&self) -> Arc<dyn KeyValue> {
+        Arc::new(self.open().await)
+    }
+}
+
 impl Place for App {
     async fn new() -> Self {
         Self::new()
@@ -127,6 +138,9 @@ macro_rules! conformance {
         })+ }
         mod socket { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::OverSocket>().await;
+        })+ }
+        mod bucket { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
+            super::$test::<super::OverBucket>().await;
         })+ }
         mod redis { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::Server>().await;

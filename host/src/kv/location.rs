@@ -9,7 +9,9 @@ use burrow_model::key::{Key, Vaultwide};
 
 #[cfg(feature = "spin-sqlite")]
 use super::SpinSqlite;
-use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore, Watched};
+#[cfg(feature = "s3")]
+use super::{Bucket, Objects};
+use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore, Watched, elsewhere};
 #[cfg(feature = "redis")]
 use super::{Redis, redis::Address};
 
@@ -146,6 +148,28 @@ impl Location {
     ///
     /// The text is one line: which store, what is wrong, what to do.
     pub async fn open(&self) -> Result<Arc<dyn KeyValue>> {
+        let kv = self.open_alone().await?;
+        elsewhere::has_all(&*kv).await?;
+        Ok(kv)
+    }
+
+    /// Opens the store as [`Location::open`] does; its larger blobs are, or from now on will be, in a bucket.
+    ///
+    /// # Errors
+    ///
+    /// As [`Location::open`]; or it is a store that cannot have its blobs elsewhere; or as [`Objects::open`].
+    #[cfg(feature = "s3")]
+    pub async fn open_with_blobs(&self, bucket: &Bucket) -> Result<Arc<dyn KeyValue>> {
+        let why = match self {
+            Self::Memory => "it is gone with the process, and its blobs would be left",
+            #[cfg(feature = "spin-sqlite")]
+            Self::Spin(_) => "Spin would not find them",
+            _ => return Ok(Arc::new(Objects::open(self.open_alone().await?, bucket).await?)),
+        };
+        Err(KvError(format!("the store {self} cannot have its blobs in {bucket}: {why}; leave --blobs out")))
+    }
+
+    async fn open_alone(&self) -> Result<Arc<dyn KeyValue>> {
         Ok(match self {
             Self::Directory(path) => {
                 let path = path.clone();
