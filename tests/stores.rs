@@ -5,11 +5,12 @@ use std::process::Output;
 
 use hyper::Method;
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use crate::support::host::{Host, burrow};
 use crate::support::images::{bitmap, fixture, repository, sha256};
 use crate::support::origin::Origin;
+use crate::support::redis::Redis;
 use crate::support::verify::verify;
 
 /// Runs a command, which must succeed; returns standard output.
@@ -37,7 +38,7 @@ async fn is_sound(store: &Path) {
 pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
     let (mut server, origin) = (host.start().await, Origin::start().await);
     let store = match host {
-        Host::Native => server.store().to_owned(),
+        Host::Native | Host::WithBucket => server.store().to_owned(),
         Host::Spin(_) => PathBuf::from(format!("spin:{}/sqlite_key_value.db", server.store().display())),
     };
     let by_server = fixture("photo.png");
@@ -64,35 +65,6 @@ pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
     assert_eq!(names, ["by-hand.bmp", "by-server"]);
     assert!(server.client.get("/images/by-name/by-hand.bmp/content").await.body == by_hand);
     assert_eq!(server.client.get("/stats").await.json()["images"], 2);
-}
-
-/// A `redis-server` for this test, on a free port.
-struct Redis {
-    url: PathBuf,
-    _server: Child,
-    _directory: tempfile::TempDir,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--appendonly", "yes", "--dir"])
-            .arg(directory.path())
-            .stdout(std::process::Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("redis-server is needed: apt-get install redis-server");
-        let url = PathBuf::from(format!("redis://127.0.0.1:{port}"));
-        for _ in 0..100 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        Self { url, _server: server, _directory: directory }
-    }
 }
 
 pub async fn a_vault_may_be_on_redis() {

@@ -9,6 +9,7 @@
 mod access;
 mod amplification;
 mod archive;
+mod bucket;
 mod cli;
 mod clients_field;
 mod content;
@@ -109,6 +110,8 @@ fn main() -> ExitCode {
         archive: a_vault_goes_to_another_and_back_unchanged, an_archive_can_be_read_without_burrow,
             a_later_archive_holds_only_what_is_new, a_damaged_archive_is_noticed,
             an_image_being_removed_is_not_put_back;
+        bucket: larger_contents_are_objects, a_store_and_its_bucket_belong_together, what_is_hurt_is_found_and_nothing_else,
+            a_bucket_beside_redis, what_the_bucket_refuses_is_told, an_upload_is_acknowledged_when_its_object_is_there;
         cli: add_ls_get_give_the_same_bytes, failures_are_told_and_counted,
             private_places_are_refused, serve_stops_when_asked, an_interrupted_run_says_so_with_its_exit_code,
             json_is_what_the_http_interface_says, show_tells_all_for_people, ls_lists_what_is_asked_for,
@@ -161,6 +164,16 @@ fn main() -> ExitCode {
         let test = *test;
         trials.push(Trial::test(format!("native::{name}"), move || {
             test(Host::Native);
+            Ok(())
+        }));
+    }
+    // The bytes of images take another way there.
+    let in_bucket = on_every_host.iter().filter(|(name, _)| {
+        ["content::", "jobs::", "lossless::", "repacking::", "uploads::"].iter().any(|module| name.starts_with(module))
+    });
+    for &(name, test) in in_bucket {
+        trials.push(Trial::test(format!("bucket::{name}"), move || {
+            test(Host::WithBucket);
             Ok(())
         }));
     }

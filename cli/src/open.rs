@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use burrow_host::kv::{KeyValue, Location, SocketServer};
+use burrow_host::kv::{Bucket, KeyValue, Location, SocketServer};
 use burrow_host::{Builder, Burrow, COMPONENT, Proxy, Variables};
 use clap::{Args, ColorChoice};
 
@@ -29,6 +29,11 @@ pub(crate) struct Global {
     #[arg(help = "Where images are kept: a directory, made if it is not there; redis://HOST[:PORT][/DATABASE]; \
                   spin:PATH, a Spin app's directory or the file of its store; or memory:")]
     store: Location,
+
+    #[arg(long, global = true, env = "BURROW_BLOBS", value_name = "BUCKET", hide_short_help = true)]
+    #[arg(help = "Keep the larger contents in a bucket, s3://NAME[/PREFIX], beside a directory or a Redis; \
+                  AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say how to reach it")]
+    blobs: Option<Bucket>,
 
     #[command(flatten)]
     pub(crate) component: Component,
@@ -176,7 +181,11 @@ impl Global {
                 let generation = shared.generation();
                 return Ok((Arc::new(shared), Some(generation), true));
             }
-            match self.store.open().await {
+            let opened = match &self.blobs {
+                Some(bucket) => self.store.open_with_blobs(bucket).await,
+                None => self.store.open().await,
+            };
+            match opened {
                 Ok(kv) => {
                     let generation = self.store.begin(kv.as_ref()).await?;
                     return Ok((kv, generation, false));

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use super::bucket::Bucket;
 use super::client::Client;
 use super::images::repository;
 
@@ -13,6 +14,8 @@ use super::images::repository;
 #[derive(Clone, Debug)]
 pub enum Host {
     Native,
+    /// The native host with its larger contents in a bucket.
+    WithBucket,
     /// The spin binary that `BURROW_SPIN` names.
     Spin(PathBuf),
 }
@@ -23,6 +26,7 @@ pub struct Burrow {
     host: Host,
     settings: Vec<(&'static str, String)>,
     directory: tempfile::TempDir,
+    bucket: Option<Bucket>,
     child: Child,
 }
 
@@ -41,14 +45,23 @@ impl Host {
     pub async fn start_with(&self, settings: &[(&'static str, &str)]) -> Burrow {
         let directory = tempfile::tempdir().unwrap();
         let settings: Vec<_> = settings.iter().map(|&(name, value)| (name, value.to_owned())).collect();
-        let (child, client) = self.launch(directory.path(), &settings).await;
-        Burrow { client, host: self.clone(), settings, directory, child }
+        let bucket = if matches!(self, Self::WithBucket) { Some(Bucket::start().await) } else { None };
+        let (child, client) = self.launch(directory.path(), bucket.as_ref(), &settings).await;
+        Burrow { client, host: self.clone(), settings, directory, bucket, child }
     }
 
-    async fn launch(&self, directory: &Path, settings: &[(&'static str, String)]) -> (Child, Client) {
+    async fn launch(
+        &self,
+        directory: &Path,
+        bucket: Option<&Bucket>,
+        settings: &[(&'static str, String)],
+    ) -> (Child, Client) {
         let mut command = match self {
-            Self::Native => {
+            Self::Native | Self::WithBucket => {
                 let mut command = burrow(directory);
+                if let Some(bucket) = bucket {
+                    bucket.used_by(&mut command);
+                }
                 command.args(["--allow-private-network", "serve", "--listen", "127.0.0.1:0"]);
                 // Tests compare what is stored, and repack when they want to.
                 command.env("BURROW_REPACK", "never");
@@ -87,7 +100,7 @@ impl Burrow {
     /// the same store.
     pub async fn kill_and_restart(&mut self) {
         match self.host {
-            Host::Native => self.child.kill().await.unwrap(),
+            Host::Native | Host::WithBucket => self.child.kill().await.unwrap(),
             // Spin runs the application in a child process, which would survive a killed Spin.
             Host::Spin(_) => self.signal("INT").await,
         }
@@ -96,12 +109,12 @@ impl Burrow {
 
     /// Starts Burrow over the same store, after it has stopped.
     pub async fn start_again(&mut self) {
-        (self.child, self.client) = self.host.launch(self.directory.path(), &self.settings).await;
+        (self.child, self.client) = self.host.launch(self.directory.path(), self.bucket.as_ref(), &self.settings).await;
     }
 
     /// Asks Burrow to stop, waits until it has, and returns its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        self.signal(if matches!(self.host, Host::Native) { "TERM" } else { "INT" }).await;
+        self.signal(if matches!(self.host, Host::Spin(_)) { "INT" } else { "TERM" }).await;
         self.child.wait().await.unwrap().code()
     }
 
@@ -109,6 +122,11 @@ impl Burrow {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success());
         self.child.wait().await.unwrap();
+    }
+
+    /// The bucket with its larger contents; only [`Host::WithBucket`] has one.
+    pub fn bucket(&self) -> &Bucket {
+        self.bucket.as_ref().unwrap()
     }
 
     /// The directory of its store.
@@ -165,9 +183,9 @@ pub fn unconfigured(command: &mut Command) -> &mut Command {
         "https_proxy",
     ];
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in names
-        .filter(|name| name.starts_with("BURROW_") || name.starts_with("OTEL_") || ELSEWHERE.contains(&name.as_str()))
-    {
+    for name in names.filter(|name| {
+        ["AWS_", "BURROW_", "OTEL_"].iter().any(|prefix| name.starts_with(prefix)) || ELSEWHERE.contains(&name.as_str())
+    }) {
         command.env_remove(name);
     }
     command.env("BURROW_CONFIG", "/dev/null")

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::host::burrow;
 
@@ -18,7 +19,11 @@ pub struct Report {
 
 /// Checks a store that no process has open. With `repair`, also repairs it.
 pub async fn verify(store: &Path, repair: bool) -> Report {
-    let mut command = burrow(store);
+    verify_by(burrow(store), repair).await
+}
+
+/// The same, with a command that names the store.
+pub async fn verify_by(mut command: Command, repair: bool) -> Report {
     command.args(["verify", "--json"]).args(repair.then_some("--repair"));
     let output = command.output().await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,7 +1,7 @@
 //! A store with its larger blobs in an object store: one object a blob, beside the records in any other store.
 //!
 //! The chunks of a blob are appended to its object while they come. The object is complete, and its record durable,
-//! before the blob's manifest is written. docs/decisions/0014 has the measurements.
+//! before the blob's manifest is written. docs/decisions/0014 has the reasons.
 
 mod bucket;
 mod failure;
