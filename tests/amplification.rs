@@ -56,7 +56,7 @@ async fn fill(client: &Client) -> Full {
     let mut full = Full { ids: Vec::new(), name: String::new() };
     for n in 0..IMAGES {
         let name = format!("{n:03}{}", "n".repeat(252));
-        let tags: String = (0..32).map(|tag| format!("&tag={:064}", n * 32 + tag)).collect();
+        let tags = (0..32).map(|tag| format!("&tag={:064}", n * 32 + tag)).collect::<Vec<_>>().concat();
         let gif = [b"GIF89a\x01\0\x01\0\0\0\0;".as_slice(), &n.to_be_bytes()].concat();
         let path = format!("/images?name={name}{tags}");
         let reply = client.send(Method::POST, &path, &[("content-type", "image/gif")], gif).await;
@@ -88,15 +88,14 @@ fn largest(full: &Full) -> Vec<Asked> {
         ask("/", get, format!("/?limit=1000{query}"), PAGE, none(), 5 * MIB);
         ask("/images", get, format!("/images?limit=1000{query}"), &[], none(), 2 * MIB);
     }
-    let tags: String = (0..32).map(|tag| format!("{tag:064},")).collect();
+    let tags = (0..32).map(|tag| format!("{tag:064},")).collect::<Vec<_>>().concat();
     let field =
         |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    let mut form = field("tags", tags.trim_end_matches(','));
-    for n in 0..100 {
-        form += &format!(
-            "--x\r\nContent-Disposition: form-data; name=f; filename={n}.gif\r\n\r\nGIF89a\x01\0\x01\0\0\0\0;\r\n"
-        );
-    }
+    let file = |n| {
+        format!("--x\r\nContent-Disposition: form-data; name=f; filename={n}.gif\r\n\r\nGIF89a\x01\0\x01\0\0\0\0;\r\n")
+    };
+    let files = (0..100).map(file).collect::<Vec<_>>().concat();
+    let form = field("tags", tags.trim_end_matches(',')) + &files;
     ask("/images", post, "/images".into(), FILES, format!("{form}--x--\r\n").into_bytes(), MIB);
     let long = json!({ "url": format!("http://x/{}", "\u{1}".repeat(7000)), "tags": vec!["\"".repeat(64); 100] });
     for (route, path) in [("/images", "/images"), ("/upload", "/upload"), ("/process_image", "/process_image")] {
@@ -127,7 +126,7 @@ fn largest(full: &Full) -> Vec<Asked> {
     ask("/openapi.json", get, "/openapi.json".into(), &[], none(), 256 * KIB);
     ask("/problems/{kind}", get, "/problems/limit".into(), PAGE, none(), 64 * KIB);
     ask("/assets/{name}", get, "/assets/style.css".into(), &[], none(), 256 * KIB);
-    let several: String = full.ids.iter().skip(2).take(390).map(|id| format!("&id={id}")).collect();
+    let several = full.ids.iter().skip(2).take(390).map(|id| format!("&id={id}")).collect::<Vec<_>>().concat();
     ask("/archive", get, format!("/archive?{}", &several[1..]), &[], none(), 390 * KIB);
     // A form that deletes without being sure is answered with a page that asks.
     let delete = format!("action=delete{several}");
@@ -164,7 +163,6 @@ pub async fn no_answer_outgrows_its_request() {
         let reply = client.send(one.method.clone(), &one.path, &one.headers, one.body.clone()).await;
         let (bytes, most) = (reply.body.len(), one.most + 2 * one.bytes());
         assert!(reply.status.as_u16() < 500, "{} {}: {}", one.method, one.route, reply.text());
-        println!("{} {}: {} for {} bytes, {}", one.method, one.route, bytes, one.bytes(), reply.status);
         if bytes > most {
             outgrown.push(format!("{} {}: {bytes} bytes of at most {most}", one.method, one.route));
         }
@@ -191,7 +189,7 @@ pub async fn no_answer_outgrows_its_request() {
         while !is_over.load(Ordering::Relaxed) {
             let text = metrics.get("/metrics").await.text();
             let line = text.lines().find(|line| line.starts_with("process_resident_memory_bytes")).unwrap();
-            peak = peak.max(line.split(' ').nth(1).unwrap().parse::<f64>().unwrap() as u64);
+            peak = peak.max(line.split(' ').nth(1).unwrap().parse::<u64>().unwrap());
             let began = Instant::now();
             let png =
                 client.send(Method::POST, "/images", &[("content-type", "image/png")], fixture("photo.png")).await;
@@ -201,7 +199,6 @@ pub async fn no_answer_outgrows_its_request() {
         (peak, longest)
     };
     let ((), (peak, longest)) = tokio::join!(readers, watching);
-    println!("{AT_ONCE} at once: {} MiB, others waited for {longest:?} at most", peak >> 20);
     assert!(peak < MEMORY, "{} MiB", peak >> 20);
     assert!(longest < MEANWHILE, "{longest:?}");
 }

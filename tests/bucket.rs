@@ -219,9 +219,9 @@ pub async fn an_upload_is_acknowledged_when_its_object_is_there() {
     bucket.recover();
     server.kill_and_restart().await;
     assert_eq!(server.client.get("/stats").await.json()["images"], 0);
-    let sent =
+    let reply =
         server.client.send(Method::POST, "/images?name=a.bmp", &[("content-type", "image/bmp")], Files::large(1)).await;
-    assert_eq!(sent.status, 201, "{}", sent.text());
+    assert_eq!(reply.status, 201, "{}", reply.text());
     server.kill_and_restart().await;
     assert!(server.client.get("/images/by-name/a.bmp/content").await.body == Files::large(1));
     assert_eq!(blobs(server.bucket()).len(), 1);

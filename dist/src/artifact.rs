@@ -22,7 +22,7 @@ pub(crate) fn pack(parts: &Parts) -> Result<Vec<u8>> {
         "architecture": "wasm",
         // The layout's only word for components, whichever WASI they import.
         "os": "wasip2",
-        "layerDigests": [layer["digest"]],
+        "layerDigests": [layer.get("digest")],
         "component": interface(&parts.component)?,
     });
     if let Some(fields) = layer.as_object_mut() {

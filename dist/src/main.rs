@@ -74,7 +74,7 @@ fn pack(program: &Path, component: &Path, checkout: &Path, time: &str, into: &Pa
     let mut sums = String::new();
     for (name, bytes) in files {
         write(&into.join(&name), &bytes)?;
-        sums += &format!("{}  {name}\n", oci::hex_sha256(&bytes));
+        sums.extend([&oci::hex_sha256(&bytes), "  ", &name, "\n"]);
         println!("{:>12}  {name}", bytes.len());
     }
     write(&into.join("SHA256SUMS"), sums.as_bytes())

@@ -1,4 +1,4 @@
-//! The list of everything that is built into the program and the component, as CycloneDX 1.6.
+//! The list of everything that is built into the program and the component, as `CycloneDX` 1.6.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

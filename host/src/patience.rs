@@ -128,7 +128,7 @@ mod tests {
         let slow = patience.lagging(tokio::time::sleep(3 * SILENCE));
         let (beyond, ()) = tokio::join!(tokio::time::timeout(2 * SILENCE, patience.beyond(0)), slow);
         assert_eq!((beyond, patience.more()), (Ok(()), 0));
-        let lags: Vec<_> = (0..LAGGING + 1).map(|_| patience.lags()).collect();
+        let lags: Vec<_> = (0..=LAGGING).map(|_| patience.lags()).collect();
         let waits = patience.waits();
         assert_eq!(patience.more(), LAGGING + 1);
         drop((lags, waits));

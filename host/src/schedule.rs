@@ -189,7 +189,7 @@ mod tests {
         }
 
         async fn beyond(&self, _: usize) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

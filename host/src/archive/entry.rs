@@ -143,9 +143,9 @@ pub(super) fn extension(media_type: &str) -> &str {
 /// Burrow's names are short and its files have no holes. So no header may stand for more bytes than it has: a long name
 /// (GNU), a list of holes, or an extended header that changes a name or size is refused before anything of it is read.
 /// What else an archiver states of a file, its times for one, is left out.
-pub(super) fn files<'a, R: Read>(
-    archive: &'a mut tar::Archive<R>,
-) -> Result<impl Iterator<Item = Result<(String, tar::Entry<'a, R>), Error>>, Error> {
+pub(super) fn files<R: Read>(
+    archive: &mut tar::Archive<R>,
+) -> Result<impl Iterator<Item = Result<(String, tar::Entry<'_, R>), Error>>, Error> {
     // Raw: each header comes as an entry of its own, and the tar crate acts on none of them.
     let entries = archive.entries().map_err(|error| broken(&error))?.raw(true);
     let (mut is_first_header, mut is_first_file) = (true, true);

@@ -41,7 +41,8 @@ pub(super) struct Received {
     pub(super) rest: Option<Room>,
     /// The request in the counts of its client.
     pub(super) visit: Option<Arc<Visit>>,
-    received: u64,
+    /// Bytes that have come.
+    came: u64,
     /// Whether the client sends the body only when it is asked for (`Expect: 100-continue`), and nobody has asked yet.
     is_held_back: bool,
     runtime: Handle,
@@ -57,7 +58,7 @@ impl Received {
             room: None,
             rest: None,
             visit: None,
-            received: 0,
+            came: 0,
             is_held_back,
             runtime: Handle::current(),
         }
@@ -65,7 +66,7 @@ impl Received {
 
     /// Waits for the rest of the body's room once its beginning has come.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), OverLimit>> {
-        if self.received < FIRST {
+        if self.came < FIRST {
             return Poll::Ready(Ok(()));
         }
         let Some(rest) = &mut self.rest else { return Poll::Ready(Ok(())) };
@@ -126,7 +127,7 @@ impl Body for Received {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 metrics::received(bytes);
-                self.received += bytes as u64;
+                self.came += bytes as u64;
                 if let Some(visit) = &self.visit {
                     visit.count(bytes);
                 }

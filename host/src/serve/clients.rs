@@ -292,7 +292,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
     }
 
@@ -312,7 +312,7 @@ mod tests {
             ("10.1.2.3", &[], "10.1.2.3"),
             ("10.1.2.3", &["10.9.9.9"], "10.9.9.9"),
         ] {
-            assert_eq!(proxies.client(ip(peer), &headers(FORWARDED_FOR, named)), ip(client), "{peer} {named:?}");
+            assert_eq!(proxies.client(ip(peer), &headers(&FORWARDED_FOR, named)), ip(client), "{peer} {named:?}");
         }
         for wrong in ["10.0.0.0/33", "proxy", "10.0.0.1:80", "::/129"] {
             assert!(wrong.parse::<TrustedProxies>().is_err(), "{wrong}");
@@ -360,7 +360,7 @@ mod tests {
     async fn who_guesses_is_held_up_and_nobody_else() {
         let clients = Clients::new(ClientLimits::default());
         let client = ip("203.0.113.5");
-        let of = |method: Method, text: &str| Guess::of(&method, "/images", &headers(AUTHORIZATION, &[text]));
+        let of = |method: Method, text: &str| Guess::of(&method, "/images", &headers(&AUTHORIZATION, &[text]));
         let guess = |text: &str| of(Method::POST, text);
         clients.note_guess(client, &guess("Bearer right").unwrap(), StatusCode::CREATED);
         // Reading may be open, so its success shows nothing.

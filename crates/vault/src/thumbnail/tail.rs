@@ -97,8 +97,8 @@ impl<'a> BufRead for Filled<'a> {
             return Ok(rest);
         }
         let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let filled = usize::try_from(self.at.saturating_sub(self.file.len() as u64)).unwrap_or(usize::MAX);
-        let filler = self.first.get(filled..).filter(|first| !first.is_empty()).unwrap_or(&self.then);
+        let ended_ago = usize::try_from(self.at.saturating_sub(self.file.len() as u64)).unwrap_or(usize::MAX);
+        let filler = self.first.get(ended_ago..).filter(|first| !first.is_empty()).unwrap_or(&self.then);
         Ok(filler.get(..left).unwrap_or(filler))
     }
 

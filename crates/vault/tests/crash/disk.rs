@@ -114,7 +114,9 @@ impl Survivor {
     /// The same without chunks of blobs that have no manifest, if there are any.
     fn without(&self, unfinished: &BTreeSet<Rc<str>>) -> Option<Self> {
         let mut lesser = Self { lost: unfinished.len(), ..self.clone() };
-        unfinished.iter().for_each(|chunk| lesser.map.apply(chunk, None));
+        for chunk in unfinished {
+            lesser.map.apply(chunk, None);
+        }
         (lesser.lost > 0).then_some(lesser)
     }
 }

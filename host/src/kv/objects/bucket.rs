@@ -138,7 +138,7 @@ impl Client {
         match failure {
             Failure::Missing | Failure::Forbidden(_) => Ok(self.unreadable(blob, &failure.to_string())),
             // An object that is too short answers with another range, or with 416.
-            _ => match self.s3.head(&self.path(blob)).await {
+            Failure::Other(..) => match self.s3.head(&self.path(blob)).await {
                 Ok(head) if head.size < range.end => {
                     Ok(self.unreadable(blob, &format!("it ends after {} bytes, before byte {}", head.size, range.end)))
                 }

@@ -36,8 +36,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Explains an error. The crate `object_store` has the service's answer only as text: "... status code: 403
-/// Forbidden: <Error><Code>AccessDenied</Code>...".
+/// Explains an error. The crate `object_store` has the service's answer only as text: `... status code: 403
+/// Forbidden: <Error><Code>AccessDenied</Code>...`.
 pub(super) fn failure(error: &Error) -> Failure {
     let text = chain(error);
     let code = element(&text, "Code").unwrap_or_default();

@@ -51,14 +51,14 @@ impl Shared {
             let chunks = listing.chunks_of(keys).await?;
             Ok(Some((chunks, (listing, Some(named)))))
         })
-        .map_ok(batches)
+        .map_ok(|keys| batches(&keys))
         .try_flatten()
         .boxed())
     }
 }
 
 /// Cuts keys into batches.
-fn batches(keys: Vec<String>) -> BoxStream<'static, Result<Vec<String>>> {
+fn batches(keys: &[String]) -> BoxStream<'static, Result<Vec<String>>> {
     let batches: Vec<_> = keys.chunks(KEYS_A_BATCH).map(|batch| Ok(batch.to_vec())).collect();
     stream::iter(batches).boxed()
 }
