@@ -51,10 +51,10 @@ impl Compression {
         match (self, media_type) {
             (Self::Balanced, "image/jpeg") => &const { [within(Codec::Lepton, 4000)] },
             (Self::Small, "image/jpeg") => &const { [within(Codec::Lepton, 30_000)] },
-            (Self::Balanced, "image/png") => &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 1000)] },
+            (Self::Balanced, "image/png") => &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 2000)] },
             (Self::Small, "image/png") => &const { [within(Codec::Pixels, 30_000), within(Codec::PixelsFast, 30_000)] },
             (Self::Balanced, "image/bmp") => {
-                &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 1000), within(Codec::Lzma, 4000)] }
+                &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 2000), within(Codec::Lzma, 4000)] }
             }
             (Self::Small, "image/bmp") => &const { [within(Codec::Pixels, 30_000), within(Codec::Lzma, 30_000)] },
             // Not SVG under `balanced`: its deflated form goes to browsers as it is.
