@@ -148,6 +148,27 @@ pub async fn the_command_line_repacks() {
     assert!(verified.contains("all is well"), "{verified}");
 }
 
+pub async fn files_are_explained_and_not_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, text, store) =
+        (directory.path().join("photo.jpg"), directory.path().join("no.txt"), directory.path().join("store"));
+    std::fs::write(&file, photo()).unwrap();
+    std::fs::write(&text, "no image").unwrap();
+    let output = burrow(&store).args(["explain", "--json"]).arg(&file).arg(&text).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "one file is no image");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no.txt: not an image"));
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [told, summary] = &lines[..] else { panic!("{lines:?}") };
+    let policies = &told["policies"];
+    assert_eq!((&told["media_type"], &told["size"]), (&json!("image/jpeg"), &json!(photo().len())));
+    assert!(policies["fast"]["why"].as_str().unwrap().contains("compression = fast"), "{told}");
+    assert_eq!((&policies["balanced"]["codec"], &policies["balanced"]["why"]), (&json!("lepton"), &Value::Null));
+    assert!(policies["balanced"]["stored_size"].as_u64() < policies["fast"]["stored_size"].as_u64(), "{told}");
+    assert_eq!(summary["summary"]["failed"], 1);
+    assert!(!store.exists(), "nothing is kept");
+}
+
 pub async fn an_idle_server_repacks() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("photo.jpg");
