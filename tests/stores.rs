@@ -39,7 +39,9 @@ pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
     let (mut server, origin) = (host.start().await, Origin::start().await);
     let store = match host {
         Host::Native | Host::WithBucket => server.store().to_owned(),
-        Host::Spin(_) => PathBuf::from(format!("spin:{}/sqlite_key_value.db", server.store().display())),
+        Host::Spin(_) | Host::SpinConfigured(_) => {
+            PathBuf::from(format!("spin:{}/sqlite_key_value.db", server.store().display()))
+        }
     };
     let by_server = fixture("photo.png");
     let path = "/images?name=by-server";

@@ -72,83 +72,113 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
 mod tests {
     use super::*;
 
+    const NOT_PUBLIC: [&str; 48] = [
+        "0.0.0.0",
+        "0.255.255.255",
+        "10.0.0.0",
+        "10.255.255.255",
+        "100.64.0.0",
+        "100.127.255.255",
+        "127.0.0.1",
+        "169.254.169.254",
+        "172.16.0.0",
+        "172.31.255.255",
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.0.1",
+        "198.18.0.0",
+        "198.19.255.255",
+        "198.51.100.7",
+        "203.0.113.7",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:1ff:ffff::1",
+        "2001:db8::1",
+        "2002:7f00:1::",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fdff:ffff::1",
+        "fe80::1",
+        "febf::1",
+        "fec0::1",
+        "ff02::1",
+        "::ffff:0:7f00:1",
+        "100:0:0:1::1",
+        "200::1",
+        "1fff:ffff::1",
+        "4000::1",
+        "8000::1",
+        "2a00::5efe:7f00:1",
+        "2a00::200:5efe:7f00:1",
+    ];
+
+    const PUBLIC: [&str; 20] = [
+        "1.0.0.0",
+        "8.8.8.8",
+        "9.255.255.255",
+        "11.0.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "126.255.255.255",
+        "128.0.0.0",
+        "172.15.255.255",
+        "172.32.0.0",
+        "192.0.1.1",
+        "192.167.255.255",
+        "198.17.255.255",
+        "198.20.0.0",
+        "223.255.255.255",
+        "2001:200::1",
+        "2606:4700::1111",
+        "2a00:1450::1",
+        "2000::1",
+        "3ffe::1",
+    ];
+
     #[test]
     fn the_edges_of_every_block_are_private_and_their_neighbours_public() {
-        for address in [
-            "0.0.0.0",
-            "0.255.255.255",
-            "10.0.0.0",
-            "10.255.255.255",
-            "100.64.0.0",
-            "100.127.255.255",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.16.0.0",
-            "172.31.255.255",
-            "192.0.0.1",
-            "192.0.2.1",
-            "192.88.99.1",
-            "192.168.0.1",
-            "198.18.0.0",
-            "198.19.255.255",
-            "198.51.100.7",
-            "203.0.113.7",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::127.0.0.1",
-            "::ffff:127.0.0.1",
-            "::ffff:8.8.8.8",
-            "64:ff9b::7f00:1",
-            "64:ff9b:1::1",
-            "100::1",
-            "2001::1",
-            "2001:1ff:ffff::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-            "3fff::1",
-            "5f00::1",
-            "fc00::1",
-            "fdff:ffff::1",
-            "fe80::1",
-            "febf::1",
-            "fec0::1",
-            "ff02::1",
-            "::ffff:0:7f00:1",
-            "100:0:0:1::1",
-            "200::1",
-            "1fff:ffff::1",
-            "4000::1",
-            "8000::1",
-            "2a00::5efe:7f00:1",
-            "2a00::200:5efe:7f00:1",
-        ] {
+        for address in NOT_PUBLIC {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }
-        for address in [
-            "1.0.0.0",
-            "8.8.8.8",
-            "9.255.255.255",
-            "11.0.0.0",
-            "100.63.255.255",
-            "100.128.0.0",
-            "126.255.255.255",
-            "128.0.0.0",
-            "172.15.255.255",
-            "172.32.0.0",
-            "192.0.1.1",
-            "192.167.255.255",
-            "198.17.255.255",
-            "198.20.0.0",
-            "223.255.255.255",
-            "2001:200::1",
-            "2606:4700::1111",
-            "2a00:1450::1",
-            "2000::1",
-            "3ffe::1",
-        ] {
+        for address in PUBLIC {
             assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    /// Spin blocks what this host refuses, except ISATAP, which no block describes.
+    #[test]
+    fn the_configuration_for_spin_blocks_the_same() {
+        let file = include_str!("../../runtime-config.toml");
+        let (_, list) = file.split_once("block_networks = [").unwrap();
+        let (list, _) = list.split_once(']').unwrap();
+        let blocks: Vec<(IpAddr, u32)> = list
+            .split('"')
+            .filter_map(|block| block.split_once('/'))
+            .map(|(address, length)| (address.parse().unwrap(), length.parse().unwrap()))
+            .collect();
+        let blocked = |address: IpAddr| {
+            blocks.iter().any(|&(block, length)| match (address, block) {
+                (IpAddr::V4(address), IpAddr::V4(block)) => in_any(v4(address), 32, &[(v4(block), length)]),
+                (IpAddr::V6(address), IpAddr::V6(block)) => in_any(address.into(), 128, &[(block.into(), length)]),
+                _ => false,
+            })
+        };
+        for address in NOT_PUBLIC.iter().filter(|address| !address.contains(":5efe:")) {
+            assert!(blocked(address.parse().unwrap()), "{address}");
+        }
+        for address in PUBLIC {
+            assert!(!blocked(address.parse().unwrap()), "{address}");
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Host {
     WithBucket,
     /// The spin binary that `BURROW_SPIN` names.
     Spin(PathBuf),
+    /// The same, with the shipped `runtime-config.toml`.
+    SpinConfigured(PathBuf),
 }
 
 /// A running Burrow with its own store. Dropping it kills it.
@@ -34,6 +36,18 @@ impl Host {
     /// Spin, if `BURROW_SPIN` names it.
     pub fn spin() -> Option<Self> {
         std::env::var_os("BURROW_SPIN").map(|path| Self::Spin(path.into()))
+    }
+
+    /// This Spin, with the shipped runtime config.
+    pub fn configured(&self) -> Self {
+        match self {
+            Self::Spin(spin) => Self::SpinConfigured(spin.clone()),
+            other => other.clone(),
+        }
+    }
+
+    fn is_spin(&self) -> bool {
+        matches!(self, Self::Spin(_) | Self::SpinConfigured(_))
     }
 
     /// Starts Burrow with an empty store. Private addresses are allowed, because the test's origin has one.
@@ -70,11 +84,17 @@ impl Host {
                 }
                 command
             }
-            Self::Spin(spin) => {
+            Self::Spin(spin) | Self::SpinConfigured(spin) => {
                 let mut command = Command::new(spin);
                 command.arg("up").arg("--from").arg(repository().join("spin.toml"));
                 command.args(["--listen", "127.0.0.1:0", "--variable", "allow_private_network=true", "--state-dir"]);
                 command.arg(directory);
+                if matches!(self, Self::SpinConfigured(_)) {
+                    // The file names the store by a path beside it.
+                    let config = directory.join("runtime-config.toml");
+                    std::fs::copy(repository().join("runtime-config.toml"), &config).unwrap();
+                    command.arg("--runtime-config-file").arg(config);
+                }
                 for (name, value) in settings {
                     command.arg("--variable").arg(format!("{name}={value}"));
                 }
@@ -99,10 +119,11 @@ impl Burrow {
     /// Kills the native host, so that it cannot finish anything, or asks Spin to stop. Then starts Burrow again over
     /// the same store.
     pub async fn kill_and_restart(&mut self) {
-        match self.host {
-            Host::Native | Host::WithBucket => self.child.kill().await.unwrap(),
+        if self.host.is_spin() {
             // Spin runs the application in a child process, which would survive a killed Spin.
-            Host::Spin(_) => self.signal("INT").await,
+            self.signal("INT").await;
+        } else {
+            self.child.kill().await.unwrap();
         }
         self.start_again().await;
     }
@@ -114,7 +135,7 @@ impl Burrow {
 
     /// Asks Burrow to stop, waits until it has, and returns its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        self.signal(if matches!(self.host, Host::Spin(_)) { "INT" } else { "TERM" }).await;
+        self.signal(if self.host.is_spin() { "INT" } else { "TERM" }).await;
         self.child.wait().await.unwrap().code()
     }
 
@@ -138,7 +159,7 @@ impl Burrow {
 impl Drop for Burrow {
     fn drop(&mut self) {
         // Spin runs the application in a child process. Spin ends it only if it is asked to stop, not if it is killed.
-        if let (Host::Spin(_), Some(pid)) = (&self.host, self.child.id()) {
+        if let (true, Some(pid)) = (self.host.is_spin(), self.child.id()) {
             let asked = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
             while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
                 && matches!(self.child.try_wait(), Ok(None))
