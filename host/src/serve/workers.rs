@@ -32,7 +32,7 @@ const TOTAL_REQUESTS: usize = 32;
 /// Time between two checks whether guest code pauses.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Time between two checks whether an answer is still being sent.
+/// Time between two checks whether a client still waits or reads.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Time for the component to begin its answer to a request without a body. It may also compute for so long, without a
@@ -89,26 +89,28 @@ pub(super) struct Expiration {
 
 impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
-        let time = match status {
-            WorkerStatus::Idle => IDLE_TIME,
-            WorkerStatus::Requests => UPLOAD_TIME,
-            WorkerStatus::PostReturn => JOB_TIME,
-        };
         if self.stopping.as_mut().poll(cx).is_ready() && status == WorkerStatus::Idle {
             return Poll::Ready(());
         }
-        let deadline = (since + time).into();
-        if self.sleep.deadline() != deadline {
-            self.sleep.as_mut().reset(deadline);
-        }
-        while self.sleep.as_mut().poll(cx).is_ready() {
-            if !self.sending.any() {
+        loop {
+            let has_clients = self.sending.any();
+            let time = match status {
+                WorkerStatus::Idle => IDLE_TIME,
+                WorkerStatus::Requests if has_clients => UPLOAD_TIME,
+                // Its clients are gone, and it still does not answer.
+                WorkerStatus::Requests => ANSWER_TIME,
+                WorkerStatus::PostReturn => JOB_TIME,
+            };
+            let left = time.saturating_sub(since.elapsed());
+            if left.is_zero() && !has_clients {
                 return Poll::Ready(());
             }
-            let later = tokio::time::Instant::now() + LOOK_AGAIN;
-            self.sleep.as_mut().reset(later);
+            let wait = if left.is_zero() { LOOK_AGAIN } else { left.min(LOOK_AGAIN) };
+            self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
         }
-        Poll::Pending
     }
 }
 
