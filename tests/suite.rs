@@ -20,11 +20,14 @@ mod files_field;
 mod first_design;
 mod gallery;
 mod hostile;
+mod hostile_component;
+mod hostile_fuzz;
 mod http_api;
 mod images;
 mod jobs;
 mod lists;
 mod lossless;
+mod networks;
 mod operations;
 mod origins_field;
 mod proxy_field;
@@ -104,6 +107,9 @@ fn main() -> ExitCode {
             several_files_are_stored_all_or_none, digests_are_verified, a_request_sent_again_adds_nothing,
             a_client_may_wait;
     };
+    let on_configured_spin = on_every_host! {
+        networks: private_addresses_are_refused;
+    };
     let mut trials = natively! {
         access: settings_that_cannot_be_read_are_told, the_settings_are_the_same_everywhere;
         amplification: no_answer_outgrows_its_request;
@@ -133,6 +139,8 @@ fn main() -> ExitCode {
         documents: the_map_has_every_source_file, every_link_leads_to_a_file,
             every_threat_names_a_test_that_is_there;
         field: a_job_of_a_killed_server_whose_clock_was_wrong, openings_are_counted_and_verified;
+        hostile_component: a_hostile_component_is_contained;
+        hostile_fuzz: damaged_requests_fail_as_documented;
         files_field: lists_of_every_program_are_read, lists_that_cannot_be_read_are_told_in_one_line,
             files_with_any_name_are_taken, directories_are_taken_as_they_are, a_picture_on_a_terminal_is_upright;
         images: a_job_being_retried_is_resumed_after_a_kill;
@@ -179,13 +187,13 @@ fn main() -> ExitCode {
     }
     match Host::spin() {
         None => {
-            let skipped = on_every_host.len();
+            let skipped = on_every_host.len() + on_configured_spin.len();
             let notice = format!("SKIPPED: {skipped} tests on Spin, for BURROW_SPIN does not name a spin binary\n");
             std::io::stderr().write_all(notice.as_bytes()).unwrap();
         }
         Some(spin) => {
-            for (name, test) in on_every_host {
-                let spin = spin.clone();
+            let configured = on_configured_spin.into_iter().map(|test| (test, spin.configured()));
+            for ((name, test), spin) in on_every_host.into_iter().map(|test| (test, spin.clone())).chain(configured) {
                 trials.push(Trial::test(format!("spin::{name}"), move || {
                     test(spin);
                     Ok(())
@@ -203,6 +211,6 @@ fn run(test: impl Future<Output = ()>) {
     // Ends a test that hangs. It is no limit of performance.
     const TOO_LONG: std::time::Duration = std::time::Duration::from_mins(5);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let limit = TOO_LONG + torture::time_given();
+    let limit = TOO_LONG + torture::time_given() + hostile_fuzz::time_given();
     runtime.block_on(async { tokio::time::timeout(limit, test).await }).expect("the test hung");
 }

@@ -84,6 +84,13 @@ impl Process {
         }
     }
 
+    /// The most memory that it has had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// Kills the process, so that it cannot finish anything.
     pub async fn kill(&mut self) -> Ended {
         // The process may have ended by itself; its exit code then says so.

@@ -21,16 +21,27 @@ enum Toolchain {
 
 /// Builds the component. Returns its path, which spin.toml names, too.
 pub(crate) fn build() -> Result<PathBuf, String> {
-    let toolchain = Toolchain::find()?;
     say("building the component (the first time about 3 minutes on two cores, later one)");
+    build_package("burrow", "burrow.wasm")
+}
+
+/// Builds the component that attacks its host, for the suite.
+pub(crate) fn build_hostile() -> Result<PathBuf, String> {
+    say("building the hostile component of the tests (half a minute)");
+    build_package("burrow-hostile", "burrow_hostile.wasm")
+}
+
+/// Builds the component in a package. Returns the path in target/, under the name that cargo gives it.
+fn build_package(package: &str, name: &str) -> Result<PathBuf, String> {
+    let toolchain = Toolchain::find()?;
     let target_dir = root().join("target/guest");
     let mut command = cargo();
-    command.args(["build", "--locked", "--package", "burrow", "--lib", "--profile", "guest", "--target", TARGET]);
+    command.args(["build", "--locked", "--package", package, "--lib", "--profile", "guest", "--target", TARGET]);
     command.arg("--target-dir").arg(&target_dir);
     toolchain.apply(&mut command);
     run(&mut command)?;
-    let built = target_dir.join(TARGET).join("guest/burrow.wasm");
-    let component = root().join("target/burrow.wasm");
+    let built = target_dir.join(TARGET).join("guest").join(name);
+    let component = root().join("target").join(name);
     // Written only if it changed, so that the program that includes it is not built again for nothing.
     let bytes = std::fs::read(&built).map_err(|error| format!("cannot read {}: {error}", built.display()))?;
     if std::fs::read(&component).ok().as_deref() != Some(bytes.as_slice()) {
@@ -39,7 +50,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
     Ok(component)
 }
 
-/// Lints the component's own code, which compiles only for the target.
+/// Lints the code that compiles only for the target: the component's, and that of the hostile one of the tests.
 pub(crate) fn lint() -> Result<(), String> {
     let toolchain = Toolchain::find()?;
     say("linting the component");
@@ -52,6 +63,8 @@ pub(crate) fn lint() -> Result<(), String> {
         "--locked",
         "--package",
         "burrow",
+        "--package",
+        "burrow-hostile",
         "--lib",
         "--profile",
         "guest",

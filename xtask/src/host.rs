@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::component::install;
+use crate::component::{self, install};
 use crate::run::{cargo, output, root, run, say};
 
 /// Builds `burrow` and serves.
@@ -47,6 +47,7 @@ pub(crate) fn test(component: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED_BY_TESTS.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     install(&packages)?;
+    component::build_hostile()?;
     say("testing (the first time about 15 minutes on two cores until the tests begin)");
     let mut command = cargo();
     command.args(["test", "--locked", "--release", "--workspace"]);
