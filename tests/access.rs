@@ -248,10 +248,14 @@ pub async fn only_allowed_names_are_answered_for(host: Host) {
         ("a.lan.example", 200),
         ("lan.example", 421),
         ("evil.example", 421),
-        ("burrow.spin.internal", 421),
     ] {
         let reply = burrow.client.send(Method::GET, "/images", &[("host", name)], "").await;
         assert_eq!(reply.status, status, "{name}: {}", reply.text());
+    }
+    // Spin closes the connection itself, because such names are those of its own components.
+    match burrow.client.try_send(Method::GET, "/images", &[("host", "burrow.spin.internal")], "").await {
+        Ok(reply) => assert_eq!(reply.status, 421, "{}", reply.text()),
+        Err(unanswered) => assert!(!matches!(host, Host::Native), "{unanswered:?}"),
     }
     assert_eq!(guarded.client.send(Method::GET, "/images", &[("host", "evil.example")], "").await.status, 200);
 }

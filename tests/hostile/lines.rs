@@ -64,8 +64,8 @@ pub(super) fn hosts(_: &Stored) -> Vec<Case> {
     let mut cases = Vec::new();
     for hosts in HOSTS.split('|') {
         for version in ["1.1", "1.0"] {
-            cases.push(raw(format!("GET /stats HTTP/{version}\r\n{hosts}\r\n")).any(&[200, 400, CLOSED]));
-            cases.push(raw(format!("POST /images HTTP/{version}\r\n{hosts}{REST}")).any(&[400, 403, CLOSED]));
+            cases.push(raw(format!("GET /stats HTTP/{version}\r\n{hosts}\r\n")).any(&[200, 400, 421, CLOSED]));
+            cases.push(raw(format!("POST /images HTTP/{version}\r\n{hosts}{REST}")).any(&[400, 403, 421, CLOSED]));
         }
     }
     cases.push(raw(format!("POST /images HTTP/1.1\r\nHost: evil.example:1\r\n{REST}")).is(421, MISDIRECTED));
