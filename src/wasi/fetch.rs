@@ -1,5 +1,7 @@
 //! Sends requests to origins, and to helper instances of the native host (`wasi:http/client`).
 
+use std::cell::Cell;
+
 use burrow_model::error::Error;
 use burrow_model::error::FetchError;
 use burrow_model::key::ImageId;
@@ -24,6 +26,7 @@ impl Fetch for Wasi {
     type Body = HttpBody;
 
     async fn fetch(&self, url: &Url, timeouts: FetchTimeouts) -> Result<Fetched<HttpBody>, FetchError> {
+        warn_of_open_networks(timeouts).await;
         let request = request(url, timeouts)?;
         let response = client::send(request).await.map_err(|code| explain(&code))?;
         let headers = response.get_headers();
@@ -37,6 +40,33 @@ impl Fetch for Wasi {
             body: HttpBody::new(response, |code| Error::Fetch(broken(code))),
         })
     }
+}
+
+/// Warns, once an instance, of a host that connects to private addresses although the operator did not allow that. A name
+/// that leads to such an address passes the component's own policy, which sees no addresses.
+async fn warn_of_open_networks(timeouts: FetchTimeouts) {
+    thread_local! {
+        static IS_CHECKED: Cell<bool> = const { Cell::new(false) };
+    }
+    if IS_CHECKED.replace(true) {
+        return;
+    }
+    let Ok(settings) = super::settings().await else { return };
+    // Nothing listens on the discard port (RFC 863), and if something does, it is not harmed.
+    let Ok(url) = Url::parse("http://127.0.0.1:9/") else { return };
+    let Ok(request) = request(&url, timeouts) else { return };
+    if settings.vault.downloads.origins.allow_private_network {
+        return;
+    }
+    let answer = client::send(request).await;
+    if !matches!(answer, Err(ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied)) {
+        warn("this host connects to private addresses: start Spin with --runtime-config-file runtime-config.toml");
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a component's log is its standard error")]
+fn warn(what: &str) {
+    eprintln!("{what}");
 }
 
 fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
