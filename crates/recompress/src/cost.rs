@@ -19,6 +19,9 @@ const STREAM_WORK: u64 = 300_000;
 const BYTE_WORK: u64 = 400;
 const STEP_WORK: u64 = 3;
 
+/// The work for a plain byte whose pixels are packed with [`Effort::Fast`].
+const FAST_BYTE_WORK: u64 = 60;
+
 /// The memory that unpacking a stream takes.
 pub(crate) fn memory(geometry: &Geometry, head: &Head) -> u64 {
     let row = geometry.row_bytes(geometry.width);
@@ -35,6 +38,15 @@ pub(crate) fn memory(geometry: &Geometry, head: &Head) -> u64 {
 /// The work of unpacking a stream whose predictions look at so many places.
 pub(crate) fn work(head: &Head, steps: u64) -> u64 {
     base_work(head).saturating_add(steps.saturating_mul(STEP_WORK))
+}
+
+/// The work of unpacking `plain` bytes that the format states and this effort does not take: the format counts each as
+/// [`Effort::Best`] takes it, so that what it states is enough for both.
+pub(crate) fn spared(effort: Effort, plain: u64) -> u64 {
+    match effort {
+        Effort::Best => 0,
+        Effort::Fast => plain.saturating_mul(BYTE_WORK - FAST_BYTE_WORK),
+    }
 }
 
 /// How many places the predictions for a stream may look at, for so much work; `None` if there is not enough.

@@ -46,7 +46,8 @@ pub struct Limits {
     pub length: u64,
     /// The most memory beside the file and its packed form, in bytes.
     pub memory: u64,
-    /// The most work of unpacking: see [`Info::work`].
+    /// The most work of unpacking, in the units of [`Info::work`]. When a file is packed with [`Effort::Fast`], this limits
+    /// what that takes; the packed form states more.
     pub work: u64,
 }
 

@@ -67,6 +67,7 @@ async fn pack_png(
     for Packed { head, memory, work, corrections, rows } in packed {
         cost.memory = cost.memory.max(memory);
         cost.work = cost.work.saturating_add(work);
+        cost.spared = cost.spared.saturating_add(cost::spared(effort, head.length.into()));
         heads.push(head);
         sections.extend([corrections, rows.filters]);
         sections.extend(rows.passes);
@@ -81,7 +82,7 @@ async fn pack_raster(file: &[u8], effort: Effort, limits: &Limits, pause: &impl 
     let (before, rest) = file.split_at_checked(offset).ok_or(truncated)?;
     let (rows, after) = rest.split_at_checked(raster.bytes() as usize).ok_or(truncated)?;
     let memory = cost::raster_memory(&raster).ok_or(Refused::Pixels("the coder for pixels does not take the rows"))?;
-    let cost = Cost { memory, work: cost::raster_work(&raster) };
+    let cost = Cost { memory, work: cost::raster_work(&raster), spared: cost::spared(effort, raster.bytes()) };
     cost.check(limits)?;
     let (pixels, filling) = raster::pack(&raster, rows, effort, pause).await?;
     let parts = [Part::Bytes(before.into()), Part::Raster(raster), Part::Bytes(after.into())];
@@ -92,7 +93,10 @@ async fn pack_raster(file: &[u8], effort: Effort, limits: &Limits, pause: &impl 
 #[derive(Clone, Copy, Default)]
 struct Cost {
     memory: u64,
+    /// As the format states it.
     work: u64,
+    /// What the effort does not take of it.
+    spared: u64,
 }
 
 impl Cost {
@@ -101,8 +105,9 @@ impl Cost {
         if self.memory > limits.memory {
             return Err(Refused::Memory { needed: self.memory, limit: limits.memory });
         }
-        if self.work > limits.work {
-            return Err(Refused::Work { needed: self.work, limit: limits.work });
+        let needed = self.work.saturating_sub(self.spared);
+        if needed > limits.work {
+            return Err(Refused::Work { needed, limit: limits.work });
         }
         Ok(())
     }
@@ -129,7 +134,7 @@ fn assemble(
     // Stated in units of 1,024, rounded up.
     let memory = (cost.memory + skeleton::memory(parts, heads)).next_multiple_of(1024);
     let work = cost.work.div_ceil(1024).saturating_mul(1024);
-    Cost { memory, work }.check(limits)?;
+    Cost { memory, work, ..cost }.check(limits)?;
     let mut out = format::begin(Info { length: file.len() as u64, memory, work }, crc32fast::hash(file));
     let is_png = file.starts_with(&SIGNATURE);
     put_section(&mut out, &encode_skeleton(is_png, parts, heads).ok_or(Refused::Format)?);
@@ -246,8 +251,9 @@ async fn code(
 ) -> Result<(Vec<u8>, rows::Packed, u64), Refused> {
     let (mut inflater, mut window) = (Inflater::new(deflated, most_tokens), Window::default());
     let mut rows = rows::Packer::new(stream.geometry, head.rows, effort)?;
-    let steps =
-        cost::steps(head, limits.work).ok_or(Refused::Work { needed: cost::work(head, 0), limit: limits.work })?;
+    let spared = cost::spared(effort, head.length.into());
+    let over = |steps| Refused::Work { needed: cost::work(head, steps).saturating_sub(spared), limit: limits.work };
+    let steps = cost::steps(head, limits.work.saturating_add(spared)).ok_or_else(|| over(0))?;
     let bounds = Bounds { length: head.length, tokens: most_tokens, steps };
     let (mut blocks, mut bits) = (Blocks::new(head.settings, head.is_often_wrong, bounds), Encoder::new());
     let mut is_done = false;
@@ -258,8 +264,7 @@ async fn code(
         inflater.parse_first()?;
         while let Some(block) = inflater.first() {
             let coded = blocks.step(&mut bits, &window, Some(block));
-            let coded =
-                coded.map_err(|_| Refused::Work { needed: cost::work(head, blocks.steps()), limit: limits.work })?;
+            let coded = coded.map_err(|_| over(blocks.steps()))?;
             if coded.is_none() {
                 break;
             }

@@ -100,6 +100,8 @@ impl Memory {
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "a texture takes the low bits")]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::codec::whole;
     use burrow_model::record::{Codec, Needs};
@@ -117,7 +119,7 @@ mod tests {
         ),
     ];
 
-    const LIMITS: Limits = Limits { memory: 100 << 20 };
+    const LIMITS: Limits = Limits { memory: 100 << 20, unpacking: Duration::MAX };
 
     /// A JPEG of this size in pixels.
     fn jpeg(width: u16, height: u16) -> Vec<u8> {

@@ -100,6 +100,8 @@ impl Read for Unread {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::codec::whole;
     use burrow_model::record::{Codec, Needs};
@@ -108,7 +110,7 @@ mod tests {
     /// A packed form of version 1: `lines(40)`.
     const FIXTURE: &[u8] = include_bytes!("../../../../tests/fixtures/lzma-1/lines.packed");
 
-    const LIMITS: Limits = Limits { memory: 100 << 20 };
+    const LIMITS: Limits = Limits { memory: 100 << 20, unpacking: Duration::MAX };
 
     fn lines(count: u32) -> Vec<u8> {
         (0..count).flat_map(|n| format!("<path d=\"M{} {}\"/>\n", n * n % 977, n * 7919 % 1009).into_bytes()).collect()
@@ -167,7 +169,7 @@ mod tests {
         };
         let original: Vec<u8> = (0..100_000).map(|_| noise()).collect();
         assert!(packed(&original, LIMITS).unwrap_err().needs.is_none());
-        let refused = packed(&lines(100_000), Limits { memory: 1 << 20 }).unwrap_err();
+        let refused = packed(&lines(100_000), Limits { memory: 1 << 20, ..LIMITS }).unwrap_err();
         assert!(matches!(refused.needs, Some(Needs::Memory(30_000_000..=70_000_000))), "{refused:?}");
     }
 }

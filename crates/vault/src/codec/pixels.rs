@@ -3,6 +3,7 @@
 //! It packs what it can describe exactly, and unpacks in steps: the first bytes come before the last ones are made.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use burrow_model::error::Error;
 use burrow_recompress::{Effort, Failure, Limits as Most, Refused as Why};
@@ -17,10 +18,13 @@ pub const VERSION: u32 = 1;
 pub async fn pack(original: &[u8], effort: Effort, limits: Limits, pause: &impl AsyncFn()) -> Result<Whole, Refused> {
     // Beside what the coder takes: the original, the packed form, and a copy of the latter.
     let beside = 3 * original.len() as u64;
-    let most = Most { length: u64::MAX, memory: limits.memory.saturating_sub(beside), work: u64::MAX };
+    // A unit of work is a nanosecond.
+    let work = u64::try_from(limits.unpacking.as_nanos()).unwrap_or(u64::MAX);
+    let most = Most { length: u64::MAX, memory: limits.memory.saturating_sub(beside), work };
     let packed = match burrow_recompress::pack(original, effort, &most, pause).await {
         Ok(packed) => packed,
         Err(Why::Memory { needed, .. }) => return Err(Refused::memory(needed.saturating_add(beside), limits)),
+        Err(Why::Work { needed, .. }) => return Err(Refused::slow(Duration::from_nanos(needed), limits)),
         Err(why) => return Err(Refused::never(format!("it is not recompressed: {why}"))),
     };
     let coder = burrow_recompress::info(&packed).map_or(most.memory, |info| info.memory);
@@ -83,7 +87,7 @@ mod tests {
         ),
     ];
 
-    const LIMITS: Limits = Limits { memory: 100 << 20 };
+    const LIMITS: Limits = Limits { memory: 100 << 20, unpacking: Duration::MAX };
 
     fn unpacked(packed: Vec<Vec<u8>>, size: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
@@ -130,9 +134,21 @@ mod tests {
 
     #[test]
     fn what_takes_too_much_memory_is_refused_before() {
-        let little = Limits { memory: 1 << 20 };
+        let little = Limits { memory: 1 << 20, ..LIMITS };
         let refused = block_on(whole::pack(Codec::Pixels, FIXTURES[0].0, little, &async || ())).unwrap_err();
         assert!(matches!(refused.needs, Some(Needs::Memory(1_000_000..=60_000_000))), "{refused:?}");
         assert!(block_on(whole::pack(Codec::Pixels, b"GIF89a", LIMITS, &async || ())).unwrap_err().needs.is_none());
+    }
+
+    #[test]
+    fn what_takes_too_long_to_unpack_is_refused_alike_on_every_machine() {
+        let needed = |codec| {
+            let limits = Limits { unpacking: Duration::from_micros(310), ..LIMITS };
+            block_on(whole::pack(codec, FIXTURES[2].0, limits, &async || ()))
+                .map(|_| ())
+                .map_err(|refused| refused.needs)
+        };
+        assert!(matches!(needed(Codec::Pixels), Err(Some(Needs::Unpacking(1..=100)))), "{:?}", needed(Codec::Pixels));
+        assert_eq!(needed(Codec::PixelsFast), Ok(()));
     }
 }

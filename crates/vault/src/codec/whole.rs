@@ -4,6 +4,7 @@
 //! beforehand, and let other tasks run between their steps: they call `pause`. A codec that knows no steps says so.
 
 use std::io::Write;
+use std::time::Duration;
 
 use burrow_model::error::Error;
 use burrow_model::record::{Codec, Needs};
@@ -12,11 +13,14 @@ use burrow_recompress::Effort;
 
 use super::{BLOCK, lepton, lzma, pixels};
 
-/// What packing may take.
+/// What packing and unpacking may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The most bytes of memory of packing or unpacking, with the original and the packed form.
     pub memory: u64,
+    /// The longest time that unpacking may take, for codecs that can tell it: on a core of 2020 with nothing else to do,
+    /// so that every machine packs the same.
+    pub unpacking: Duration,
 }
 
 /// A packed form. Nobody has checked yet whether it unpacks to the original.
@@ -41,6 +45,13 @@ impl Refused {
     /// This original is never packed by this version of the codec.
     pub(super) fn never(why: impl Into<String>) -> Self {
         Self { why: why.into(), needs: None }
+    }
+
+    /// Unpacking would take longer than allowed.
+    pub(super) fn slow(needed: Duration, limits: Limits) -> Self {
+        let (needed, allowed) = (needed.as_millis(), limits.unpacking.as_millis());
+        let why = format!("unpacking it takes {needed} ms or more, and {allowed} are allowed");
+        Self { why, needs: Some(Needs::Unpacking(u64::try_from(needed).unwrap_or(u64::MAX))) }
     }
 
     /// Packing or unpacking would take more memory than allowed.
