@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::{ingest, lists, memory, packing, serving, start};
+use crate::measure::{compression, ingest, lists, memory, packing, serving, start};
 use crate::results::Results;
 use crate::server::Target;
 
@@ -40,7 +40,7 @@ const fn goal(table: &'static str, row: &'static str, unit: &'static str, agains
 const RATE: &str = "requests/s";
 const PEAK: &str = "peak memory";
 
-const GOALS: [Goal; 23] = [
+const GOALS: [Goal; 34] = [
     goal(ingest::MIXED, "speed", "MB/s", Peer(Target::Go), AtLeast(1.5)),
     goal(ingest::MIXED, "CPU, user and system", "s", Peer(Target::Go), AtMost(0.7)),
     goal(ingest::MIXED, "blocks on disk / packed bytes", "", Nothing, AtMost(1.03)),
@@ -63,6 +63,23 @@ const GOALS: [Goal; 23] = [
     goal(memory::TABLE, "500 MB, peak memory", "MB", Against::Row(ingest::MIXED, PEAK, "MB"), AtMost(1.2)),
     goal(start::TABLE, start::WARM, "ms", Peer(Target::Go), AtMost(2.0)),
     goal(packing::PACKING, "all cores / one core", "", Nothing, AtLeast(1.9)),
+    goal(compression::TABLE, "balanced: image/jpeg", "", Nothing, AtMost(0.78)),
+    goal(compression::TABLE, "balanced: image/png", "", Nothing, AtMost(0.87)),
+    goal(compression::TABLE, "balanced: image/bmp", "", Nothing, AtMost(0.26)),
+    goal(compression::TABLE, "balanced: all", "", Peer(Target::Go), AtMost(0.8)),
+    goal(compression::TABLE, "small: image/jpeg", "", Nothing, AtMost(0.77)),
+    goal(compression::TABLE, "small: image/png", "", Nothing, AtMost(0.72)),
+    goal(compression::TABLE, "small: image/bmp", "", Nothing, AtMost(0.25)),
+    goal(compression::TABLE, "small: all", "", Peer(Target::Go), AtMost(0.72)),
+    goal(compression::VIEWS, "balanced: JPEG of 2 to 4 MB", "s", Nothing, AtMost(0.5)),
+    goal(compression::VIEWS, "balanced: PNG of 0.5 to 1.6 MB", "s", Nothing, AtMost(0.5)),
+    goal(
+        compression::MEANWHILE,
+        "--repack always",
+        "images/s",
+        Against::Row(compression::MEANWHILE, "--repack never", "images/s"),
+        AtLeast(0.9),
+    ),
     goal(packing::PACKING, "one core, CPU", "s/GB", Peer(Target::Native), AtMost(1.25)),
 ];
 

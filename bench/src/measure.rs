@@ -1,5 +1,6 @@
 //! The measures: what is measured, and in which order.
 
+pub(crate) mod compression;
 pub(crate) mod ingest;
 pub(crate) mod lists;
 pub(crate) mod memory;
@@ -30,6 +31,8 @@ pub(crate) enum Measure {
     Packing,
     /// From the start of the process to its first answer
     Start,
+    /// How small repacking makes the corpus, and what it costs
+    Compression,
 }
 
 impl Measure {
@@ -53,6 +56,7 @@ impl Measure {
             Self::Lists => lists::take(bench).await,
             Self::Packing => packing::take(bench).await,
             Self::Start => start::take(bench).await,
+            Self::Compression => compression::take(bench).await,
         }
     }
 }
@@ -87,7 +91,7 @@ impl Bench {
     /// Starts a target over what is in its directory.
     async fn launch(&self, target: Target) -> Result<Server> {
         let (directory, cache) = (self.store(target), self.cache());
-        let launch = Launch { target, directory: &directory, cache: &cache };
+        let launch = Launch { target, directory: &directory, cache: &cache, flags: &[] };
         Ok(Server::start(&self.programs, &self.home, launch).await?.0)
     }
 }

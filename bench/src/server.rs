@@ -67,6 +67,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) directory: &'a Path,
     /// Where the native host keeps the compiled component.
     pub(crate) cache: &'a Path,
+    /// Further flags of `burrow serve`.
+    pub(crate) flags: &'a [&'a str],
 }
 
 impl Target {
@@ -124,11 +126,11 @@ impl Programs {
     }
 
     fn command(&self, launch: Launch<'_>, home: &Path, address: &str) -> Result<Command> {
-        let Launch { target, directory, cache } = launch;
+        let Launch { target, directory, cache, flags } = launch;
         Ok(match target {
             Target::Burrow => {
                 let mut command = self.burrow(directory, cache);
-                command.args(["serve", "--listen", address]);
+                command.args(["serve", "--listen", address]).args(flags);
                 command
             }
             Target::Spin => {

@@ -98,6 +98,7 @@ pub(crate) async fn upload(
     clients: usize,
     pause: Duration,
 ) -> Result<Run> {
+    let before = server.stored().await?;
     let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let client = || async {
         let mut waits = Vec::new();
@@ -111,20 +112,21 @@ pub(crate) async fn upload(
     };
     let begun = Instant::now();
     let uploads = try_join_all((0..clients).map(|_| client()));
-    let (acknowledged, (counted, stored, last)) =
-        try_join(uploads, watch(server, images.len(), &answered, pause)).await?;
-    Ok(Run { time: last - begun, acknowledged: acknowledged.concat(), counted, stored })
+    let watched = watch(server, before, images.len(), &answered, pause);
+    let (acknowledged, (counted, stored, last)) = try_join(uploads, watched).await?;
+    Ok(Run { time: last - begun, acknowledged: acknowledged.concat(), counted, stored: stored - before })
 }
 
-/// Asks for the counts until all images are stored, or no more come. Returns how long each answer took, the last count,
-/// and when it was reached.
+/// Asks for the counts until `wanted` images more than `before` are stored, or no more come. Returns how long each answer
+/// took, the last count, and when it was reached.
 async fn watch(
     server: &Server,
+    before: u64,
     wanted: usize,
     answered: &AtomicUsize,
     pause: Duration,
 ) -> Result<(Vec<f64>, u64, Instant)> {
-    let (mut waits, mut stored, mut last) = (Vec::new(), 0, Instant::now());
+    let (mut waits, mut stored, mut last) = (Vec::new(), before, Instant::now());
     loop {
         let all_answered = answered.load(Ordering::Relaxed) == wanted;
         let asked = Instant::now();
@@ -135,7 +137,7 @@ async fn watch(
         }
         // The Flask peer stores before it answers, and may lose images.
         let patience = if server.target == Target::Flask { Duration::ZERO } else { PATIENCE };
-        if stored >= wanted as u64 || (all_answered && last.elapsed() > patience) {
+        if stored >= before + wanted as u64 || (all_answered && last.elapsed() > patience) {
             return Ok((waits, stored, last));
         }
         tokio::time::sleep(pause).await;

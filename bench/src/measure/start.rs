@@ -28,7 +28,7 @@ pub(crate) async fn take(bench: &mut Bench) -> Result<()> {
                 std::fs::remove_dir_all(&cold)?;
             }
             let directory = bench.clear(target)?;
-            let launch = Launch { target, directory: &directory, cache: &cold };
+            let launch = Launch { target, directory: &directory, cache: &cold, flags: &[] };
             let (server, first) = Server::start(&bench.programs, &bench.home, launch).await?;
             ingest::upload(&server, &origin, &images, ingest::CLIENTS, ingest::LONG_PAUSE).await?;
             server.stop().await?;
