@@ -19,6 +19,8 @@ pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
         size: content.size,
         stored_size: content.stored_size,
         codec: codec(content.packing),
+        unpack_ms: content.unpack_ms,
+        kept: content.kept.as_deref(),
         sha256: &content.sha256,
     });
     Image {

@@ -253,6 +253,8 @@ impl From<ImageRecord> for wit::Image {
                         Codec::PixelsFast => wit::Packing::PixelsFast,
                         Codec::Lzma => wit::Packing::Lzma,
                     },
+                    unpack_ms: content.repacking.unpack_ms,
+                    kept: content.repacking.kept,
                 };
                 (Some(content), None)
             }

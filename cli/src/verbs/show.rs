@@ -70,7 +70,11 @@ fn tell(image: &Image) -> anyhow::Result<()> {
         }
         field("size", &format!("{} ({} bytes)", output::bytes(content.size), content.size))?;
         let (stored, codec) = (content.stored_size, json::codec(content.packing));
-        field("stored", &format!("{} ({stored} bytes, {codec})", output::bytes(stored)))?;
+        let unpacked = content.unpack_ms.map_or_else(String::new, |ms| format!(", unpacked in {ms} ms"));
+        field("stored", &format!("{} ({stored} bytes, {codec}{unpacked})", output::bytes(stored)))?;
+        if let Some(why) = &content.kept {
+            field("kept", why)?;
+        }
         field("sha256", &content.sha256)?;
     }
     Ok(())

@@ -51,6 +51,10 @@ pub struct Content<'a> {
     pub size: u64,
     pub stored_size: u64,
     pub codec: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpack_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<&'a str>,
     pub sha256: &'a str,
 }
 
@@ -85,6 +89,8 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
             size: content.size,
             stored_size: content.stored_size,
             codec: content.codec.as_str(),
+            unpack_ms: content.repacking.unpack_ms,
+            kept: content.repacking.kept.as_deref(),
             sha256: content.sha256.as_str(),
         });
         Self {

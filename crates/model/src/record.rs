@@ -13,7 +13,7 @@ use crate::lease::Lease;
 use crate::status::Status;
 
 pub use object::{Object, ObjectStore};
-pub use repacking::{Attempt, Needs, Repacking, StoredForm, Writes};
+pub use repacking::{Attempt, Needs, Repacking, StoredForm, Told, Writes};
 
 /// Something that is stored in an envelope.
 pub trait Record: Serialize + DeserializeOwned {
@@ -139,6 +139,9 @@ pub struct Content {
     /// How it is shown.
     #[serde(flatten)]
     pub appearance: Appearance,
+    /// What is told of its repacking.
+    #[serde(skip)]
+    pub repacking: Told,
 }
 
 impl ImageRecord {

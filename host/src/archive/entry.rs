@@ -103,6 +103,8 @@ impl ImageEntry {
             stored_size: content.size,
             sha256: content.sha256,
             packing: Packing::Raw,
+            unpack_ms: None,
+            kept: None,
         });
         Ok(Image {
             id: entry.id,

@@ -47,6 +47,8 @@ struct Facts {
     stored: String,
     saved: u64,
     codec: &'static str,
+    /// Why it is not repacked; empty if it is, or nobody knows yet.
+    kept: String,
     sha256: String,
     cells: Vec<Cell>,
     /// Whether the page shows the original; if not, it shows the largest thumbnail.
@@ -92,6 +94,9 @@ impl<P: Ports> Service<P> {
             stored: bytes(content.stored_size),
             saved: saved(content.size, content.stored_size),
             codec: content.codec.as_str(),
+            kept: (content.repacking.kept.clone())
+                .or_else(|| self.vault.never_repacked(content).filter(|_| content.repacking.unpack_ms.is_none()))
+                .unwrap_or_default(),
             sha256: content.sha256.to_string(),
             cells: placeholder.as_deref().map(cells).unwrap_or_default(),
             is_shown: is_shown(content),

@@ -58,6 +58,15 @@ pub struct StoredForm {
     pub unpack_ms: u64,
 }
 
+/// What readers of an image are told of its blob's repacking. The image's record does not have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How long unpacking took when it was checked, in milliseconds, if the blob was repacked.
+    pub unpack_ms: Option<u64>,
+    /// Why the blob stays as it is, if that is known: one sentence for people.
+    pub kept: Option<String>,
+}
+
 /// The chunks that an attempt writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Writes {

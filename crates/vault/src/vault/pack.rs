@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use burrow_model::error::Error;
 use burrow_model::key::{BlobId, Sha256Hex};
-use burrow_model::record::{Content, Manifest};
+use burrow_model::record::{Content, Manifest, Told};
 use futures::StreamExt as _;
 use futures::future::{Either, select};
 use futures::stream::FuturesOrdered;
@@ -152,6 +152,7 @@ impl<P: Ports> Chunks<'_, P> {
             codec: manifest.codec,
             media_type: sniffed.media_type.to_owned(),
             appearance,
+            repacking: Told::default(),
         };
         Ok(Packed { manifest, content })
     }

@@ -237,14 +237,30 @@ impl<P: Ports> Vault<P> {
         Ok(())
     }
 
+    /// Why a blob like this is never repacked, if its type or size is the reason.
+    pub fn never_repacked(&self, content: &Content) -> Option<String> {
+        match self.due(content, None) {
+            Due::No(Outcome::Kept(why)) => Some(why),
+            _ => None,
+        }
+    }
+
     /// A record as readers see it: with the form in which its content is stored now.
     pub(super) async fn as_stored(&self, mut record: ImageRecord) -> Result<ImageRecord, Error> {
-        if let State::Ready(content) = &mut record.state
+        if let State::Ready(content) = &mut record.state {
             // Under no policy another type is repacked.
-            && !Compression::Small.choices(&content.media_type).is_empty()
-            && let Some(Repacking { form: Some(form), .. }) = self.store.repacking(content.blob).await?
-        {
-            (content.codec, content.stored_size) = (form.codec, form.stored_size);
+            let known = match Compression::Small.choices(&content.media_type) {
+                [] => None,
+                _ => self.store.repacking(content.blob).await?,
+            };
+            if let Some(form) = known.as_ref().and_then(|known| known.form) {
+                (content.codec, content.stored_size) = (form.codec, form.stored_size);
+                content.repacking.unpack_ms = Some(form.unpack_ms);
+            } else if known.is_some()
+                && let Due::No(Outcome::Kept(why)) = self.due(content, known.as_ref())
+            {
+                content.repacking.kept = Some(why);
+            }
         }
         Ok(record)
     }

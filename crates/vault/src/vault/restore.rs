@@ -5,7 +5,7 @@ use std::time::Duration;
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Sha256Hex, Vaultwide};
 use burrow_model::lease::Lease;
-use burrow_model::record::{Content, ImageRecord, State};
+use burrow_model::record::{Content, ImageRecord, State, Told};
 use burrow_model::status::Status;
 use burrow_model::time::instant;
 
@@ -211,7 +211,7 @@ impl<P: Ports> Vault<P> {
         let (size, stored_size, codec) = (manifest.size, manifest.stored_size(), manifest.codec);
         let content = |media_type: &str, appearance| {
             let (sha256, media_type) = (sha256.clone(), media_type.to_owned());
-            Content { blob, sha256, size, stored_size, codec, media_type, appearance }
+            Content { blob, sha256, size, stored_size, codec, media_type, appearance, repacking: Told::default() }
         };
         match sniffed(self.store.blob(blob, manifest.clone())).await {
             Ok(Some(Sniffed { media_type, appearance, .. })) => Ok(Some(content(media_type, appearance))),
