@@ -13,29 +13,44 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 /// The longest line logged, in bytes; a longer line becomes several events.
 const MAX_LINE: usize = 8 * 1024;
 
+/// The most bytes that an instance may log: a component that writes without end would fill the disk.
+const MAX_LOG: usize = 1024 * 1024;
+
 /// The standard error of one instance. Clones share the line that the instance is writing.
 #[derive(Clone, Default)]
 pub(crate) struct GuestLog(Arc<Mutex<Line>>);
 
+/// The line, and the bytes that the instance has logged before it.
 #[derive(Default)]
-struct Line(Vec<u8>);
+struct Line {
+    bytes: Vec<u8>,
+    logged: usize,
+}
 
 impl Line {
     fn write(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            self.0.extend(piece);
-            if piece.ends_with(b"\n") || self.0.len() >= MAX_LINE {
+            if self.logged > MAX_LOG {
+                return;
+            }
+            self.bytes.extend(piece);
+            if piece.ends_with(b"\n") || self.bytes.len() >= MAX_LINE {
                 self.end();
             }
         }
     }
 
     fn end(&mut self) {
-        let text = escaped(&String::from_utf8_lossy(&self.0));
+        let text = escaped(&String::from_utf8_lossy(&self.bytes));
         if !text.is_empty() {
             tracing::error!(target: "burrow::component", "{text}");
         }
-        self.0.clear();
+        let logged = self.logged + self.bytes.len();
+        self.bytes.clear();
+        if logged > MAX_LOG && self.logged <= MAX_LOG {
+            tracing::error!("an instance logged more than {MAX_LOG} bytes; what follows is left out");
+        }
+        self.logged = logged;
     }
 }
 
