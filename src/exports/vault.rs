@@ -211,6 +211,7 @@ impl TryFrom<Filter> for vault::Filter {
         Ok(Self {
             tags,
             status,
+            unfinished: false,
             phrase: Phrase::new(&words.unwrap_or_default()),
             host: host.as_deref().map(Self::host).transpose()?,
             media_type: media_type.as_deref().map(Self::media_type).transpose()?,

@@ -19,6 +19,14 @@ pub struct Appearance {
     pub is_animated: Option<bool>,
 }
 
+impl Appearance {
+    /// Width and height of the picture as it is shown: exchanged if it is turned on its side.
+    pub fn upright(self) -> Option<(u32, u32)> {
+        let is_on_side = self.orientation.is_some_and(|orientation| orientation.number() >= 5);
+        self.dimensions.map(|(width, height)| if is_on_side { (height, width) } else { (width, height) })
+    }
+}
+
 /// How stored pixels are turned when they are shown, by its number in EXIF: 1 to 8 (CIPA DC-008, tag 0x0112).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]

@@ -38,7 +38,7 @@ pub use read::{MAX_PAGE, Page, Statistics};
 pub use repack::{Outcome, Repackable, RepackedSome};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
-pub use search::{DayCount, Filter, FormatCount, Numbers, TagCount, Tags};
+pub use search::{DayCount, Estimate, Filter, FormatCount, Numbers, TagCount, Tags};
 pub use thumbnail::Shown;
 
 use crate::compression::Compression;

@@ -57,12 +57,7 @@ impl<P: Ports> Service<P> {
             limit.parse().map_err(|_| Error::Invalid { field: "limit", reason })
         });
         let limit = limit.transpose()?.unwrap_or(self.settings.page_size);
-        let order = match query.get("order") {
-            None | Some("newest") => Order::Newest,
-            Some("oldest") => Order::Oldest,
-            Some(_) => return Err(Problem::invalid("order", "only newest and oldest are known")),
-        };
-        Ok(self.vault.list(&filter(query)?, order, cursor.transpose()?, limit).await?)
+        Ok(self.vault.list(&filter(query)?, order(query)?, cursor.transpose()?, limit).await?)
     }
 
     /// `PATCH /images/{id}`.
@@ -204,7 +199,20 @@ fn etag_of(record: &ImageRecord) -> String {
     etag(&serde_json::to_vec(&Image::from(record)).unwrap_or_default())
 }
 
-fn filter(query: &Query) -> Result<Filter, Error> {
+/// The order that a query asks for.
+pub(crate) fn order(query: &Query) -> Result<Order, Problem> {
+    match query.get("order") {
+        None | Some("newest") => Ok(Order::Newest),
+        Some("oldest") => Ok(Order::Oldest),
+        Some(_) => Err(Problem::invalid("order", "only newest and oldest are known")),
+    }
+}
+
+/// The word by which a query asks for pending and storing images at once.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
+/// The conditions that a query has.
+pub(crate) fn filter(query: &Query) -> Result<Filter, Error> {
     let tags: Vec<String> = query.all("tag").map(str::to_owned).collect();
     let rename = |error: Error| match error {
         Error::Invalid { field: "tags", reason } => Error::Invalid { field: "tag", reason },
@@ -212,8 +220,8 @@ fn filter(query: &Query) -> Result<Filter, Error> {
         error => error,
     };
     let Label { name, tags } = Label::new(query.get("q"), &tags).map_err(rename)?;
-    let status = query.get("status").map(|word| {
-        let reason = "only pending, storing, ready and failed are known".to_owned();
+    let status = query.get("status").filter(|word| *word != UNFINISHED).map(|word| {
+        let reason = "only pending, storing, unfinished, ready and failed are known".to_owned();
         Status::parse(word).ok_or(Error::Invalid { field: "status", reason })
     });
     let time = |field: &'static str, is_end| {
@@ -225,6 +233,7 @@ fn filter(query: &Query) -> Result<Filter, Error> {
     Ok(Filter {
         tags,
         status: status.transpose()?,
+        unfinished: query.get("status") == Some(UNFINISHED),
         phrase: Phrase::new(&name.unwrap_or_default()),
         host: query.get("host").map(Filter::host).transpose()?,
         media_type: query.get("type").map(Filter::media_type).transpose()?,

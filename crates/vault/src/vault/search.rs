@@ -31,6 +31,8 @@ pub struct Filter {
     pub tags: Vec<String>,
     /// They have this status.
     pub status: Option<Status>,
+    /// They are pending or storing.
+    pub unfinished: bool,
     /// Their names, or the paths of their URLs, have all these words.
     pub phrase: Phrase,
     /// Their URLs have this host.
@@ -72,6 +74,7 @@ impl Filter {
 
     pub(super) fn lets_through(&self, image: &ImageRecord) -> bool {
         self.status.is_none_or(|status| image.status() == status)
+            && (!self.unfinished || matches!(image.status(), Status::Pending | Status::Storing))
             && self.tags.iter().all(|tag| image.tags.iter().any(|other| is_same_tag(other, tag)))
             && self.since.is_none_or(|since| since <= image.created)
             && self.until.is_none_or(|until| image.created < until)
@@ -94,8 +97,17 @@ impl Filter {
     }
 
     fn is_unfinished(&self) -> bool {
-        matches!(self.status, Some(Status::Pending | Status::Storing))
+        self.unfinished || matches!(self.status, Some(Status::Pending | Status::Storing))
     }
+}
+
+/// About how many images a search finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// As many as the index names. Records decide, so there may be a few less.
+    pub images: u64,
+    /// Whether these are all, and not only those that were counted before the limit.
+    pub is_all: bool,
 }
 
 /// A tag, and how many images have it.
@@ -174,7 +186,7 @@ impl<P: Ports> Vault<P> {
         let none = Page { images: Vec::new(), next: None, unindexed: false };
         let Some(first) = first else { return Ok(none) };
         let clauses = filter.clauses();
-        if clauses.is_empty() {
+        if clauses.is_empty() && !filter.unfinished {
             return self.walk(filter, order, 0, first, newest, limit).await;
         }
         if filter.is_unfinished() {
@@ -266,6 +278,30 @@ impl<P: Ports> Vault<P> {
             images.push(image);
         };
         Ok(Some(Page { images: self.all_as_stored(images).await?, next, unindexed: false }))
+    }
+
+    /// Counts what the index names for a filter, up to `most`. `None` if the index cannot say: without conditions or an
+    /// index, for images under way, and for times, which it knows by the month.
+    pub async fn estimate(&self, filter: &Filter, most: u64) -> Result<Option<Estimate>, Error> {
+        let clauses = filter.clauses();
+        if clauses.is_empty() || filter.is_unfinished() || filter.since.is_some() || filter.until.is_some() {
+            return Ok(None);
+        }
+        let newest = self.store.count(Vaultwide::Feed).await?;
+        let counted = async {
+            let Some(index) = self.store.index().await? else { return Ok(None) };
+            let mut search = index.search(&clauses, Order::Newest, newest).await?;
+            let mut images = 0;
+            let is_all = loop {
+                match search.next().await? {
+                    Found::Image(_) if images < most => images += 1,
+                    Found::Image(_) | Found::Spent(_) => break false,
+                    Found::End => break true,
+                }
+            };
+            Ok(Some(Estimate { images, is_all }))
+        };
+        passing_over(counted.await)
     }
 
     /// Records as readers see them.

@@ -8,7 +8,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::terms::{Phrase, host_of, words_of};
 use crate::testing::{BEGINNING, Whole, World};
-use crate::vault::{Discovery, Edit, Filter, Label, Order, Plan, Shape, TagCount, Vault, VaultSettings, Worker};
+use crate::vault::{
+    Discovery, Edit, Estimate, Filter, Label, Order, Plan, Shape, TagCount, Vault, VaultSettings, Worker,
+};
 
 /// A small index, so that few images make segments of every level.
 const SMALL: Shape = Shape { range: 4, fan: 2, top: 3 };
@@ -94,6 +96,7 @@ impl Dice {
             use Status::{Failed, Pending, Ready, Storing};
             filter.status = Some(self.one_of(&[Pending, Storing, Ready, Failed]));
         }
+        filter.unfinished = one(self, 10);
         filter.since = one(self, 5).then(|| BEGINNING + self.below(200) as u64 * DAY);
         filter.until = one(self, 5).then(|| BEGINNING + (200 + self.below(200)) as u64 * DAY);
         filter
@@ -158,6 +161,7 @@ fn meets(filter: &Filter, image: &ImageRecord) -> bool {
     };
     filter.tags.iter().all(|tag| image.tags.contains(tag))
         && filter.status.is_none_or(|status| status == image.status())
+        && (!filter.unfinished || [Status::Pending, Status::Storing].contains(&image.status()))
         && filter.phrase.matches(&words_of(image))
         && (filter.host.is_none() || filter.host == host_of(image))
         && filter.media_type.as_ref().is_none_or(is_type)
@@ -186,6 +190,13 @@ async fn compare(vault: &Vault<World>, dice: &mut Dice) {
         assert_eq!(all(vault, &filter, Order::Newest, limit).await, expected, "{filter:?}");
         expected.reverse();
         assert_eq!(all(vault, &filter, Order::Oldest, limit).await, expected, "{filter:?}");
+        // An estimate misses no image, and counts none that was never there.
+        if let Some(Estimate { images, is_all }) = vault.estimate(&filter, 10_000).await.unwrap() {
+            let accepted = vault.store.count(Vaultwide::Feed).await.unwrap();
+            assert!(is_all && expected.len() as u64 <= images && images <= accepted, "{filter:?}: {images}");
+            let few = vault.estimate(&filter, 2).await.unwrap().unwrap();
+            assert_eq!(few, Estimate { images: images.min(2), is_all: images <= 2 }, "{filter:?}");
+        }
     }
     let (mut tags, mut after) = (Vec::new(), None);
     loop {
