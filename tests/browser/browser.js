@@ -73,7 +73,14 @@ function watch(page, url, wrong) {
 }
 
 /** The card of an image in the grid. */
-export const card = (page, name) => page.locator("#grid > li").filter({ has: page.getByText(name, { exact: true }) });
+export const card = (page, name) => page.locator("#grid > .card").filter({ has: page.getByText(name, { exact: true }) });
+
+/** The field for addresses of images, in its panel, which is opened. */
+export async function addresses(page) {
+  const panel = page.locator("#adding");
+  if (!(await panel.evaluate((details) => details.open))) await panel.locator("summary").click();
+  return panel.getByLabel("Image URLs");
+}
 
 /** The checkbox that selects an image. */
 export const box = (page, name) => page.getByRole("checkbox", { name: `Select ${name}`, exact: true });
@@ -104,7 +111,8 @@ export function pictures(page) {
   const all = () =>
     page.evaluate(() => {
       const seen = [...document.querySelectorAll("img")].filter((one) => one.getBoundingClientRect().top < innerHeight);
-      return seen.every((one) => one.complete && one.naturalWidth > 0);
+      // Of a picture one pixel wide, the width that is shown may round to nothing.
+      return seen.every((one) => one.complete && one.naturalWidth + one.naturalHeight > 0);
     });
   return until(all, "every picture is shown");
 }

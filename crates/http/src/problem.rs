@@ -40,7 +40,7 @@ kinds! {
         "The path has other methods; `Allow` lists them.";
     NOT_ACCEPTABLE: "not-acceptable", "Not acceptable",
         "Accept-Encoding refuses every form in which this content can be sent.";
-    NOT_READY: "not-ready", "Wrong status",
+    NOT_READY: "not-ready", "Not in this status",
         "The image is not in the status that this needs: ready to read or change it, failed to try it again. Look at its record, wait, or retry it.";
     BUSY: "busy", "Busy",
         "Another request changes the same image, or has the same Idempotency-Key; or a thumbnail is still being drawn, or too many images are being unpacked. Send the request again after `Retry-After` seconds.";
@@ -239,12 +239,17 @@ impl Problem {
     /// The request needs a token, and has none or a wrong one.
     pub(crate) fn unauthorized(token_given: bool) -> Self {
         let (detail, challenge) = if token_given {
-            ("the token is not valid here", "Bearer realm=\"burrow\", error=\"invalid_token\"")
+            ("this token isn't valid", "Bearer realm=\"burrow\", error=\"invalid_token\"")
         } else {
             ("this needs a bearer token", "Bearer realm=\"burrow\"")
         };
         let challenge = HeaderValue::from_static(challenge);
         Self::new(StatusCode::UNAUTHORIZED, &UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// All images of an archive failed.
+    pub(crate) fn nothing_to_pack() -> Self {
+        Self::new(StatusCode::CONFLICT, &NOT_READY, "nothing to download: these images failed")
     }
 
     /// A page of another site tried to change something.

@@ -186,6 +186,12 @@ impl Unchecked {
     }
 }
 
+impl From<Vec<(String, String)>> for Query {
+    fn from(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+}
+
 impl Query {
     /// The value of a name; the last, if it occurs more than once.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

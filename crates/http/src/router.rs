@@ -172,8 +172,8 @@ impl<P: Ports> Service<P> {
 /// Gives a generated answer an entity tag, and makes it a 304 if the client has the same answer already.
 fn revalidated<P: Ports>(mut answer: Answer<P>, headers: &HeaderMap) -> Result<Answer<P>, Problem> {
     let response = &mut answer.response;
-    if response.headers().contains_key(header::ETAG) {
-        // An original that is sent as its own thumbnail has its own tag.
+    if response.headers().contains_key(header::ETAG) || !response.status().is_success() {
+        // An original that is sent as its own thumbnail has its own tag, and a redirect has none.
         return Ok(answer);
     }
     let etag = match response.body().0.front() {

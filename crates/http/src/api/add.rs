@@ -57,7 +57,7 @@ impl<P: Ports> Service<P> {
                 Ok(back_to_page(head, self.add_job(head, key, add).await?))
             }
             "multipart/form-data" => {
-                let files = self.read_files(body, head.headers).await?;
+                let files = self.read_files(body, head.headers, &[]).await?.files;
                 let records = self.record_files(key, files).await?;
                 let images: Vec<_> = records.iter().map(Image::from).collect();
                 if wants_html(head.headers) {
@@ -182,7 +182,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// Makes images of packed files, or returns those that an earlier request with this idempotency key made.
-    async fn record_files(
+    pub(crate) async fn record_files(
         &self,
         key: Option<String>,
         files: Vec<(Draft, Packed)>,

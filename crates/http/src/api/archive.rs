@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use burrow_model::error::Error;
 use burrow_model::record::ImageRecord;
+use burrow_model::status::Status;
 use burrow_vault::codec::gzip::HEADER;
 use burrow_vault::codec::zip::{Entry, Method, Names, directory};
 use burrow_vault::ports::Ports;
@@ -54,6 +55,10 @@ impl<P: Ports> Service<P> {
         if images.is_empty()
             && let Some((_, error)) = left_out.pop()
         {
+            let all_failed = std::iter::once(&error).chain(left_out.iter().map(|(_, error)| error));
+            if all_failed.into_iter().all(|error| matches!(error, Error::NotReady(Status::Failed))) {
+                return Err(Problem::nothing_to_pack());
+            }
             return Err(error.into());
         }
         let (mut lines, mut causes) = (String::new(), Vec::new());

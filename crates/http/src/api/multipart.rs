@@ -11,20 +11,30 @@ use crate::protocol::parameters::{Parameters, in_charset};
 use crate::service::Service;
 use crate::settings::ServiceSettings;
 
+/// What a form with files has.
+#[derive(Default)]
+pub(crate) struct Sent {
+    pub(crate) files: Vec<(Draft, Packed)>,
+    /// Names and values of other fields.
+    pub(crate) fields: Vec<(String, String)>,
+}
+
 impl<P: Ports> Service<P> {
-    /// Packs every file of a body. If anything is wrong, even at the very end of the body, discards all of them.
+    /// Packs every file of a body, and reads the fields that `also` names: with any of these, the body may have no file.
+    /// If anything is wrong, even at the very end of the body, discards all files.
     pub(crate) async fn read_files(
         &self,
         body: impl ByteSource,
         headers: &HeaderMap,
-    ) -> Result<Vec<(Draft, Packed)>, Problem> {
+        also: &[&str],
+    ) -> Result<Sent, Problem> {
         let ServiceSettings { max_files, max_request_bytes, .. } = self.settings;
         let form = Multipart::new(body, &boundary(headers)?, max_request_bytes, max_files);
-        let mut files = Vec::new();
-        match self.read_form(form, &mut files).await {
-            Ok(()) => Ok(files),
+        let mut sent = Sent::default();
+        match self.read_form(form, also, &mut sent).await {
+            Ok(()) => Ok(sent),
             Err(problem) => {
-                self.give_up(&files).await?;
+                self.give_up(&sent.files).await?;
                 Err(problem)
             }
         }
@@ -41,7 +51,8 @@ impl<P: Ports> Service<P> {
     async fn read_form(
         &self,
         mut form: Multipart<impl ByteSource>,
-        files: &mut Vec<(Draft, Packed)>,
+        also: &[&str],
+        Sent { files, fields }: &mut Sent,
     ) -> Result<(), Problem> {
         let ServiceSettings { max_files, max_request_bytes, .. } = self.settings;
         let (mut name, mut tags, mut text) = (None, Vec::new(), 0);
@@ -51,12 +62,16 @@ impl<P: Ports> Service<P> {
             let field = head.name();
             if !head.is_file() {
                 let value = read_text(&mut form, &head, &mut text, max_request_bytes).await?;
+                if also.contains(&field.as_str()) || (field == "tags" && !also.is_empty()) {
+                    fields.push((field.clone(), value.clone()));
+                }
                 match field.as_str() {
                     "name" => (name, waiting) = (Some(value), Some("name")),
                     "tags" => (tags, waiting) = (split_tags(&value), Some("tags")),
                     // The character set of the form's text (RFC 7578 section 4.6).
                     "_charset_" if matches!(value.to_ascii_lowercase().as_str(), "utf-8" | "us-ascii") => {}
                     "_charset_" => return Err(Problem::invalid(&field, "the text of a form is read as UTF-8 only")),
+                    also_taken if also.contains(&also_taken) => {}
                     _ => {
                         let rule = "only name, tags and files are taken; a file has a filename in its \
                                     Content-Disposition, or a Content-Type such as image/png";
@@ -86,6 +101,7 @@ impl<P: Ports> Service<P> {
             files.push((self.vault.draft(label), packed));
         }
         match waiting {
+            _ if !also.is_empty() => Ok(()),
             _ if files.is_empty() => Err(Problem::missing("file")),
             Some(field) => Err(Problem::invalid(field, format!("{field} must come before the files that it is for"))),
             None => Ok(()),

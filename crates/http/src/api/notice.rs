@@ -11,6 +11,7 @@ use crate::route::Query;
 pub(crate) enum Notice {
     Added,
     Stored,
+    Taken,
     Tagged,
     Untagged,
     Renamed,
@@ -19,13 +20,22 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 7] =
-        [Self::Added, Self::Stored, Self::Tagged, Self::Untagged, Self::Renamed, Self::Retried, Self::Deleted];
+    const ALL: [Self; 8] = [
+        Self::Added,
+        Self::Stored,
+        Self::Taken,
+        Self::Tagged,
+        Self::Untagged,
+        Self::Renamed,
+        Self::Retried,
+        Self::Deleted,
+    ];
 
     fn word(self) -> &'static str {
         match self {
             Self::Added => "added",
             Self::Stored => "stored",
+            Self::Taken => "taken",
             Self::Tagged => "tagged",
             Self::Untagged => "untagged",
             Self::Renamed => "renamed",
@@ -37,14 +47,17 @@ impl Notice {
     /// The sentence, with the number of images in it.
     pub(crate) fn sentence(self, count: usize) -> String {
         let images = images(count as u64);
-        match self {
-            Self::Added => format!("{images} on the way"),
-            Self::Stored => format!("{images} stored"),
-            Self::Tagged => format!("{images} tagged"),
-            Self::Untagged => format!("tags taken off {images}"),
-            Self::Renamed => format!("{images} renamed"),
-            Self::Retried => format!("{images} tried again"),
-            Self::Deleted => format!("{images} deleted"),
+        match (self, count) {
+            (Self::Added, _) => format!("Downloading {images}"),
+            (Self::Stored, _) => format!("{images} stored"),
+            (Self::Taken, _) => format!("{images} added"),
+            (Self::Tagged, 0) => "The tags were there already".into(),
+            (Self::Tagged, _) => format!("{images} tagged"),
+            (Self::Untagged, 0) => "No tag to remove: no selected image has it".into(),
+            (Self::Untagged, _) => format!("Tags removed from {images}"),
+            (Self::Renamed, _) => format!("{images} renamed"),
+            (Self::Retried, _) => format!("Retrying {images}"),
+            (Self::Deleted, _) => format!("{images} deleted"),
         }
     }
 
@@ -68,7 +81,20 @@ pub(crate) fn read(query: &Query) -> Option<String> {
 
 /// A number of images, for people.
 pub(crate) fn images(count: u64) -> String {
-    if count == 1 { "1 image".into() } else { format!("{count} images") }
+    if count == 1 { "1 image".into() } else { format!("{} images", number(count)) }
+}
+
+/// A number, for people: its digits in groups of three.
+pub(crate) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 #[cfg(test)]
@@ -77,10 +103,18 @@ mod tests {
     use crate::route::Unchecked;
 
     #[test]
+    fn digits_are_grouped() {
+        let numbers = [0, 7, 999, 1000, 50_000, 1_234_567, u64::MAX];
+        let shown = ["0", "7", "999", "1,000", "50,000", "1,234,567", "18,446,744,073,709,551,615"];
+        assert_eq!(numbers.map(number), shown);
+    }
+
+    #[test]
     fn a_notice_is_one_of_a_few_sentences() {
         let of = |query: &str| read(Unchecked::parse(query).unwrap().only(&["told", "count"], &[]).unwrap());
         assert_eq!(of("told=deleted&count=3").as_deref(), Some("3 images deleted"));
-        assert_eq!(of("told=added&count=1").as_deref(), Some("1 image on the way"));
+        assert_eq!(of("told=added&count=1").as_deref(), Some("Downloading 1 image"));
+        assert_eq!(of("told=untagged&count=0").as_deref(), Some("No tag to remove: no selected image has it"));
         for nothing in ["told=<b>&count=1", "told=added", "told=added&count=x", "told=added&count=99999", "count=1"] {
             assert_eq!(of(nothing), None, "{nothing}");
         }

@@ -5,8 +5,9 @@ use burrow_vault::ports::Ports;
 use http::{StatusCode, header};
 
 use crate::api::json::{TagList, response};
-use crate::message::{Answer, set};
+use crate::message::{Answer, set, varying};
 use crate::problem::Problem;
+use crate::protocol::negotiation::wants_html;
 use crate::service::{Head, Service};
 
 /// Tags of one page, unless the request says otherwise.
@@ -22,7 +23,10 @@ impl<P: Ports> Service<P> {
         });
         let prefix = query.get("prefix").unwrap_or_default();
         let tags = self.vault.tags(prefix, query.get("cursor"), limit.transpose()?.unwrap_or(LIMIT)).await?;
-        let mut response = response(StatusCode::OK, &TagList::new(&tags));
+        if wants_html(head.headers) {
+            return self.tags_page(head, prefix, tags);
+        }
+        let mut response = varying(response(StatusCode::OK, &TagList::new(&tags)));
         if let Some(next) = &tags.next {
             let mut pairs = url::form_urlencoded::Serializer::for_suffix(String::from("/tags?"), 6);
             pairs.extend_pairs(query.pairs().filter(|(name, _)| *name != "cursor"));

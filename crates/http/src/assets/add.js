@@ -1,11 +1,9 @@
-// Adds images without leaving the page: by address, or as files picked, dropped or pasted.
+// Adds images without leaving the page: by address, or as files that are picked, dropped or pasted.
 
 import { lookSoon } from "./live.js";
-import { act, upload } from "./server.js";
+import { act } from "./server.js";
 import { images, listed, toast } from "./toast.js";
-
-/** How many files are sent at once. */
-const AT_ONCE = 3;
+import { alreadyHere, send } from "./tray.js";
 
 /** How many addresses one request sends. */
 const LINES = 100;
@@ -13,119 +11,104 @@ const LINES = 100;
 /** Options of toasts that take longer to read. */
 const LONG = { time: 15_000 };
 
-const urls = document.getElementById("add");
-const files = document.getElementById("files");
-const list = document.getElementById("uploads");
-const waiting = [];
-let sending = 0;
+const form = document.getElementById("add");
+const panel = document.getElementById("adding");
+const field = form.elements.urls;
 
-const tags = () => urls.elements.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+const tags = () => form.elements.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
 
 let isAdding = false;
-urls.addEventListener("submit", async (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (isAdding) return;
+  if (form.elements.file.files.length > 0) sendFiles(form.elements.file.files);
+  form.elements.file.value = "";
+  if (isAdding || field.value.trim() === "") return;
   isAdding = true;
-  const field = urls.elements.urls;
   const lines = field.value.split(/\s+/).filter(Boolean);
   field.value = "";
-  let [added, left] = [0, []];
+  const left = await addLines(lines);
+  // Addresses that failed go back into the field to be corrected, before what was typed meanwhile.
+  field.value = [...left, field.value].filter(Boolean).join("\n");
+  isAdding = false;
+  if (field.value === "") close();
+  await lookSoon();
+});
+
+/** Adds addresses; says what became of them, and returns those that were refused. */
+async function addLines(lines) {
+  const [left, failed, here] = [[], [], []];
+  let added = 0;
   while (lines.length > 0) {
     const some = lines.splice(0, LINES);
     try {
-      const { done, failures } = await act([["action", "add"], ["urls", some.join("\n")], ["tags", urls.elements.tags.value]]);
-      added += done;
-      left.push(...failures.map(({ what }) => what));
-      if (failures.length > 0) toast(listed(failures), LONG);
+      const result = await act([["action", "add"], ["urls", some.join("\n")], ["tags", form.elements.tags.value]]);
+      added += result.done;
+      failed.push(...result.failures);
+      here.push(...result.here);
     } catch (error) {
       left.push(...some, ...lines.splice(0));
       toast(`That could not be added: ${error.message}.`, LONG);
     }
   }
-  if (added > 0) toast(`${images(added)} on the way.`);
-  // Addresses that failed go back into the field to be corrected, before what was typed meanwhile.
-  field.value = [...left, field.value].filter(Boolean).join("\n");
-  isAdding = false;
+  left.unshift(...failed.map(({ what }) => what));
+  if (failed.length > 0) toast(listed(failed), LONG);
+  if (added > 0) toast(`Downloading ${images(added)}.`);
+  for (const image of here) alreadyHere(image, () => again(image.what));
+  return left;
+}
+
+async function again(url) {
+  await act([["action", "add"], ["urls", url], ["tags", form.elements.tags.value], ["again", "yes"]]);
+  toast("Downloading 1 image.");
   await lookSoon();
-});
+}
+
+function close() {
+  const hadFocus = panel.contains(document.activeElement);
+  panel.open = false;
+  if (hadFocus) panel.querySelector("summary").focus();
+}
+
+function sendFiles(files) {
+  send(files, tags());
+  if (field.value === "") close();
+}
 
 // Enter submits the form; Shift+Enter makes a new line.
-urls.elements.urls.addEventListener("keydown", (event) => {
+field.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
-    urls.requestSubmit();
+    form.requestSubmit();
   }
 });
+form.elements.file.addEventListener("change", () => {
+  sendFiles(form.elements.file.files);
+  form.elements.file.value = "";
+});
+panel.addEventListener("toggle", () => panel.open && matchMedia("(hover: hover)").matches && field.focus());
 
-files.addEventListener("submit", (event) => {
+// Panels close on Escape and when something else is clicked.
+addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && event.target.closest?.("details.drop[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+  event.stopImmediatePropagation();
+}, true);
+addEventListener("pointerdown", (event) => {
+  for (const open of document.querySelectorAll("details.drop[open]")) {
+    if (!open.contains(event.target) && event.target.closest?.("body") && !isFilled(open)) open.open = false;
+  }
+});
+const isFilled = (open) => [...open.querySelectorAll("textarea, input:not([type=hidden], [type=file])")].some(({ value }) => value);
+
+// A bookmark that adds the page or picture that it is used on.
+const bookmarklet = document.getElementById("bookmarklet");
+bookmarklet.href = `javascript:location.href=${JSON.stringify(`${location.origin}/?add=`)}+encodeURIComponent(location.href)`;
+bookmarklet.addEventListener("click", (event) => {
   event.preventDefault();
-  send(files.elements.file.files);
-  files.reset();
+  toast("Drag this to your bookmarks; it adds the picture of the page that you use it on.");
 });
-files.elements.file.addEventListener("change", () => files.requestSubmit());
-
-function send(chosen) {
-  for (const file of chosen) {
-    const line = document.createElement("li");
-    const name = document.createElement("span");
-    name.className = "name";
-    name.textContent = file.name || "a pasted image";
-    const bar = document.createElement("progress");
-    bar.setAttribute("aria-label", `Upload of ${name.textContent}`);
-    line.append(name, bar);
-    list.append(line);
-    waiting.push({ file, line, bar });
-  }
-  list.hidden = false;
-  next();
-}
-
-let stored = 0;
-function next() {
-  while (sending < AT_ONCE && waiting.length > 0) {
-    const { file, line, bar } = waiting.shift();
-    sending += 1;
-    upload(file, tags(), (part) => (bar.value = part))
-      .then(
-        () => {
-          line.remove();
-          stored += 1;
-        },
-        (error) => refused(line, bar, error),
-      )
-      .finally(() => {
-        sending -= 1;
-        hideIfEmpty();
-        lookSoon();
-        next();
-      });
-  }
-  if (sending === 0 && stored > 0) {
-    toast(`${images(stored)} stored.`);
-    stored = 0;
-  }
-}
-
-const hideIfEmpty = () => (list.hidden = list.children.length === 0);
-
-/** Shows why a file was refused, until the user dismisses it. */
-function refused(line, bar, error) {
-  const why = document.createElement("span");
-  why.className = "error";
-  why.setAttribute("role", "alert");
-  why.textContent = error.message;
-  const dismiss = document.createElement("button");
-  dismiss.type = "button";
-  dismiss.textContent = "Dismiss";
-  dismiss.onclick = () => {
-    line.remove();
-    hideIfEmpty();
-  };
-  bar.replaceWith(why, dismiss);
-}
-
-// The browser asks before the page goes away: uploads under way would be lost.
-addEventListener("beforeunload", (event) => sending + waiting.length > 0 && event.preventDefault());
 
 // Images dragged from this page itself are stored already.
 let isOurs = false;
@@ -134,25 +117,25 @@ addEventListener("dragend", () => (isOurs = false));
 
 const isForUs = (event) =>
   !isOurs && event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");
-const panel = document.querySelector(".add");
+const over = (is) => document.body.classList.toggle("over", is);
 
 addEventListener("dragover", (event) => {
   if (!isForUs(event)) return;
   event.preventDefault();
-  panel.classList.add("over");
+  over(true);
 });
-addEventListener("dragleave", (event) => event.relatedTarget === null && panel.classList.remove("over"));
+addEventListener("dragleave", (event) => event.relatedTarget === null && over(false));
 addEventListener("drop", (event) => {
   if (!isForUs(event)) return;
   event.preventDefault();
-  panel.classList.remove("over");
-  if (event.dataTransfer.files.length > 0) send(event.dataTransfer.files);
+  over(false);
+  if (event.dataTransfer.files.length > 0) sendFiles(event.dataTransfer.files);
   else addText(event.dataTransfer.getData("text/uri-list"));
 });
 addEventListener("paste", (event) => {
   if (event.clipboardData.files.length > 0) {
     event.preventDefault();
-    send(event.clipboardData.files);
+    sendFiles(event.clipboardData.files);
   } else if (!event.target.closest?.("input, textarea") && addText(event.clipboardData.getData("text"))) {
     event.preventDefault();
   }
@@ -162,7 +145,7 @@ addEventListener("paste", (event) => {
 function addText(text) {
   const lines = text.split(/\s+/).filter((line) => /^https?:\/\//.test(line));
   if (lines.length === 0) return false;
-  const field = urls.elements.urls;
+  panel.open = true;
   field.value = [field.value.trim(), ...lines].filter(Boolean).join("\n");
   field.focus();
   return true;

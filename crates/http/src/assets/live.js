@@ -1,6 +1,6 @@
 // Keeps the page up to date. Asks often while images are under way, otherwise seldom, and not while the page is hidden.
 
-import { refresh, waits } from "./cards.js";
+import { refresh, shown, waits } from "./cards.js";
 import { page } from "./server.js";
 
 const SOON = 1000;
@@ -17,11 +17,11 @@ export async function look() {
   if (asking) return;
   asking = true;
   try {
-    const path = location.pathname + location.search;
+    const { path } = shown;
     const found = await page(path, etag);
     offline(false);
     // The user may have begun another search meanwhile.
-    if (path === location.pathname + location.search) {
+    if (path === shown.path) {
       etag = found.etag;
       if (found.page) refresh(found.page);
     }

@@ -1,88 +1,161 @@
-// Acts on the selected images without leaving the page. A deletion can be undone for some seconds.
+// Selects images, and acts on them without leaving the page. A deletion can be undone for some seconds.
 
-import { card, leave, selected } from "./cards.js";
+import { card, cards, drop, isSelected, isSettled, leave, select, selected } from "./cards.js";
 import { lookSoon } from "./live.js";
 import { act, remove } from "./server.js";
 import { ask, images, listed, toast, unlessUndone } from "./toast.js";
 
-/** How toasts report each action. */
-const DONE = { tag: "tagged", untag: "untagged", retry: "tried again", delete: "deleted" };
+/** How toasts report each action on a number of images. */
+const DONE = {
+  tag: (count) => (count > 0 ? `${images(count)} tagged.` : "The tags were there already."),
+  untag: (count) => (count > 0 ? `Tags removed from ${images(count)}.` : "No tag to remove: no selected image has it."),
+  retry: (count) => `Retrying ${images(count)}.`,
+  delete: (count) => `${images(count)} deleted.`,
+};
 
 /** The most images in one archive: its address holds their ids, and has a limit. */
 const MAX_ARCHIVE = 300;
+
+/** The most images that one request acts on. */
+const AT_ONCE = 500;
 
 const form = document.getElementById("selection");
 const grid = document.getElementById("grid");
 let last = null;
 
 function count() {
-  form.querySelector(".count").textContent = `${images(selected().length)} selected`;
+  const ids = selected();
+  const hidden = ids.filter((id) => !card(id)).length;
+  form.querySelector(".count").textContent = `${images(ids.length)} selected${hidden > 0 ? `, ${hidden} not shown` : ""}`;
+  document.body.classList.toggle("selecting", ids.length > 0);
 }
 
-form.addEventListener("change", count);
-form.addEventListener("reset", () => setTimeout(count));
+grid.addEventListener("selected", count);
+form.addEventListener("change", ({ target }) => target.name === "id" && select([target.value], target.checked));
+form.addEventListener("reset", () => select(selected(), false));
 addEventListener("pageshow", count);
-// Cards come and go.
 new MutationObserver(count).observe(grid, { childList: true });
 
-// A click with Shift selects all images from the last one clicked, as in lists of files.
-form.addEventListener("click", (event) => {
-  const box = event.target.closest?.("input[name=id]");
-  if (!box) return;
-  const boxes = [...form.querySelectorAll("input[name=id]")];
-  const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
-  if (event.shiftKey && from >= 0) {
-    for (const between of boxes.slice(from, to + 1)) between.checked = box.checked;
-    count();
-  }
-  last = box;
+/** Selects, or takes out of the selection, all cards between two. */
+function between(one, other, are) {
+  const all = cards();
+  const [from, to] = [all.indexOf(one), all.indexOf(other)].sort((a, b) => a - b);
+  const some = all.slice(Math.max(from, 0), to + 1).filter(isSettled);
+  select(some.map((it) => it.dataset.id), are);
+}
+
+// A click with Shift selects all from the last one clicked; with Ctrl, or while something is selected, it selects one.
+grid.addEventListener("click", (event) => {
+  const one = event.target.closest(".card");
+  const box = one?.querySelector("input[name=id]");
+  if (!box || event.target.closest(".about a")) return;
+  const isOfBox = event.target === box;
+  const selects = isOfBox || event.shiftKey || event.ctrlKey || event.metaKey || selected().length > 0;
+  if (!selects || event.detail === 0 && !isOfBox) return;
+  if (!isOfBox) event.preventDefault();
+  const are = isOfBox ? box.checked : !isSelected(one.dataset.id);
+  if (event.shiftKey && last?.isConnected) between(last, one, are);
+  else select([one.dataset.id], are);
+  last = one;
 });
 
-// Enter in a checkbox would press the form's first button.
-grid.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+// Who presses on a checkbox and draws on selects every card on the way.
+let drawing = null;
+grid.addEventListener("pointerdown", (event) => {
+  if (event.pointerType !== "mouse" || !event.target.matches("input[name=id]")) return;
+  drawing = { from: event.target.closest(".card"), are: !event.target.checked };
 });
-addEventListener("keydown", (event) => {
-  const isElsewhere = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
-  if (event.key === "Escape" && selected().length > 0 && !isElsewhere) form.reset();
+addEventListener("pointermove", (event) => {
+  if (!drawing) return;
+  if (event.buttons === 0) return (drawing = null);
+  const over = event.target.closest?.("#grid .card");
+  if (over && over !== drawing.from) between(drawing.from, over, drawing.are);
 });
+addEventListener("pointerup", () => (drawing = null));
+
+// A long press selects on screens that are touched.
+let press;
+grid.addEventListener("touchstart", (event) => {
+  const one = event.target.closest(".card");
+  clearTimeout(press);
+  if (one?.querySelector("input[name=id]")) press = setTimeout(() => select([one.dataset.id], !isSelected(one.dataset.id)), 500);
+}, { passive: true });
+for (const ends of ["touchmove", "touchend", "touchcancel"]) grid.addEventListener(ends, () => clearTimeout(press), { passive: true });
+grid.addEventListener("contextmenu", (event) => matchMedia("(hover: none)").matches && event.preventDefault());
 
 form.addEventListener("submit", async (event) => {
   const [action, ids] = [event.submitter?.value, selected()];
-  if (!(action in DONE)) {
-    if (ids.length > MAX_ARCHIVE) {
-      event.preventDefault();
-      toast(`At most ${MAX_ARCHIVE} images are downloaded at once.`);
-    }
-    return;
-  }
   event.preventDefault();
   if (ids.length === 0) return;
+  if (!(action in DONE)) return download(ids);
+  if (action === "retry" && ids.every((id) => card(id)?.matches(".ready"))) return;
   try {
     if (action === "delete") await removeSelected(ids);
-    else report(await act([["action", action], ["tags", form.elements.tags.value], ...ids.map((id) => ["id", id])]), action);
+    else report(await inParts(action, form.elements.tags?.value ?? "", ids), action);
   } catch (error) {
     toast(`That could not be done: ${error.message}.`);
   }
   await lookSoon();
 });
 
-function report({ done, failures }, action) {
-  if (done > 0) {
-    toast(`${images(done)} ${DONE[action]}.`);
-    form.reset();
+function download(ids) {
+  const ready = ids.filter((id) => !card(id)?.matches(".failed"));
+  if (ready.length === 0) return toast("Nothing to download: these images failed.");
+  if (ready.length > MAX_ARCHIVE) return toast(`At most ${MAX_ARCHIVE} images are downloaded at once.`);
+  location.href = `/archive?${new URLSearchParams(ready.map((id) => ["id", id]))}`;
+}
+
+/** Acts on images, some at a time. */
+async function inParts(action, tags, ids) {
+  const sum = { done: 0, failures: [], failed: new Set() };
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const part = ids.slice(from, from + AT_ONCE);
+    const { done, failures } = await act([["action", action], ["tags", tags], ...part.map((id) => ["id", id])]);
+    sum.done += done;
+    sum.failures.push(...failures);
+    for (const { id } of failures) sum.failed.add(id);
   }
-  if (failures.length > 0) toast(listed(failures));
+  return sum;
+}
+
+/** Says what was done and what failed, once each. What failed stays selected. */
+function report({ done, failures, failed }, action) {
+  if (done > 0 || failures.length === 0) toast(DONE[action](done));
+  if (failures.length > 0) toast(listed(failures), { time: 12_000 });
+  select(selected().filter((id) => !failed.has(id)), false);
+  document.getElementById("tagging")?.removeAttribute("open");
+  if (failures.length === 0) form.elements.tags.value = "";
 }
 
 async function removeSelected(ids) {
   if (!(await ask(`Delete ${images(ids.length)}?`, "Delete"))) return;
-  form.reset();
+  select(ids, false);
   leave(ids, true);
-  const said = `${images(ids.length)} ${DONE.delete}.`;
   try {
-    if (await unlessUndone(said, (options) => remove(ids, options))) ids.forEach((id) => card(id)?.remove());
+    const removed = await unlessUndone(DONE.delete(ids.length), async (options) => {
+      for (let from = 0; from < ids.length; from += AT_ONCE) await remove(ids.slice(from, from + AT_ONCE), options);
+    });
+    if (removed) drop(ids);
+    else select(ids, true);
   } finally {
     leave(ids, false);
   }
 }
+
+// All that failed: tried again, or deleted after a question.
+document.addEventListener("submit", async (event) => {
+  if (event.target.id !== "failed") return;
+  event.preventDefault();
+  const action = event.submitter.value;
+  const count = cards().length;
+  if (action === "delete" && !(await ask("Delete all images that failed?", "Delete"))) return;
+  try {
+    const { done, failures } = await act([["action", action], ["all", "failed"], ["sure", "yes"]]);
+    toast(DONE[action](done || count));
+    if (failures.length > 0) toast(listed(failures));
+  } catch (error) {
+    toast(`That could not be done: ${error.message}.`);
+  }
+  await lookSoon();
+});
+count();

@@ -5,17 +5,22 @@ const UNREACHABLE = "Burrow cannot be reached; try again";
 /** Names over Burrow's limit of 255 bytes are shortened to this many characters. */
 const MAX_NAME = 60;
 
-/** Fetches and parses the page at a path; returns no page if it still has this entity tag. */
+/** Fetches and parses the page at a path; returns no page if it still has this entity tag. `path` is where it is. */
 export async function page(path, etag) {
   const headers = { accept: "text/html" };
   if (etag) headers["if-none-match"] = etag;
   const response = await ask(path, { headers, cache: "no-store" });
   if (response.status === 304) return { etag };
   const text = await response.text();
-  return { etag: response.headers.get("etag"), page: new DOMParser().parseFromString(text, "text/html") };
+  const { pathname, search } = new URL(response.url);
+  const page = new DOMParser().parseFromString(text, "text/html");
+  return { etag: response.headers.get("etag"), page, path: pathname + search };
 }
 
-/** Submits a form of the gallery; returns how many images were done, and the failures with their reasons. */
+/**
+ * Submits a form of the gallery; returns how many images were done, the failures with their reasons, and the addresses
+ * that images here have already.
+ */
 export async function act(fields, options = {}) {
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded;charset=UTF-8" };
   const response = await ask("/gallery", { method: "POST", headers, body: new URLSearchParams(fields), ...options });
@@ -37,20 +42,48 @@ export async function link(id) {
   return (await ask(`/images/${id}/links`, { method: "POST", headers, body: "{}" })).json();
 }
 
-/** Uploads a file; calls `progress` with the share that was sent, from 0 to 1. */
-export function upload(file, tags, progress) {
+/** Tags that begin with a text, and how many images have each. */
+export async function tags(prefix) {
+  const query = new URLSearchParams({ prefix, limit: 8 });
+  return (await (await ask(`/tags?${query}`, { headers: { accept: "application/json" } })).json()).tags;
+}
+
+/** The months of UTC that have images, oldest first, and how many each has. */
+export async function months() {
+  return (await (await ask("/stats", { headers: { accept: "application/json" } })).json()).months ?? [];
+}
+
+/** The newest image of a name; undefined if there is none. */
+export async function named(name) {
+  try {
+    const path = `/images/by-name/${encodeURIComponent(shortened(name))}`;
+    return await (await ask(path, { headers: { accept: "application/json" }, cache: "no-store" })).json();
+  } catch (error) {
+    if (error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Uploads a file; calls `progress` with the bytes that were sent so far. Resolves to the image; `signal` cancels the
+ * upload.
+ */
+export function upload(file, tags, progress, signal) {
   return new Promise((resolve, reject) => {
     const query = new URLSearchParams({ name: shortened(file.name || "pasted.png") });
     for (const tag of tags) query.append("tag", tag);
     const request = new XMLHttpRequest();
     request.open("POST", `/images?${query}`);
     request.setRequestHeader("content-type", file.type.startsWith("image/") ? file.type : "application/octet-stream");
-    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.setRequestHeader("accept", "application/json");
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded);
     request.onload = () => {
-      if (request.status === 201) return resolve();
+      if (request.status === 201) return resolve(JSON.parse(request.responseText));
       reject(new Error(sentence(request.status, request.responseText)));
     };
     request.onerror = () => reject(new Error(UNREACHABLE));
+    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
     request.send(file);
   });
 }

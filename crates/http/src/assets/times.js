@@ -1,8 +1,8 @@
 // Shows times in the reader's language and time zone.
 
 /** Converts every time that is not converted yet; `dateStyle` is "medium" or "long". */
-export function times(dateStyle = "medium") {
-  for (const time of document.querySelectorAll("time:not([title])")) {
+export function times(dateStyle = "medium", within = document) {
+  for (const time of within.querySelectorAll("time:not([title], [data-day])")) {
     const date = new Date(time.dateTime);
     if (Number.isNaN(date.getTime())) continue;
     time.title = time.dateTime;

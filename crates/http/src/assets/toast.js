@@ -4,10 +4,16 @@ const TIME = 6000;
 const TIME_TO_UNDO = 8000;
 
 /** A number of images. */
-export const images = (count) => (count === 1 ? "1 image" : `${count} images`);
+export const images = (count) => (count === 1 ? "1 image" : `${count.toLocaleString("en")} images`);
 
-/** The first three failures, as one text. */
-export const listed = (failures) => failures.slice(0, 3).map(({ what, why }) => `${short(what)}: ${why}`).join("; ");
+/** How many failures a message names. */
+const NAMED = 3;
+
+/** The first failures, and how many more there are, as one text. */
+export function listed(failures) {
+  const named = failures.slice(0, NAMED).map(({ what, why }) => `${short(what)}: ${why}`).join("; ");
+  return failures.length > NAMED ? `${named}; and ${failures.length - NAMED} more` : named;
+}
 const short = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
 /** Shows a message; with `undo`, also a button to undo. Resolves to whether the user pressed it. */
@@ -38,6 +44,15 @@ export function toast(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
     document.getElementById("toasts").append(element);
     run();
   });
+}
+
+/** Removes the notice of a form, and what is to be added once, from the address, so that loading the page again does not repeat it. */
+export function forget() {
+  const here = new URL(location.href);
+  const once = ["told", "count", "add"].filter((name) => here.searchParams.has(name));
+  if (once.length === 0) return;
+  for (const name of once) here.searchParams.delete(name);
+  history.replaceState(history.state, "", here);
 }
 
 /** Asks the user; resolves to whether the answer was yes. */

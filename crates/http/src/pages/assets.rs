@@ -7,23 +7,43 @@ use crate::problem::Problem;
 
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
+const MANIFEST: &str = "application/manifest+json";
 const SVG: &str = "image/svg+xml";
 
 /// Every file: its name, media type and bytes.
-const ASSETS: [(&str, &str, &[u8]); 13] = [
+const ASSETS: [(&str, &str, &[u8]); 32] = [
     ("style.css", CSS, include_bytes!("../assets/style.css")),
+    ("rows.css", CSS, include_bytes!("../assets/rows.css")),
+    ("one.css", CSS, include_bytes!("../assets/one.css")),
     ("icon.svg", SVG, include_bytes!("../assets/icon.svg")),
+    ("burrow.webmanifest", MANIFEST, include_bytes!("../assets/burrow.webmanifest")),
+    ("prefer.js", JS, include_bytes!("../assets/prefer.js")),
     ("gallery.js", JS, include_bytes!("../assets/gallery.js")),
     ("image.js", JS, include_bytes!("../assets/image.js")),
     ("add.js", JS, include_bytes!("../assets/add.js")),
+    ("tray.js", JS, include_bytes!("../assets/tray.js")),
+    ("known.js", JS, include_bytes!("../assets/known.js")),
     ("cards.js", JS, include_bytes!("../assets/cards.js")),
+    ("days.js", JS, include_bytes!("../assets/days.js")),
     ("live.js", JS, include_bytes!("../assets/live.js")),
     ("select.js", JS, include_bytes!("../assets/select.js")),
+    ("keys.js", JS, include_bytes!("../assets/keys.js")),
     ("scroll.js", JS, include_bytes!("../assets/scroll.js")),
+    ("search.js", JS, include_bytes!("../assets/search.js")),
     ("server.js", JS, include_bytes!("../assets/server.js")),
     ("toast.js", JS, include_bytes!("../assets/toast.js")),
     ("times.js", JS, include_bytes!("../assets/times.js")),
     ("pictures.js", JS, include_bytes!("../assets/pictures.js")),
+    ("viewer.js", JS, include_bytes!("../assets/viewer.js")),
+    ("lightbox.js", JS, include_bytes!("../assets/lightbox.js")),
+    ("zoom.js", JS, include_bytes!("../assets/zoom.js")),
+    ("facts.js", JS, include_bytes!("../assets/facts.js")),
+    ("check.js", JS, include_bytes!("../assets/check.js")),
+    ("statistics.js", JS, include_bytes!("../assets/statistics.js")),
+    ("thin.js", JS, include_bytes!("../assets/thin.js")),
+    ("side.js", JS, include_bytes!("../assets/side.js")),
+    ("months.js", JS, include_bytes!("../assets/months.js")),
+    ("views.js", JS, include_bytes!("../assets/views.js")),
 ];
 
 /// `GET /assets/{name}`.

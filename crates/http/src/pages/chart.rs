@@ -5,11 +5,15 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Unit, Zoned};
 
+use crate::pages::search::path;
+
 /// A horizontal bar, with its name and its amount as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// The path of what it stands for, if there is one.
+    pub(crate) path: Option<String>,
     /// Its length, from 0 to 1000.
     pub(crate) length: u64,
 }
@@ -20,6 +24,8 @@ pub(crate) struct Column {
     /// When its span begins, for people.
     pub(crate) name: String,
     pub(crate) count: u64,
+    /// The path of its images.
+    pub(crate) path: String,
     /// Its height, from 0 to 100.
     pub(crate) height: u64,
     /// Its left edge and its width; the chart is 1000 wide.
@@ -44,7 +50,7 @@ pub(crate) fn bars(amounts: impl IntoIterator<Item = (String, u64, String)>) -> 
     let bar = |(name, amount, text): (String, u64, String)| {
         let length = u64::try_from(u128::from(amount) * 1000 / u128::from(most)).unwrap_or(1000);
         // An amount above zero stays visible.
-        Bar { name, text, length: if amount > 0 { length.max(2) } else { 0 } }
+        Bar { name, text, path: None, length: if amount > 0 { length.max(2) } else { 0 } }
     };
     amounts.into_iter().map(bar).collect()
 }
@@ -86,6 +92,7 @@ pub(crate) fn over_time(counts: impl IntoIterator<Item = (u64, u64)>, whole_days
     let column = |(n, (begin, count)): (usize, (DateTime, u64))| Column {
         name: unit.name(begin),
         count,
+        path: unit.path(begin),
         height: if count > 0 { (100 * count / most).max(2) } else { 0 },
         x: n * width,
         width,
@@ -133,6 +140,18 @@ impl Step {
         begin.checked_add(span).ok()
     }
 
+    /// The path of the images of the span.
+    fn path(self, begin: DateTime) -> String {
+        let end = self.next(begin).unwrap_or(begin);
+        let stamp = |time: DateTime| format!("{}T{:02}:00:00Z", time.date(), time.hour());
+        let (since, until) = match self {
+            Self::Hour => (stamp(begin), stamp(end)),
+            // A day that is the end of a search belongs to it.
+            _ => (begin.date().to_string(), end.date().yesterday().unwrap_or_else(|_| end.date()).to_string()),
+        };
+        path("/", [("since", since.as_str()), ("until", until.as_str())])
+    }
+
     fn name(self, begin: DateTime) -> String {
         match self {
             Self::Hour => format!("{} {:02}:00", begin.date(), begin.hour()),
@@ -164,10 +183,12 @@ mod tests {
         let (unit, columns) = over_time([begin, begin + 60_000, begin + 3 * HOUR].map(once), false);
         assert_eq!((unit, columns.iter().map(|column| column.count).collect::<Vec<_>>()), ("hour", vec![2, 0, 0, 1]));
         assert_eq!((columns[0].name.as_str(), columns[0].height, columns[3].height), ("2027-01-15 08:00", 100, 50));
+        assert_eq!(columns[0].path, "/?since=2027-01-15T08%3A00%3A00Z&until=2027-01-15T09%3A00%3A00Z");
         let (unit, columns) = over_time([begin, begin + 5 * DAY].map(once), false);
         assert_eq!((unit, columns.len(), columns[5].name.as_str()), ("day", 6, "2027-01-20"));
         let (unit, columns) = over_time([begin, begin + 100 * DAY].map(once), false);
         assert_eq!((unit, columns.len(), columns[3].name.as_str()), ("month", 4, "2027-04"));
+        assert_eq!(columns[1].path, "/?since=2027-02-01&until=2027-02-28");
         let (unit, columns) = over_time([0, begin].map(once), false);
         assert_eq!((unit, columns.len()), ("year", 58));
         assert_eq!(over_time([], false), ("", vec![]));

@@ -8,11 +8,13 @@ use burrow_vault::ports::Ports;
 use burrow_vault::vault::{Filter, Order};
 use http::StatusCode;
 
+use crate::api::images::{LISTING, filter, order};
 use crate::api::notice;
 use crate::api::thumbnail::has_few_pixels;
 use crate::message::Answer;
-use crate::pages::card::{Cell, bytes, cells, saved};
+use crate::pages::card::{Look, bytes, failure, saved, stored};
 use crate::pages::frame::{Frame, Moment, html};
+use crate::pages::search::Search;
 use crate::problem::Problem;
 use crate::service::{Head, Service};
 
@@ -34,8 +36,15 @@ struct One {
     has_links: bool,
     /// A link that was just signed, and when it expires.
     link: Option<(String, Moment)>,
-    newer: Option<String>,
-    older: Option<String>,
+    /// The path of this page, in its search.
+    here: String,
+    /// The path of the gallery, at this image.
+    back: String,
+    /// The paths of the images before and after this one in the search that led here.
+    previous: Option<String>,
+    next: Option<String>,
+    /// Where a deletion leads: to an image beside this one, or to the gallery.
+    after: String,
     told: Option<String>,
 }
 
@@ -43,24 +52,32 @@ struct One {
 struct Facts {
     media_type: String,
     appearance: Appearance,
+    /// The largest thumbnail's width and height; none if the image's are not known.
+    shown: Option<(u32, u32)>,
     size: String,
+    bytes: u64,
     stored: String,
     saved: u64,
-    codec: &'static str,
     /// Why it is not repacked; empty if it is, or nobody knows yet.
     kept: String,
     sha256: String,
-    cells: Vec<Cell>,
-    /// Whether the page shows the original; if not, it shows the largest thumbnail.
+    look: Look,
+    /// Whether every browser can show the original itself.
     is_shown: bool,
     /// Whether a part of the picture is missing.
     is_cut: bool,
 }
 
-/// The largest original that the page shows, in bytes; of a larger one it shows the largest thumbnail, with a link.
-const MAX_SHOWN: u64 = 8 * 1024 * 1024;
+/// The width of the thumbnail that the page shows.
+const THUMBNAIL: u32 = 1280;
 
-/// Whether the page shows an original itself: if every browser can show its format, and it loads soon.
+/// The largest original that the page shows, in bytes; of a larger one it shows the largest thumbnail, with a link.
+const MAX_SHOWN: u64 = 64 * 1024 * 1024;
+
+/// The largest moving original that the page shows without scripts: a thumbnail does not move.
+const MAX_MOVING: u64 = 8 * 1024 * 1024;
+
+/// Whether the page shows an original itself: if every browser can show its format, and it is not too large for one.
 fn is_shown(content: &Content) -> bool {
     content.size <= MAX_SHOWN
         && has_few_pixels(content)
@@ -68,6 +85,35 @@ fn is_shown(content: &Content) -> bool {
             content.media_type.as_str(),
             "image/jpeg" | "image/png" | "image/gif" | "image/webp" | "image/avif" | "image/bmp"
         )
+}
+
+impl Facts {
+    fn new(content: &Content, is_cut: bool, kept: Option<String>) -> Self {
+        let shrunk = |(width, height): (u32, u32)| {
+            let shown = width.min(THUMBNAIL);
+            let height = u64::from(height) * u64::from(shown) / u64::from(width.max(1));
+            (shown, u32::try_from(height.max(1)).unwrap_or(u32::MAX))
+        };
+        Self {
+            media_type: content.media_type.clone(),
+            appearance: content.appearance,
+            shown: content.appearance.upright().map(shrunk),
+            size: bytes(content.size),
+            bytes: content.size,
+            stored: stored(content),
+            saved: saved(content.size, content.stored_size),
+            kept: kept.unwrap_or_default(),
+            sha256: content.sha256.to_string(),
+            look: Look::new(content),
+            is_shown: is_shown(content),
+            is_cut,
+        }
+    }
+
+    /// Whether the page shows the original without scripts, too.
+    fn is_moving(&self) -> bool {
+        self.is_shown && self.appearance.is_animated == Some(true) && self.bytes <= MAX_MOVING
+    }
 }
 
 impl<P: Ports> Service<P> {
@@ -83,49 +129,58 @@ impl<P: Ports> Service<P> {
         record: &ImageRecord,
         link: Option<(String, Moment)>,
     ) -> Result<Answer<P>, Problem> {
-        let [placeholder] = &self.vault.placeholders(std::slice::from_ref(record)).await?[..] else {
-            return Err(Problem::internal());
-        };
+        // The query is that of the search that led here. One that cannot be read leads through all images.
+        let query = head.query.only(&[&["cursor", "told", "count"], &LISTING[..]].concat(), &["tag"]);
+        let query = query.cloned().unwrap_or_default().without_empty();
+        let (filter, order) =
+            filter(&query).map_err(Problem::from).and_then(|it| Ok((it, order(&query)?))).unwrap_or_default();
+        let (previous, next) = self.beside(record, &filter, order).await?;
+        let search = Search::new(&query);
+        let id = record.id.to_string();
+        let page = |id: &String| search.image(id);
         let is_cut = self.vault.is_cut(record).await?;
-        let facts = record.content().ok().map(|content| Facts {
-            media_type: content.media_type.clone(),
-            appearance: content.appearance,
-            size: bytes(content.size),
-            stored: bytes(content.stored_size),
-            saved: saved(content.size, content.stored_size),
-            codec: content.codec.as_str(),
-            kept: (content.repacking.kept.clone())
-                .or_else(|| self.vault.never_repacked(content).filter(|_| content.repacking.unpack_ms.is_none()))
-                .unwrap_or_default(),
-            sha256: content.sha256.to_string(),
-            cells: placeholder.as_deref().map(cells).unwrap_or_default(),
-            is_shown: is_shown(content),
-            is_cut,
+        let kept = record.content().ok().and_then(|content| {
+            let told = &content.repacking;
+            told.kept.clone().or_else(|| self.vault.never_repacked(content).filter(|_| told.unpack_ms.is_none()))
         });
         let page = One {
             frame: self.frame(head.headers),
-            id: record.id.to_string(),
             name: record.name.clone(),
             tags: record.tags.clone(),
             source: record.source.clone(),
             status: record.status().as_str(),
             attempts: record.attempts,
-            error: record.failure().map(str::to_owned),
+            error: record.failure().map(failure),
             created: record.created.into(),
             updated: record.updated.into(),
-            facts,
+            facts: record.content().ok().map(|content| Facts::new(content, is_cut, kept)),
             has_links: self.settings.link_keys.can_sign(),
             link,
-            newer: self.neighbour(record, Order::Oldest).await?,
-            older: self.neighbour(record, Order::Newest).await?,
-            told: head.query.only(&["told", "count"], &[]).ok().and_then(notice::read),
+            here: search.image(&id),
+            back: search.around(record),
+            after: next.as_ref().or(previous.as_ref()).map_or_else(|| search.here(), page),
+            previous: previous.as_ref().map(page),
+            next: next.as_ref().map(page),
+            id,
+            told: notice::read(&query),
         };
         Ok(html(StatusCode::OK, &page)?.into())
     }
 
-    /// The id of the image that follows `record` in an order.
-    async fn neighbour(&self, record: &ImageRecord, order: Order) -> Result<Option<String>, Error> {
-        let page = self.vault.list(&Filter::default(), order, Some(record.seq), 1).await?;
-        Ok(page.images.first().map(|image| image.id.to_string()))
+    /// The ids of the images before and after `record` in a search.
+    async fn beside(
+        &self,
+        record: &ImageRecord,
+        filter: &Filter,
+        order: Order,
+    ) -> Result<(Option<String>, Option<String>), Error> {
+        let beside = async |order| match self.vault.list(filter, order, Some(record.seq), 1).await {
+            Ok(page) => Ok(page.images.first().map(|image| image.id.to_string())),
+            // What the search cannot mean does not keep the image from being shown.
+            Err(Error::Invalid { .. }) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let (newer, older) = (beside(Order::Oldest).await?, beside(Order::Newest).await?);
+        Ok(if order == Order::Newest { (newer, older) } else { (older, newer) })
     }
 }

@@ -3,9 +3,11 @@
 use askama::Template;
 use burrow_model::error::Error;
 use burrow_model::key::ImageId;
+use burrow_model::name::normal;
 use burrow_model::record::ImageRecord;
+use burrow_model::status::Status;
 use burrow_vault::ports::{ByteSource, Ports};
-use burrow_vault::vault::{Edit, Label};
+use burrow_vault::vault::{Edit, Filter, Label, Order};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -13,12 +15,12 @@ use serde_json::json;
 use crate::api::json::response;
 use crate::api::multipart::split_tags;
 use crate::api::notice::Notice;
-use crate::api::selection::{check_count, ids};
+use crate::api::selection::{MAX_MANY, ids};
 use crate::message::see_other;
 use crate::message::{Answer, Job};
 use crate::pages::frame::{Frame, came_from, html};
 use crate::problem::Problem;
-use crate::protocol::body::read_form;
+use crate::protocol::body::{media_type, read_form};
 use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
 use crate::service::{Head, Service};
@@ -33,13 +35,17 @@ struct Question {
     back: String,
 }
 
-/// A page that lists what a form could not do.
+/// A page that lists what a form could not do, and what was there already.
 #[derive(Template)]
 #[template(path = "partly.html")]
 struct Partly {
     frame: Frame,
-    done: String,
+    /// What was done; none if nothing was.
+    done: Option<String>,
     failures: Vec<Failure>,
+    here: Vec<Here>,
+    /// The tags to add what is there already with, if the user insists.
+    tags: String,
     back: String,
 }
 
@@ -47,11 +53,31 @@ struct Partly {
 const ROWS: usize = 8;
 
 /// The outcome of a form.
-struct Outcome {
-    what: Notice,
-    done: usize,
+pub(super) struct Outcome {
+    pub(super) what: Notice,
+    /// How many images were changed or added.
+    pub(super) done: usize,
     failures: Vec<Failure>,
+    pub(super) here: Vec<Here>,
     jobs: Vec<Job>,
+}
+
+/// What an action did to one image.
+enum Effect {
+    /// The image is already as the action would make it.
+    None,
+    Done,
+    /// A job began, unless somebody else does it.
+    Begun(Option<Job>),
+}
+
+/// An address that an image has already.
+#[derive(Serialize)]
+pub(super) struct Here {
+    /// The address as it was given.
+    pub(super) what: String,
+    pub(super) id: String,
+    pub(super) name: String,
 }
 
 /// One thing that could not be done, and why.
@@ -60,28 +86,37 @@ struct Failure {
     /// An image's name, or an address as it was given.
     what: String,
     why: String,
+    /// The image, if it is one that is here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<ImageId>,
 }
 
 impl Outcome {
-    fn new(what: Notice) -> Self {
-        Self { what, done: 0, failures: Vec::new(), jobs: Vec::new() }
+    pub(super) fn new(what: Notice) -> Self {
+        Self { what, done: 0, failures: Vec::new(), here: Vec::new(), jobs: Vec::new() }
     }
 
     /// Counts a success, and keeps the job that it leads to.
-    fn done(&mut self, job: Option<Job>) {
+    pub(super) fn done(&mut self, job: Option<Job>) {
         self.jobs.extend(job);
         self.done += 1;
     }
 
     /// Notes a failure. A server error ends the whole request only if nothing was done before: otherwise the answer
     /// must report what was done, and its jobs must begin.
-    fn failed(&mut self, what: String, problem: Problem) -> Result<(), Problem> {
+    pub(super) fn failed(&mut self, what: String, id: Option<ImageId>, problem: Problem) -> Result<(), Problem> {
         if problem.status().is_server_error() && self.done == 0 {
             return Err(problem);
         }
         // The form has only one field of addresses, so its name says nothing.
-        let why = problem.detail().trim_start_matches("url: ").to_owned();
-        self.failures.push(Failure { what, why });
+        let is_not_ready = problem.kind().ends_with("/not-ready");
+        let why = match self.what {
+            Notice::Tagged | Notice::Untagged if is_not_ready => "not downloaded yet, so it can't be tagged",
+            Notice::Renamed if is_not_ready => "not downloaded yet, so it can't be renamed",
+            _ => problem.detail().trim_start_matches("url: "),
+        };
+        let why = why.to_owned();
+        self.failures.push(Failure { what, why, id });
         Ok(())
     }
 }
@@ -96,15 +131,21 @@ pub(crate) fn back(form: &Query, headers: &HeaderMap) -> String {
 impl<P: Ports> Service<P> {
     /// `POST /gallery`: does what `action` says. Sends browsers back to their page; programs get JSON.
     pub(crate) async fn act(&self, head: Head<'_>, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        if media_type(head.headers)? == "multipart/form-data" {
+            let (form, outcome) = self.add_files(head, body).await?;
+            return self.told(head, &form, outcome);
+        }
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
-        let form = form.only(&["action", "urls", "name", "tags", "back", "sure"], &["id"])?;
+        let form = form.only(&["action", "urls", "again", "name", "tags", "back", "sure", "all"], &["id", "tag"])?;
         let back = back(form, head.headers);
-        self.act_on(head, form, back.clone()).await.map_err(|problem| problem.leading_to(back))
+        self.act_on(head, form, &back).await.map_err(|problem| problem.leading_to(back))
     }
 
-    async fn act_on(&self, head: Head<'_>, form: &Query, back: String) -> Result<Answer<P>, Problem> {
-        let frame = self.frame(head.headers);
-        let label = Label::new(form.get("name"), &split_tags(form.get("tags").unwrap_or_default()))?;
+    async fn act_on(&self, head: Head<'_>, form: &Query, back: &str) -> Result<Answer<P>, Problem> {
+        let mut tags = split_tags(form.get("tags").unwrap_or_default());
+        // A tag of a button is taken as it is, commas included.
+        tags.extend(form.all("tag").map(str::to_owned));
+        let label = Label::new(form.get("name"), &tags)?;
         let outcome = match form.get("action") {
             Some("add") => self.add_many(form, label).await?,
             Some(action @ ("tag" | "untag")) => {
@@ -117,17 +158,20 @@ impl<P: Ports> Service<P> {
                 self.each(form, what, async |id| self.tag(id, &label.tags, add).await).await?
             }
             Some("rename") => {
-                let edit = Edit::new(Some(label.name.as_deref().unwrap_or_default()), None)?;
+                let Some(name) = label.name.as_deref() else {
+                    return Err(Problem::invalid("name", "give the image a name"));
+                };
+                let edit = Edit::new(Some(name), None)?;
                 self.each(form, Notice::Renamed, async |id| self.rename(id, &edit).await).await?
             }
             Some("retry") => self.each(form, Notice::Retried, async |id| self.retry_one(id).await).await?,
             Some("delete") if form.get("sure").is_none() && wants_html(head.headers) => {
-                return Ok(html(StatusCode::OK, &self.question(frame, form, back).await?)?.into());
+                return Ok(html(StatusCode::OK, &self.question(head, form, back.to_owned()).await?)?.into());
             }
             Some("delete") => {
                 let delete = async |id| {
                     self.vault.remove(id).await?;
-                    Ok(None)
+                    Ok(Effect::Done)
                 };
                 self.each(form, Notice::Deleted, delete).await?
             }
@@ -136,41 +180,39 @@ impl<P: Ports> Service<P> {
                 return Err(Problem::invalid("action", detail));
             }
         };
-        let Outcome { what, done, failures, jobs } = outcome;
+        self.told(head, form, outcome)
+    }
+
+    /// Tells browsers on their page, or on one of its own, and programs as JSON what a form did.
+    fn told(&self, head: Head<'_>, form: &Query, outcome: Outcome) -> Result<Answer<P>, Problem> {
+        let Outcome { what, done, failures, here, jobs } = outcome;
+        let back = back(form, head.headers);
         let response = if !wants_html(head.headers) {
-            response(StatusCode::OK, &json!({ "done": done, "failures": failures }))
-        } else if failures.is_empty() {
+            response(StatusCode::OK, &json!({ "done": done, "failures": failures, "here": here }))
+        } else if failures.is_empty() && here.is_empty() {
             see_other(&what.on(&back, done))
         } else {
-            let page = Partly { frame, done: what.sentence(done), failures, back };
+            let (frame, tags) = (self.frame(head.headers), form.get("tags").unwrap_or_default().to_owned());
+            let page = Partly { frame, done: (done > 0).then(|| what.sentence(done)), failures, here, tags, back };
             html(StatusCode::UNPROCESSABLE_ENTITY, &page)?
         };
         Ok(Answer { jobs: in_rows(jobs), ..response.into() })
     }
 
-    /// Adds every address of the form. One that fails does not stop the others.
-    async fn add_many(&self, form: &Query, label: Label) -> Result<Outcome, Problem> {
-        let lines: Vec<&str> = form.get("urls").unwrap_or_default().split_whitespace().collect();
-        if lines.is_empty() {
-            return Err(Problem::invalid("urls", "there is no address; give one or more, a line each"));
-        }
-        check_count("urls", lines.len())?;
-        // One name for several images would not distinguish them.
-        let name = label.name.filter(|_| lines.len() == 1);
-        let label = Label { name, ..label };
-        let mut outcome = Outcome::new(Notice::Added);
-        for line in lines {
-            match self.add_one(line, label.clone()).await {
-                Ok(job) => outcome.done(job),
-                Err(problem) => outcome.failed(line.to_owned(), problem)?,
+    /// The images that a form selects: those of its ids, or the newest that failed.
+    async fn selected(&self, form: &Query) -> Result<Vec<ImageId>, Problem> {
+        match form.get("all") {
+            None => ids(form),
+            Some("failed") => {
+                let filter = Filter { status: Some(Status::Failed), ..Filter::default() };
+                let page = self.vault.list(&filter, Order::Newest, None, MAX_MANY).await?;
+                if page.images.is_empty() {
+                    return Err(Problem::invalid("all", "no image failed"));
+                }
+                Ok(page.images.iter().map(|image| image.id).collect())
             }
+            Some(_) => Err(Problem::invalid("all", "only failed is known")),
         }
-        Ok(outcome)
-    }
-
-    async fn add_one(&self, url: &str, label: Label) -> Result<Option<Job>, Problem> {
-        let record = self.vault.accept(self.vault.draft_job(url, label)?, self.worker()).await?;
-        Ok(self.job(&record))
     }
 
     /// Calls `act` for every image of a form. One that fails does not stop the others.
@@ -178,15 +220,17 @@ impl<P: Ports> Service<P> {
         &self,
         form: &Query,
         what: Notice,
-        act: impl AsyncFn(ImageId) -> Result<Option<Job>, Problem>,
+        act: impl AsyncFn(ImageId) -> Result<Effect, Problem>,
     ) -> Result<Outcome, Problem> {
         let mut outcome = Outcome::new(what);
-        for id in ids(form)? {
+        for id in self.selected(form).await? {
             match act(id).await {
-                Ok(job) => outcome.done(job),
+                Ok(Effect::None) => {}
+                Ok(Effect::Done) => outcome.done(None),
+                Ok(Effect::Begun(job)) => outcome.done(job),
                 Err(problem) => {
                     let name = self.vault.get(id).await.map(|record| record.name);
-                    outcome.failed(name.unwrap_or_else(|_| id.to_string()), problem)?;
+                    outcome.failed(name.unwrap_or_else(|_| id.to_string()), Some(id), problem)?;
                 }
             }
         }
@@ -194,33 +238,42 @@ impl<P: Ports> Service<P> {
     }
 
     /// Adds tags to an image, or removes them.
-    async fn tag(&self, id: ImageId, given: &[String], add: bool) -> Result<Option<Job>, Problem> {
+    async fn tag(&self, id: ImageId, given: &[String], add: bool) -> Result<Effect, Problem> {
         loop {
-            let before = self.vault.get(id).await?.tags;
-            let kept = before.iter().filter(|tag| !given.contains(tag)).cloned();
+            let record = self.vault.get(id).await?;
+            record.content()?;
+            let before = record.tags;
+            let has = |tags: &[String], tag: &str| tags.iter().any(|other| normal(other) == normal(tag));
+            let is_there = |tag: &String| has(&before, tag);
+            let is_as_wanted = if add { given.iter().all(is_there) } else { !given.iter().any(is_there) };
+            if is_as_wanted {
+                return Ok(Effect::None);
+            }
+            let kept = before.iter().filter(|tag| !has(given, tag)).cloned();
             let tags: Vec<String> = kept.chain(given.iter().filter(|_| add).cloned()).collect();
             let edit = Edit::new(None, Some(&tags))?;
             let unchanged = |record: &ImageRecord| if record.tags == before { Ok(()) } else { Err(Error::Changed) };
             match self.vault.edit(id, &edit, unchanged).await {
                 // Somebody else changed the tags meanwhile: begin again.
                 Err(Error::Changed) => {}
-                edited => return edited.map(|_| None).map_err(Into::into),
+                edited => return edited.map(|_| Effect::Done).map_err(Into::into),
             }
         }
     }
 
-    async fn rename(&self, id: ImageId, edit: &Edit) -> Result<Option<Job>, Problem> {
+    async fn rename(&self, id: ImageId, edit: &Edit) -> Result<Effect, Problem> {
         self.vault.edit(id, edit, |_| Ok::<(), Problem>(())).await?;
-        Ok(None)
+        Ok(Effect::Done)
     }
 
-    async fn retry_one(&self, id: ImageId) -> Result<Option<Job>, Problem> {
+    async fn retry_one(&self, id: ImageId) -> Result<Effect, Problem> {
         let record = self.vault.get(id).await?;
-        Ok(self.vault.retry(record, self.worker()).await?.and_then(|record| self.job(&record)))
+        Ok(Effect::Begun(self.vault.retry(record, self.worker()).await?.and_then(|record| self.job(&record))))
     }
 
-    async fn question(&self, frame: Frame, form: &Query, back: String) -> Result<Question, Problem> {
-        let (ids, mut names) = (ids(form)?, Vec::new());
+    async fn question(&self, head: Head<'_>, form: &Query, back: String) -> Result<Question, Problem> {
+        let (ids, mut names) = (self.selected(form).await?, Vec::new());
+        let frame = self.frame(head.headers);
         for id in &ids {
             match self.vault.get(*id).await {
                 Ok(record) => names.push(record.name),

@@ -18,6 +18,7 @@ use crate::service::{Head, Service};
 /// Pages load everything from this site, have nothing inline, and may not be framed.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+     manifest-src 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
 

@@ -4,19 +4,21 @@ use askama::Template;
 use burrow_model::json::Stats;
 use burrow_model::record::ImageRecord;
 use burrow_vault::ports::Ports;
-use burrow_vault::vault::Statistics;
+use burrow_vault::vault::{Estimate, Statistics, TagCount};
 use http::StatusCode;
 use serde::Serialize;
 
 use super::card::Card;
-use crate::api::images::LISTING;
+use crate::api::images::{LISTING, filter};
 use crate::api::json::{List, counts, response};
 use crate::api::notice;
-use crate::message::{Answer, varying};
-use crate::pages::frame::{Frame, Moment, html};
+use crate::api::notice::{images, number};
+use crate::message::{Answer, see_other, varying};
+use crate::pages::card::{bytes, saved};
+use crate::pages::frame::{Frame, html};
+use crate::pages::search::{Search, spelled_out};
 use crate::problem::Problem;
 use crate::protocol::negotiation::wants_json;
-use crate::route::Query;
 use crate::service::{Head, Service};
 
 #[derive(Template)]
@@ -24,11 +26,20 @@ use crate::service::{Head, Service};
 struct Home<'a> {
     frame: Frame,
     statistics: Statistics,
-    last_uploaded: Option<Moment>,
+    /// Ready, unfinished and failed images.
+    counts: [String; 3],
+    /// Bytes of all originals, and how much smaller they are stored.
+    volume: (String, u64),
     cards: Vec<Card>,
     search: Search<'a>,
+    /// How many images the search finds; empty if it finds all.
+    found: String,
+    /// Tags that begin with the words that are searched for, and paths of their images.
+    hints: Vec<(String, String)>,
     /// The path of the next page.
     next: Option<String>,
+    /// An address that another program or page shares, to be added.
+    add: String,
     /// The notice of the form that led to this page.
     told: Option<String>,
     /// Whether an image on the page is pending or storing.
@@ -41,83 +52,11 @@ struct Home<'a> {
 /// weight of a page can grow with the product of its query and its tags.
 const MAX_CARDS: usize = 4 * 1024 * 1024;
 
-/// Whether a query parameter decides what a page lists.
-fn is_listing(name: &str) -> bool {
-    name == "tag" || LISTING.contains(&name)
-}
+/// The most images that are counted to tell how many a search finds.
+const MAX_COUNTED: u64 = 10_000;
 
-/// The search whose result the page shows.
-struct Search<'a> {
-    q: &'a str,
-    tags: Vec<&'a str>,
-    status: &'a str,
-    /// The names and values of the conditions for which the form has no field.
-    others: Vec<(&'static str, &'a str)>,
-    is_oldest_first: bool,
-    query: &'a Query,
-}
-
-/// The conditions for which the form has no field.
-const OTHERS: [&str; 4] = ["host", "type", "since", "until"];
-
-impl<'a> Search<'a> {
-    fn new(query: &'a Query) -> Self {
-        Self {
-            q: query.get("q").unwrap_or_default(),
-            tags: query.all("tag").collect(),
-            status: query.get("status").unwrap_or_default(),
-            others: OTHERS.iter().filter_map(|name| Some((*name, query.get(name)?))).collect(),
-            is_oldest_first: query.get("order") == Some("oldest"),
-            query,
-        }
-    }
-
-    /// Whether the search may leave images out.
-    fn is_narrow(&self) -> bool {
-        !self.q.is_empty() || !self.tags.is_empty() || !self.status.is_empty() || !self.others.is_empty()
-    }
-
-    /// The path of the same search without this tag.
-    fn without_tag(&self, tag: &str) -> String {
-        self.path(|name, value| name != "tag" || value != tag, None)
-    }
-
-    /// The path of the same search without this condition.
-    fn without(&self, name: &str) -> String {
-        self.path(|other, _| other != name, None)
-    }
-
-    /// The path of the same search with this tag, too.
-    fn with_tag(&self, tag: &str) -> String {
-        if self.tags.contains(&tag) {
-            return self.here();
-        }
-        let here = self.here();
-        let tag = url::form_urlencoded::Serializer::new(String::new()).append_pair("tag", tag).finish();
-        format!("{here}{}{tag}", if here.contains('?') { '&' } else { '?' })
-    }
-
-    /// The path of the same search from a cursor on.
-    fn at(&self, cursor: u64) -> String {
-        self.path(|_, _| true, Some(cursor))
-    }
-
-    /// The path of this search, from its beginning.
-    fn here(&self) -> String {
-        self.path(|_, _| true, None)
-    }
-
-    fn path(&self, keep: impl Fn(&str, &str) -> bool, cursor: Option<u64>) -> String {
-        let mut pairs = url::form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
-        let kept = self.query.pairs().filter(|(name, value)| is_listing(name) && keep(name, value));
-        pairs.extend_pairs(kept);
-        if let Some(cursor) = cursor {
-            pairs.append_pair("cursor", &cursor.to_string());
-        }
-        let path = pairs.finish();
-        if path == "/?" { "/".into() } else { path }
-    }
-}
+/// The most tags that are offered in place of words.
+const MAX_HINTS: usize = 5;
 
 /// The gallery as JSON.
 #[derive(Serialize)]
@@ -130,8 +69,11 @@ struct HomeJson<'a> {
 impl<P: Ports> Service<P> {
     /// `GET /`: the gallery as a page, or as JSON if the client names JSON.
     pub(crate) async fn home(&self, Head { query, headers, .. }: Head<'_>) -> Result<Answer<P>, Problem> {
-        let query = query.only(&[&["cursor", "told", "count"], &LISTING[..]].concat(), &["tag"])?;
+        let query = query.only(&[&["cursor", "told", "count", "add"], &LISTING[..]].concat(), &["tag"])?;
         let query = &query.without_empty();
+        if let Some(path) = spelled_out(query, headers) {
+            return Ok(varying(see_other(&path)).into());
+        }
         let statistics = self.vault.statistics().await?;
         let mut page = self.page(query).await?;
         let placeholders = self.vault.placeholders(&page.images).await?;
@@ -146,21 +88,53 @@ impl<P: Ports> Service<P> {
             page.images.truncate(shown);
             page.next = page.images.last().map(|image| image.seq);
         }
-        let cards: Vec<Card> =
+        let mut cards: Vec<Card> =
             page.images.iter().zip(&placeholders).map(|(record, hash)| Card::new(record, hash.as_deref())).collect();
+        Card::head_days(&mut cards);
         let waits = cards.iter().any(|card| matches!(card.status, "pending" | "storing"));
+        let is_whole = page.next.is_none() && !search.is_continued();
+        let found = if !search.is_narrow() {
+            String::new()
+        } else if is_whole {
+            images(cards.len() as u64)
+        } else if search.is_continued() {
+            // The page that it continues told it.
+            String::new()
+        } else {
+            about(self.vault.estimate(&filter(query)?, MAX_COUNTED).await?, cards.len() as u64)
+        };
+        let hints = if search.q.is_empty() || search.is_continued() { Vec::new() } else { self.hints(&search).await? };
         let home = Home {
             frame: self.frame(headers),
+            counts: [statistics.images, statistics.pending, statistics.failed].map(number),
+            volume: (bytes(statistics.original_bytes), saved(statistics.original_bytes, statistics.stored_bytes)),
             statistics,
-            last_uploaded: statistics.last_uploaded.map(Moment::from),
+            hints,
             cards,
             next: page.next.map(|next| search.at(next)),
             search,
+            found,
+            add: query.get("add").unwrap_or_default().to_owned(),
             told: notice::read(query),
             unindexed: page.unindexed,
             waits,
         };
         Ok(html(StatusCode::OK, &home)?.into())
+    }
+
+    /// Tags that begin with what is searched for: who types a tag's word finds the tag.
+    async fn hints(&self, search: &Search<'_>) -> Result<Vec<(String, String)>, Problem> {
+        let hint = |tag: TagCount| (format!("{} ({})", tag.tag, number(tag.images)), search.with_tag_alone(&tag.tag));
+        Ok(self.vault.tags(search.q, None, MAX_HINTS).await?.tags.into_iter().map(hint).collect())
+    }
+}
+
+/// How many images a search finds, of which the first `shown` are on the page.
+fn about(estimate: Option<Estimate>, shown: u64) -> String {
+    match estimate {
+        Some(Estimate { images: count, is_all: true }) => format!("About {}", images(count.max(shown))),
+        Some(Estimate { images: count, .. }) => format!("More than {}", images(count.max(shown))),
+        None => format!("More than {}", images(shown)),
     }
 }
 
@@ -183,7 +157,7 @@ fn weight(image: &ImageRecord, here: &str) -> usize {
     const LINK: usize = 64;
     let tags = image.tags.iter().map(|tag| LINK + 2 * here.len() + (3 + 5) * tag.len());
     // The name is there three times.
-    CARD + 3 * 5 * image.name.len() + 5 * image.failure().map_or(0, str::len) + tags.sum::<usize>()
+    CARD + 2 * here.len() + 3 * 5 * image.name.len() + 5 * image.failure().map_or(0, str::len) + tags.sum::<usize>()
 }
 
 #[cfg(test)]

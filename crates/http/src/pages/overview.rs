@@ -11,11 +11,12 @@ use burrow_vault::sniff::extension;
 use burrow_vault::vault::{DayCount, Filter, FormatCount, MAX_PAGE, Numbers, Order, Statistics};
 use http::StatusCode;
 
-use crate::api::notice::images;
+use crate::api::notice::{images, number};
 use crate::message::Answer;
 use crate::pages::card::{bytes, saved};
 use crate::pages::chart::{self, Bar, Column};
 use crate::pages::frame::{Frame, Moment, html};
+use crate::pages::search::path;
 use crate::problem::Problem;
 use crate::service::{Head, Service};
 
@@ -28,6 +29,10 @@ const NEWEST: usize = 1000;
 struct StatsPage {
     frame: Frame,
     statistics: Statistics,
+    /// Ready, unfinished and failed images.
+    counts: [String; 3],
+    /// What repacking made of the contents, if it did anything.
+    repacked: Option<String>,
     last_uploaded: Option<Moment>,
     original: String,
     stored: String,
@@ -39,9 +44,9 @@ struct StatsPage {
     unit: &'static str,
     formats: Vec<Bar>,
     /// The count of the highest column.
-    most: u64,
+    most: String,
     /// How many images the last two charts count.
-    looked_at: usize,
+    looked_at: String,
     is_all: bool,
 }
 
@@ -54,7 +59,7 @@ struct Format {
 }
 
 impl<P: Ports> Service<P> {
-    /// Answers with the page of numbers.
+    /// Answers with the page of statistics.
     pub(crate) async fn overview(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         let statistics = self.vault.statistics().await?;
         let (mut times, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
@@ -93,22 +98,28 @@ impl<P: Ports> Service<P> {
             );
             (name, format.images, text)
         };
+        let of_format = |bar: Bar| Bar { path: Some(path("/", [("type", bar.name.as_str())])), ..bar };
+        let repacked = (statistics.repacked > 0).then(|| {
+            format!("{} made smaller later, which saves {}", number(statistics.repacked), bytes(statistics.saved_bytes))
+        });
         let page = StatsPage {
+            counts: [statistics.images, statistics.pending, statistics.failed].map(number),
+            repacked,
             frame: self.frame(head.headers),
             last_uploaded: statistics.last_uploaded.map(Moment::from),
             original: bytes(statistics.original_bytes),
             stored: bytes(statistics.stored_bytes),
             saved: saved(statistics.original_bytes, statistics.stored_bytes),
             bytes: chart::bars([
-                ("as they came".into(), statistics.original_bytes, bytes(statistics.original_bytes)),
-                ("as they are stored".into(), statistics.stored_bytes, bytes(statistics.stored_bytes)),
+                ("original size".into(), statistics.original_bytes, bytes(statistics.original_bytes)),
+                ("stored".into(), statistics.stored_bytes, bytes(statistics.stored_bytes)),
             ]),
             statistics,
-            most: times.iter().map(|column| column.count).max().unwrap_or(0),
+            most: number(times.iter().map(|column| column.count).max().unwrap_or(0)),
             times,
             unit,
-            formats: chart::bars(formats.into_iter().map(share)),
-            looked_at,
+            formats: chart::bars(formats.into_iter().map(share)).into_iter().map(of_format).collect(),
+            looked_at: number(looked_at as u64),
             is_all,
         };
         Ok(html(StatusCode::OK, &page)?.into())

@@ -1,0 +1,72 @@
+// What one can do with an image beside looking at it: copy links, sign them, check its bytes, name it, tag it.
+
+import { check } from "./check.js";
+import "./known.js";
+import { act, link } from "./server.js";
+import { listed, toast } from "./toast.js";
+
+/** Makes a link absolute, so that it can be sent to others. */
+const whole = (field) => (field.value = new URL(field.value, location.href).href);
+
+const DONE = {
+  rename: () => "Renamed.",
+  tag: (done) => (done > 0 ? "Tags added." : "The tags were there already."),
+  untag: (done) => (done > 0 ? "Tag removed." : "The image no longer had that tag."),
+  retry: () => "Retrying 1 image.",
+};
+
+/** Gives an article's facts their scripts; `changed` is called after a change, with the form's action. */
+export function facts(article, changed) {
+  article.querySelectorAll("[data-link]").forEach(whole);
+  article.addEventListener("click", (event) => {
+    const copied = event.target.closest("[data-copy]");
+    if (copied) copy(copied.parentElement.querySelector("[data-link]"));
+    const checked = event.target.closest("[data-check]");
+    if (checked) check(checked);
+  });
+  article.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.matches(".sign")) {
+      event.preventDefault();
+      return sign(article);
+    }
+    const fields = new FormData(form, event.submitter);
+    const action = fields.get("action");
+    if (!(action in DONE)) return;
+    event.preventDefault();
+    try {
+      const { done, failures } = await act(fields);
+      toast(failures.length > 0 ? listed(failures) : DONE[action](done));
+      if (failures.length === 0) await changed(action);
+    } catch (error) {
+      toast(`That could not be done: ${error.message}.`);
+    }
+  });
+}
+
+async function copy(field) {
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    toast("Copied.");
+  } catch {
+    toast("The link is selected: press Ctrl+C to copy it.");
+  }
+}
+
+/** Makes a signed link without leaving the page. */
+async function sign(article) {
+  try {
+    const signed = article.querySelector(".signed");
+    const { path, expires } = await link(article.dataset.id);
+    const time = signed.querySelector("time");
+    time.dateTime = expires;
+    time.title = expires;
+    time.textContent = new Date(expires).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
+    signed.querySelector("[data-link]").value = path;
+    whole(signed.querySelector("[data-link]"));
+    signed.hidden = false;
+  } catch (error) {
+    toast(`The link could not be signed: ${error.message}.`);
+  }
+}

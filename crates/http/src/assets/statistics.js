@@ -1,0 +1,13 @@
+// The page of statistics: shows hours and times in the reader's time zone.
+
+import { times } from "./times.js";
+
+times("long");
+for (const hour of document.querySelectorAll("[data-hour]")) {
+  const date = new Date(`${hour.textContent.replace(" ", "T")}Z`);
+  // Days and months are those of UTC.
+  if (!/\d\d:\d\d$/.test(hour.textContent) || Number.isNaN(date.getTime())) continue;
+  hour.textContent = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+const zone = document.querySelector("[data-zone]");
+if (zone) zone.textContent = "your time zone";
