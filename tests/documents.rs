@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::support::images::repository;
 
 /// Directories whose files are in the map.
-const MAPPED: [&str; 8] = [
+const MAPPED: [&str; 10] = [
     "crates/model/src",
     "crates/vault/src",
     "crates/pixels/src",
     "crates/recompress/src",
     "crates/http/src",
     "src",
+    "adapters/filesystem/src",
+    "adapters/compose/src",
     "host/src",
     "cli/src",
 ];

@@ -11,6 +11,9 @@ const TARGET: &str = "wasm32-wasip2";
 const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 
+/// The directories of adapters/ that are adapters.
+const ADAPTERS: [&str; 1] = ["filesystem"];
+
 /// A way to compile for the target.
 enum Toolchain {
     /// The compiler in use has the target's standard library.
@@ -31,48 +34,60 @@ pub(crate) fn build_hostile() -> Result<PathBuf, String> {
     build_package("burrow-hostile", "burrow_hostile.wasm")
 }
 
-/// Builds the component in a package. Returns the path in target/, under the name that cargo gives it.
+/// Builds the component with each adapter for hosts that lack what it imports. Returns the paths.
+pub(crate) fn compose() -> Result<Vec<PathBuf>, String> {
+    let component = build()?;
+    let mut composed = Vec::new();
+    for adapter in ADAPTERS {
+        say(&format!("building the adapter {adapter}, and plugging it under the component"));
+        let built = build_package(&format!("burrow-{adapter}"), &format!("adapter-{adapter}.wasm"))?;
+        composed.push(plug(&component, &built, &format!("burrow-{adapter}.wasm"))?);
+    }
+    Ok(composed)
+}
+
+/// Plugs an adapter under a component, by the package adapters/compose. Returns the path of what that made in target/.
+fn plug(component: &Path, adapter: &Path, name: &str) -> Result<PathBuf, String> {
+    let path = root().join("target").join(name);
+    let mut compose = cargo();
+    compose.args(["run", "--quiet", "--locked", "--release", "--package", "burrow-compose", "--"]);
+    run(compose.arg(component).arg(adapter).arg(&path))?;
+    Ok(path)
+}
+
+/// Builds a package for the target. Returns the path of its component, in target/.
 fn build_package(package: &str, name: &str) -> Result<PathBuf, String> {
     let toolchain = Toolchain::find()?;
-    let target_dir = root().join("target/guest");
     let mut command = cargo();
     command.args(["build", "--locked", "--package", package, "--lib", "--profile", "guest", "--target", TARGET]);
+    let target_dir = root().join("target/guest");
     command.arg("--target-dir").arg(&target_dir);
     toolchain.apply(&mut command);
     run(&mut command)?;
-    let built = target_dir.join(TARGET).join("guest").join(name);
-    let component = root().join("target").join(name);
+    let built = target_dir.join(TARGET).join(format!("guest/{}.wasm", package.replace('-', "_")));
+    let path = root().join("target").join(name);
     // Written only if it changed, so that the program that includes it is not built again for nothing.
     let bytes = std::fs::read(&built).map_err(|error| format!("cannot read {}: {error}", built.display()))?;
-    if std::fs::read(&component).ok().as_deref() != Some(bytes.as_slice()) {
-        std::fs::write(&component, bytes).map_err(|error| format!("cannot write {}: {error}", component.display()))?;
+    if std::fs::read(&path).ok().as_deref() != Some(bytes.as_slice()) {
+        std::fs::write(&path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
-    Ok(component)
+    Ok(path)
 }
 
-/// Lints the code that compiles only for the target: the component's, and that of the hostile one of the tests.
+/// Lints the code of the components, those of the tests too, which compiles only for the target.
 pub(crate) fn lint() -> Result<(), String> {
     let toolchain = Toolchain::find()?;
-    say("linting the component");
+    say("linting the components");
     if let Toolchain::Distribution { .. } = toolchain {
         install(&[CLIPPY_PACKAGE])?;
     }
     let mut command = cargo();
-    command.args([
-        "clippy",
-        "--locked",
-        "--package",
-        "burrow",
-        "--package",
-        "burrow-hostile",
-        "--lib",
-        "--profile",
-        "guest",
-        "--target",
-        TARGET,
-        "--target-dir",
-    ]);
-    command.arg(root().join("target/guest"));
+    command.args(["clippy", "--locked", "--package", "burrow", "--package", "burrow-hostile"]);
+    for adapter in ADAPTERS {
+        command.arg("--package").arg(format!("burrow-{adapter}"));
+    }
+    command.args(["--lib", "--profile", "guest", "--target", TARGET]);
+    command.arg("--target-dir").arg(root().join("target/guest"));
     toolchain.apply(&mut command);
     if let Toolchain::Distribution { .. } = toolchain {
         // cargo-clippy would run the driver in its own directory; the driver must be of the compiler's release.
