@@ -142,7 +142,7 @@ test("keys show details, select, tag, rename, download and delete with undo", as
   await page.keyboard.press("d");
   assert.equal((await download).suggestedFilename(), "light thirty.bmp");
   await page.keyboard.press("x");
-  assert.equal(await page.getByRole("button", { name: "Select" }).getAttribute("aria-pressed"), "true");
+  assert.equal(await page.getByRole("button", { name: "Select", exact: true }).getAttribute("aria-pressed"), "true");
   await page.keyboard.press("Delete");
   await shows(page, "light 29");
   await page.getByRole("button", { name: "Undo" }).click();
