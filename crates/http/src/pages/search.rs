@@ -6,7 +6,7 @@ use http::HeaderMap;
 use url::form_urlencoded::Serializer;
 
 use crate::api::images::{LISTING, UNFINISHED};
-use crate::protocol::negotiation::wants_json;
+use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
 
 /// The conditions that the search box takes as `name:value`, besides `tag:`.
@@ -155,7 +155,7 @@ fn shown<'v>(name: &str, value: &'v str) -> &'v str {
 /// search by parameters alone.
 pub(crate) fn spelled_out(query: &Query, headers: &HeaderMap) -> Option<String> {
     let (words, conditions) = read(query.get("q")?);
-    if conditions.is_empty() || wants_json(headers) {
+    if conditions.is_empty() || !wants_html(headers) {
         return None;
     }
     let is_replaced = |name: &str| name == "q" || name == "cursor" || conditions.iter().any(|(new, _)| *new == name);
@@ -208,6 +208,8 @@ fn parts(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderValue, header};
+
     use super::*;
     use crate::route::Unchecked;
 
@@ -216,7 +218,9 @@ mod tests {
         let spelled = |text: &str| {
             let query = Unchecked::parse(text).unwrap();
             let query = query.only(&[&["cursor"], &LISTING[..]].concat(), &["tag"]).unwrap().clone();
-            spelled_out(&query, &HeaderMap::new())
+            assert_eq!(spelled_out(&query, &HeaderMap::new()), None, "programs search by parameters");
+            let accept = HeaderValue::from_static("text/html");
+            spelled_out(&query, &HeaderMap::from_iter([(header::ACCEPT, accept)]))
         };
         for (query, expected) in [
             ("q=tag:river", "/?tag=river"),
