@@ -14,7 +14,7 @@ use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 use url::{Position, Url};
 
 use super::Wasi;
-use super::streams::{Completion, HttpBody, Message, write};
+use super::streams::{Completion, HttpBody, Message, Sent, write};
 
 impl Message for Response {
     fn consume_body(self, result: FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, Completion) {
@@ -27,7 +27,7 @@ impl Fetch for Wasi {
 
     async fn fetch(&self, url: &Url, timeouts: FetchTimeouts) -> Result<Fetched<HttpBody>, FetchError> {
         warn_of_open_networks(timeouts).await;
-        let request = request(url, timeouts)?;
+        let (request, sent) = request(url, timeouts)?;
         let response = client::send(request).await.map_err(|code| explain(&code))?;
         let headers = response.get_headers();
         let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
@@ -37,7 +37,7 @@ impl Fetch for Wasi {
             location: headers.get("location").into_iter().next(),
             content_encoding: Some(codings.join(", ")).filter(|codings| !codings.is_empty()),
             retry_after: headers.get("retry-after").into_iter().next().map(text),
-            body: HttpBody::new(response, |code| Error::Fetch(broken(code))),
+            body: HttpBody::new(response, |code| Error::Fetch(broken(code))).answering(sent),
         })
     }
 }
@@ -54,7 +54,7 @@ async fn warn_of_open_networks(timeouts: FetchTimeouts) {
     let Ok(settings) = super::settings().await else { return };
     // Nothing listens on the discard port (RFC 863), and if something does, it is not harmed.
     let Ok(url) = Url::parse("http://127.0.0.1:9/") else { return };
-    let Ok(request) = request(&url, timeouts) else { return };
+    let Ok((request, _sent)) = request(&url, timeouts) else { return };
     if settings.vault.downloads.origins.allow_private_network {
         return;
     }
@@ -69,7 +69,7 @@ fn warn(what: &str) {
     eprintln!("{what}");
 }
 
-fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
+fn request(url: &Url, timeouts: FetchTimeouts) -> Result<(Request, Sent), FetchError> {
     let headers = [
         ("accept", "image/*, */*;q=0.1"),
         // Burrow stores the origin's bytes, not an encoding of them.
@@ -85,20 +85,20 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<Request, FetchError> {
     options.set_first_byte_timeout(nanos(timeouts.first_byte)).map_err(|_| refused("first-byte time-out"))?;
     options.set_between_bytes_timeout(nanos(timeouts.between_bytes)).map_err(|_| refused("time-out"))?;
     let (_, no_trailers) = wit_future::new(|| Ok(None));
-    let (request, _) = Request::new(headers, None, no_trailers, Some(options));
+    let (request, sent) = Request::new(headers, None, no_trailers, Some(options));
     let scheme = if url.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     request.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
     let authority = &url[Position::BeforeHost..Position::AfterPort];
     request.set_authority(Some(authority)).map_err(|()| refused("host"))?;
     let path = &url[Position::BeforePath..Position::AfterQuery];
     request.set_path_with_query(Some(path)).map_err(|()| refused("path"))?;
-    Ok(request)
+    Ok((request, sent))
 }
 
 impl Helpers for Wasi {
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>> {
-        let response = ask_packers("/", block.to_vec()).await?;
-        let mut body = HttpBody::new(response, |code| Error::Fetch(broken(code)));
+        let (response, sent) = ask_packers("/", block.to_vec()).await?;
+        let mut body = HttpBody::new(response, |code| Error::Fetch(broken(code))).answering(sent);
         let mut packed = Vec::new();
         while let Some(piece) = body.next().await.ok()? {
             packed.extend(piece);
@@ -107,7 +107,7 @@ impl Helpers for Wasi {
     }
 
     async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<Elsewhere> {
-        let response = ask_packers(&format!("/thumbnails/{image}/{width}"), Vec::new()).await?;
+        let (response, _sent) = ask_packers(&format!("/thumbnails/{image}/{width}"), Vec::new()).await?;
         Some(match response.get_status_code() {
             204 => Elsewhere::Ended,
             503 => Elsewhere::Busy,
@@ -117,10 +117,10 @@ impl Helpers for Wasi {
 }
 
 /// Sends a request to helper instances of this host. `None` if the host has none, or they have too much to do.
-async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
+async fn ask_packers(path: &str, content: Vec<u8>) -> Option<(Response, Sent)> {
     let (mut body, reader) = wit_stream::new();
     let (_, no_trailers) = wit_future::new(|| Ok(None));
-    let (request, _) = Request::new(Fields::new(), Some(reader), no_trailers, None);
+    let (request, sent) = Request::new(Fields::new(), Some(reader), no_trailers, None);
     request.set_method(&Method::Post).ok()?;
     request.set_scheme(Some(&Scheme::Http)).ok()?;
     request.set_authority(Some(HELPERS)).ok()?;
@@ -129,7 +129,7 @@ async fn ask_packers(path: &str, content: Vec<u8>) -> Option<Response> {
         // If no helper reads the content, there is no answer either.
         write(&mut body, content).await;
     });
-    client::send(request).await.ok()
+    Some((client::send(request).await.ok()?, sent))
 }
 
 /// Why there is no answer, for people.

@@ -39,12 +39,18 @@ pub(crate) trait Message {
 /// Says whether a body was complete, after its stream has ended.
 pub(crate) type Completion = FutureReader<Result<Option<Trailers>, ErrorCode>>;
 
+/// Says how the transmission of a message ended. wasmtime 49 and newer close the connection of a request when this is
+/// dropped, and its response then ends early, without an error.
+pub(crate) type Sent = FutureReader<Result<(), ErrorCode>>;
+
 /// An HTTP body. The end of its stream is the true end only if the host says so.
 pub(crate) struct HttpBody {
     stream: StreamReader<u8>,
     completion: Option<Completion>,
     /// Tells the host, when it is dropped, that reading is over.
     _result: FutureWriter<Result<(), ErrorCode>>,
+    /// The transmission of the request that a response answers.
+    _request: Option<Sent>,
     /// Turns the host's error for a broken body into ours.
     broken: fn(&ErrorCode) -> Error,
 }
@@ -54,7 +60,12 @@ impl HttpBody {
     pub(crate) fn new(message: impl Message, broken: fn(&ErrorCode) -> Error) -> Self {
         let (result_writer, result_reader) = wit_future::new(|| Ok(()));
         let (stream, completion) = message.consume_body(result_reader);
-        Self { stream, completion: Some(completion), _result: result_writer, broken }
+        Self { stream, completion: Some(completion), _result: result_writer, _request: None, broken }
+    }
+
+    /// Keeps the request's transmission until the response's body has been read.
+    pub(crate) fn answering(self, request: Sent) -> Self {
+        Self { _request: Some(request), ..self }
     }
 }
 
