@@ -60,7 +60,9 @@ async fn warn_of_open_networks(timeouts: FetchTimeouts) {
     }
     let answer = client::send(request).await;
     if !matches!(answer, Err(ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied)) {
-        warn("this host connects to private addresses: start Spin with --runtime-config-file runtime-config.toml");
+        warn(
+            "this host connects to private addresses; on Spin, start it with --runtime-config-file runtime-config.toml",
+        );
     }
 }
 
