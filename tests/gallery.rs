@@ -427,8 +427,8 @@ pub async fn numbers_are_drawn(host: Host) {
         "<strong>4</strong> images",
         "Original size and stored size",
         "Images over time",
-        "<span>bmp</span>",
-        "<span>png</span>",
+        "<a href=\"/?type=bmp\">bmp</a>",
+        "<a href=\"/?type=png\">png</a>",
         "3 images, ",
         "All images, by hour",
     ] {

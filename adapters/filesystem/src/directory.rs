@@ -317,13 +317,13 @@ mod tests {
     #[test]
     fn who_reads_while_others_write_gets_a_whole_value() {
         let (root, store) = store();
-        store.set("key", &[0; 50_000]).unwrap();
+        store.set("key", &vec![0; 50_000]).unwrap();
         let writers: Vec<_> = (1..3)
             .map(|n: u8| {
                 let root = root.path().to_owned();
                 thread::spawn(move || {
                     let store = Directory::open(&root).unwrap();
-                    (0..50).for_each(|_| store.set("key", &[n; 50_000]).unwrap());
+                    (0..50).for_each(|_| store.set("key", &vec![n; 50_000]).unwrap());
                 })
             })
             .collect();
@@ -331,7 +331,9 @@ mod tests {
             let value = store.get("key").unwrap().unwrap();
             assert!(value.len() == 50_000 && value.iter().all(|byte| *byte == value[0]));
         }
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::service::{Head, Service};
 enum Added {
     Begun(Option<Job>),
     /// An image of this address is here already.
-    Here(ImageRecord),
+    Here(Box<ImageRecord>),
 }
 
 /// The fields that the form has besides files and tags.
@@ -86,7 +86,7 @@ impl<P: Ports> Service<P> {
             match self.add_one(line, label.clone(), again).await {
                 Ok(Added::Begun(job)) => outcome.done(job),
                 Ok(Added::Here(record)) => {
-                    outcome.here.push(Here { what: line.to_owned(), id: record.id.to_string(), name: record.name })
+                    outcome.here.push(Here { what: line.to_owned(), id: record.id.to_string(), name: record.name });
                 }
                 Err(problem) => outcome.failed(line.to_owned(), None, problem)?,
             }
@@ -98,7 +98,7 @@ impl<P: Ports> Service<P> {
         let draft = self.vault.draft_job(url, label)?;
         if !again {
             match self.vault.get_by_source(url).await {
-                Ok(record) if record.status() != Status::Failed => return Ok(Added::Here(record)),
+                Ok(record) if record.status() != Status::Failed => return Ok(Added::Here(Box::new(record))),
                 // A record that is missing, failed or damaged is no image that one has.
                 Ok(_) | Err(Error::NotFound | Error::Corrupt(_) | Error::Newer(_)) => {}
                 Err(error) => return Err(error.into()),

@@ -180,7 +180,7 @@ impl<P: Ports> Service<P> {
             Err(Error::Invalid { .. }) => Ok(None),
             Err(error) => Err(error),
         };
-        let (newer, older) = (beside(Order::Oldest).await?, beside(Order::Newest).await?);
-        Ok(if order == Order::Newest { (newer, older) } else { (older, newer) })
+        let (newer, before_it) = (beside(Order::Oldest).await?, beside(Order::Newest).await?);
+        Ok(if order == Order::Newest { (newer, before_it) } else { (before_it, newer) })
     }
 }

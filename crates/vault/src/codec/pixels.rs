@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn what_takes_too_long_to_unpack_is_refused_alike_on_every_machine() {
         let needed = |codec| {
-            let limits = Limits { unpacking: Duration::from_micros(310), ..LIMITS };
+            let limits = Limits { unpacking: Duration::from_millis(1), ..LIMITS };
             block_on(whole::pack(codec, FIXTURES[2].0, limits, &async || ()))
                 .map(|_| ())
                 .map_err(|refused| refused.needs)
