@@ -16,4 +16,3 @@ import "./views.js";
 
 times();
 forget();
-if (document.getElementById("add")) await import("./add.js");
