@@ -3,6 +3,7 @@
 mod codec;
 mod http;
 mod maintenance;
+mod tags;
 mod vault;
 
 /// Implements every exported interface.

@@ -28,6 +28,7 @@ pub async fn changes_need_a_token(host: Host) {
         (Method::POST, "/process_image"),
         (Method::POST, "/jobs/resume"),
         (Method::POST, "/jobs/repack"),
+        (Method::POST, "/jobs/rename-tag"),
         (Method::POST, &format!("{image}/retry")),
         (Method::POST, &format!("{image}/links")),
         (Method::PATCH, &image),

@@ -77,6 +77,41 @@ pub async fn lists_are_filtered(host: Host) {
     assert_eq!(names(client, next).await, ["Otter"]);
 }
 
+pub async fn a_tag_is_renamed_and_merged(host: Host) {
+    let (burrow, origin) = (host.start_with(&[("max_wait_seconds", "1")]).await, Origin::start().await);
+    let client = &burrow.client;
+    store(client, "one", &["old", "x"]).await;
+    store(client, "both", &["new", "old"]).await;
+    let rename = async |from: &str, to: &str| client.post("/jobs/rename-tag", &json!({ "from": from, "to": to })).await;
+    let go_on = async || client.send(Method::POST, "/jobs/rename-tag", &[], "").await.json();
+    // A job keeps it from ending.
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let url = origin.serve("/job.png", Behaviour::Gated(fixture("photo.png").into(), gate));
+    let job = client.add(&json!({ "url": url, "tags": ["old"] })).await;
+    let renamed = rename("old", "new").await;
+    let expected = json!({ "from": "old", "to": "new", "renamed": 2, "waiting": 1, "done": false });
+    assert_eq!((renamed.status.as_u16(), renamed.json()), (200, expected));
+    let listed = client.get("/tags").await.json();
+    assert_eq!(listed["renaming"], json!({ "from": "old", "to": "new", "renamed": 2 }));
+    // What comes in meanwhile has the new tag, and another renaming has to wait.
+    store(client, "later", &["old"]).await;
+    assert_eq!(names(client, "tag=new").await, ["later", "both", "one"]);
+    assert_eq!(rename("x", "y").await.status, 409);
+    open.send(true).unwrap();
+    client.settled(&job).await;
+    let ended = go_on().await;
+    assert_eq!((&ended["done"], &ended["waiting"]), (&json!(true), &json!(0)), "{ended}");
+    assert_eq!(names(client, "tag=old").await, Vec::<String>::new());
+    assert_eq!(names(client, "tag=new").await, ["later", "job.png", "both", "one"]);
+    assert_eq!(client.get("/tags").await.json()["tags"][0], json!({ "tag": "new", "images": 4 }));
+    assert_eq!(go_on().await, json!({ "waiting": 0, "done": true }));
+    for (from, to, field) in [("a", "a", "to"), ("", "a", "from"), ("a", "b\n", "to")] {
+        let refused = rename(from, to).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (422, &json!(field)), "{from:?} {to:?}");
+    }
+    assert_eq!(client.post("/jobs/rename-tag", &json!({ "from": "a" })).await.status, 400);
+}
+
 pub async fn an_image_is_renamed_and_tagged(host: Host) {
     let burrow = host.start().await;
     let client = &burrow.client;

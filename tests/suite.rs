@@ -91,7 +91,7 @@ fn main() -> ExitCode {
             what_is_polled_costs_a_304;
         images: lists_are_filtered, an_image_is_renamed_and_tagged, changes_can_be_conditional,
             of_changes_at_once_none_is_lost, a_name_is_found_though_many_bore_it,
-            a_failed_job_is_tried_again;
+            a_failed_job_is_tried_again, a_tag_is_renamed_and_merged;
         jobs: origins_that_fail_leave_the_old_image, a_full_vault_takes_no_more, origins_say_when_to_come_back, fifty_uploads_at_once, a_restart_keeps_everything,
             redirects_are_followed_and_checked, a_page_is_served_while_a_big_image_is_packed,
             removing_an_image_that_is_being_stored, jobs_may_be_left_to_others;
@@ -129,7 +129,8 @@ fn main() -> ExitCode {
             names_do_not_move_the_cursor, what_cannot_be_understood_is_told_in_one_line,
             a_pipe_that_ends_is_no_failure, pictures_are_shown_in_each_protocol,
             pictures_are_shown_only_where_they_can_be_seen, every_verb_is_documented,
-            every_verb_has_a_manual_page_that_renders, bash_completes, fish_completes, zsh_completes;
+            every_verb_has_a_manual_page_that_renders, bash_completes, fish_completes, zsh_completes,
+            shells_complete_tags, tags_are_listed_and_renamed;
         clients_field: an_answer_arrives_though_the_body_is_not_read;
         damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
             what_a_newer_burrow_stored_is_not_called_damaged,

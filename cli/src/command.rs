@@ -9,7 +9,7 @@ use crate::open::{Access, Global};
 use crate::parse::Parsed;
 use crate::verbs::{
     add, completions, config, explain, export, get, import, ls, man, rename, repack, retry, rm, serve, show, stats,
-    tag, verify, version,
+    tag, tags, verify, version,
 };
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.
@@ -42,6 +42,9 @@ pub(crate) enum Verb {
     /// Add and remove tags of images.
     #[command(after_help = help::TAG)]
     Tag(tag::Tag),
+    /// List tags with the numbers of their images, or rename one.
+    #[command(after_help = help::TAGS)]
+    Tags(tags::Tags),
     /// Give an image another name.
     #[command(after_help = help::RENAME)]
     Rename(rename::Rename),
@@ -103,6 +106,10 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         Verb::Show(show) => show.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Get(get) => get.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Tag(tag) => tag.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Tags(tags) => match tags.words() {
+            Some(words) => Ok(tags::offer(words).await),
+            None => tags.run(&global.open(Access::Short).await?.burrow).await,
+        },
         Verb::Rename(rename) => rename.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Rm(rm) => rm.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Retry(retry) => Box::pin(retry.run(&global.open(Access::Short).await?.burrow)).await,

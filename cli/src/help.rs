@@ -43,6 +43,16 @@ Examples:
   burrow tag otter.png beaver.jpg --add river
   burrow tag otter.png --add adult --remove young";
 
+pub(crate) const TAGS: &str = "\
+Examples:
+  burrow tags
+  burrow tags riv --json
+  burrow tags rename rodents Rodentia";
+
+pub(crate) const TAGS_RENAME: &str = "\
+Example:
+  burrow tags rename rodents Rodentia";
+
 pub(crate) const RENAME: &str = "\
 Example:
   burrow rename otter.png lutra.png";

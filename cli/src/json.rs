@@ -1,7 +1,7 @@
 //! Output of `--json`, with the fields of the HTTP interface.
 
-use burrow_host::{Packing, Statistics};
-use burrow_model::json::{Content, Image, Stats, content_path};
+use burrow_host::{Numbers, Packing, Statistics};
+use burrow_model::json::{self, Content, Image, Stats, StatsByKind, content_path};
 use burrow_model::time::timestamp;
 use serde::Serialize;
 
@@ -38,8 +38,20 @@ pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
     }
 }
 
-/// Counts over the whole vault.
-pub(crate) fn stats(statistics: Statistics) -> Stats {
+/// Counts over the whole vault, by format and month, too, if it has an index.
+pub(crate) fn stats(statistics: Statistics, numbers: Option<Numbers>) -> StatsByKind {
+    let numbers = numbers.map(|Numbers { formats, months }| json::Numbers {
+        formats: formats.into_iter().map(|(media_type, it)| json::FormatCount { media_type, sum: sum(it) }).collect(),
+        months: months.into_iter().map(|(month, it)| json::MonthCount { month, sum: sum(it) }).collect(),
+    });
+    StatsByKind { stats: counts(statistics), numbers }
+}
+
+fn sum(burrow_host::Sum { images, original_bytes, stored_bytes }: burrow_host::Sum) -> json::Sum {
+    json::Sum { images, original_bytes, stored_bytes }
+}
+
+fn counts(statistics: Statistics) -> Stats {
     let Statistics { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded } =
         statistics;
     let last_uploaded = last_uploaded.map(timestamp);

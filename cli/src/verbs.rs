@@ -17,5 +17,6 @@ pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod tag;
+pub(crate) mod tags;
 pub(crate) mod verify;
 pub(crate) mod version;

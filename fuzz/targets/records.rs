@@ -3,7 +3,9 @@
 
 use burrow_model::envelope;
 use burrow_model::key::{BlobId, ImageId, Key};
-use burrow_model::record::{ImageRecord, LogEntry, Manifest, Namesake, Picture, Pointer, Preview, Segment, Trash};
+use burrow_model::record::{
+    ImageRecord, LogEntry, Manifest, Namesake, Picture, Pointer, Preview, Segment, TagRenames, Trash,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|value: &[u8]| {
@@ -21,4 +23,5 @@ fuzz_target!(|value: &[u8]| {
     let _ = envelope::decode_with::<Picture>(&blob, value);
     let _ = envelope::decode::<LogEntry>(&blob, value);
     let _ = envelope::decode::<Segment>(&blob, value);
+    let _ = envelope::decode::<TagRenames>(&blob, value);
 });

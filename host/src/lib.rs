@@ -23,6 +23,7 @@
 //!
 //! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`, `content.rs`), many images at once (`jobs.rs`), and the HTTP
 //!   service (`serve.rs`)
+//! - `tags`: lists and renames tags
 //! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`); [`Repack`]: makes images smaller (`repack.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
@@ -59,6 +60,7 @@ mod sending;
 mod serve;
 mod state;
 mod streams;
+mod tags;
 mod target;
 mod timed_body;
 mod types;
@@ -76,8 +78,9 @@ pub use outbound::Proxy;
 pub use repack::Repack;
 pub use serve::{ClientLimits, Limits, Service, TrustedProxies};
 pub use types::{
-    ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Packing, Page, Repackable, Repacked,
-    Restored, Resumed, Shown, SmallPicture, Smaller, Statistics, Status, VaultError, Verified,
+    ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Numbers, Packing, Page, Renaming,
+    Repackable, Repacked, Restored, Resumed, Shown, SmallPicture, Smaller, Statistics, Status, Sum, TagCount, TagsPage,
+    VaultError, Verified,
 };
 pub use variables::Variables;
 

@@ -6,8 +6,9 @@ pub use crate::bindings::burrow::vault::types::{ByteRange, Error as VaultError, 
 pub use crate::bindings::exports::burrow::vault::maintenance::{
     Discovery, Fault, FaultKind, Repackable, Repacked, Restored, Smaller, Verified,
 };
+pub use crate::bindings::exports::burrow::vault::tags::{Renaming, TagCount, TagsPage};
 pub use crate::bindings::exports::burrow::vault::vault::{
-    Filter, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
+    Filter, Job, JobsPage, Numbers, Page, Resumed, Shown, SmallPicture, Statistics, Sum,
 };
 
 impl Status {

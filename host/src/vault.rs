@@ -9,7 +9,7 @@ use wasmtime::Store;
 use wasmtime::component::StreamReader;
 
 use crate::bindings::Burrow as Instance;
-use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Page, Resumed, Shown, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Numbers, Page, Resumed, Shown, Statistics};
 use crate::metrics::{self, Attempt};
 use crate::pool::Running;
 use crate::state::InstanceState;
@@ -320,6 +320,15 @@ impl Burrow {
     /// [`Error::Vault`]: `store-failed`.
     pub async fn stats(&self) -> Result<Statistics, Error> {
         Ok(call!(self, burrow_vault_vault.call_stats()))
+    }
+
+    /// Returns counts over all ready images, by format and by month; `None` if the vault has no index.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `store-failed`.
+    pub async fn count_by_kind(&self) -> Result<Option<Numbers>, Error> {
+        Ok(call!(self, burrow_vault_vault.call_count_by_kind()))
     }
 
     /// Finishes jobs that were recorded but never finished, and reclaims the space of removed images. It takes a job

@@ -7,13 +7,13 @@ use burrow_model::record::{Codec, ImageRecord, State};
 use burrow_model::status::Status;
 use burrow_vault::store::blob::Form;
 use burrow_vault::terms::Phrase;
-use burrow_vault::vault::{self, Edit, Jobs, Label, Order, Vault, Worker};
+use burrow_vault::vault::{self, DayCount, Edit, FormatCount, Jobs, Label, Order, Vault, Worker};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
 use crate::bindings::burrow::vault::types as wit;
 use crate::bindings::exports::burrow::vault::vault::{
-    Filter, Guest, Job, JobsPage, Page, Resumed, Shown, SmallPicture, Statistics,
+    Filter, Guest, Job, JobsPage, Numbers, Page, Resumed, Shown, SmallPicture, Statistics, Sum,
 };
 use crate::bindings::{wit_future, wit_stream};
 use crate::wasi::streams::{Bytes, write};
@@ -166,6 +166,19 @@ impl Guest for Component {
         })
     }
 
+    async fn count_by_kind() -> Result<Option<Numbers>, wit::Error> {
+        let Some(numbers) = vault().await?.numbers().await? else { return Ok(None) };
+        let months = numbers.months();
+        let formats = numbers.formats.into_iter().map(|format| {
+            let FormatCount { media_type, images, original_bytes, stored_bytes } = format;
+            (media_type, Sum { images, original_bytes, stored_bytes })
+        });
+        let months = months.into_iter().map(|DayCount { day, images, original_bytes, stored_bytes }| {
+            (day, Sum { images, original_bytes, stored_bytes })
+        });
+        Ok(Some(Numbers { formats: formats.collect(), months: months.collect() }))
+    }
+
     async fn resume() -> Result<Resumed, wit::Error> {
         let resumed = vault().await?.resume().await?;
         Ok(Resumed { ready: resumed.ready, failed: resumed.failed, busy: resumed.busy })
@@ -288,6 +301,7 @@ impl From<Error> for wit::Error {
             | Error::KeyReused
             | Error::KeyBusy
             | Error::Changed
+            | Error::Renaming(_)
             | Error::Setting { .. } => Self::InvalidInput(text),
             Error::NotFound | Error::Removed => Self::NotFound,
             Error::NotReady(status) | Error::NotFailed(status) | Error::Held(status) => {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::run;
+use super::{run, store_of};
 use crate::support::host::burrow;
 
 /// Writes a shell's completion script into a directory.
@@ -78,4 +78,63 @@ pub async fn zsh_completes() {
         assert_eq!((code, err.as_str()), (Some(0), ""));
         assert!(out.contains(&format!("burrow {offered}")) || out.contains(offered), "{typed}: {out:?}");
     }
+}
+
+/// Tags come from the store that the line names; one with a space is one word.
+pub async fn shells_complete_tags() {
+    let (home, store) = (tempfile::tempdir().unwrap(), store_of(&["photo.png"]).await);
+    let tag = ["tag", "photo.png", "--add", "river bank", "--add", "rivet", "--add", "sea"];
+    assert_eq!(run(burrow(store.path()).args(tag)).await.0, Some(0));
+    let burrow = format!("burrow --store {}", store.path().display());
+    let script = install(home.path(), "bash", "burrow").await;
+    for (words, offered) in
+        [("ls --tag ri", "river\\ bank,rivet,"), ("ls --tag se", "sea,"), ("tag a --remove riv", "river\\ bank,rivet,")]
+    {
+        let count = 3 + words.split(' ').count() - 1;
+        let drive = format!(
+            "source {}; COMP_WORDS=({burrow} {words}); COMP_CWORD={count}; _burrow burrow ${{COMP_WORDS[count]}} \
+             ${{COMP_WORDS[count-1]}}; printf '%s,' \"${{COMPREPLY[@]}}\"",
+            script.display(),
+        );
+        let drive = drive.replace("count-1", &(count - 1).to_string()).replace("count]", &format!("{count}]"));
+        let (code, out, err) = run(shell("bash", home.path()).args(["--noprofile", "--norc", "-c", &drive])).await;
+        assert_eq!((code, out.as_str(), err.as_str()), (Some(0), offered, ""), "{words}");
+    }
+    let script = install(home.path(), "fish", "burrow.fish").await;
+    for (typed, offered) in
+        [("ls --tag riv", vec!["river bank", "rivet"]), ("ls --tag ", vec!["river bank", "rivet", "sea"])]
+    {
+        let drive = format!("source {}; complete -C '{burrow} {typed}'", script.display());
+        let (code, out, err) = run(shell("fish", home.path()).args(["--no-config", "-c", &drive])).await;
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert_eq!(out.lines().collect::<Vec<_>>(), offered, "{typed}");
+    }
+    install(home.path(), "zsh", "_burrow").await;
+    for (typed, offered) in [("ls --tag rive", ["river\\ bank", "rivet"].as_slice()), ("tag a --add s", &["sea"])] {
+        let drive = format!(
+            "zmodload zsh/zpty; zpty inner zsh -f -i\n\
+             zpty -w inner 'fpath=({} $fpath); autoload -Uz compinit; compinit -D -u; PS1=REA\\DY'\n\
+             zpty -r inner seen '*READY*'\n\
+             zpty -w -n inner $'{burrow} {typed}\\t\\t'; sleep 2; zpty -w -n inner $'\\C-uecho OVE\\\\R\\n'\n\
+             zpty -r inner seen '*OVER'\n\
+             print -r -- $seen; zpty -d inner",
+            home.path().display()
+        );
+        let (code, out, err) = run(shell("zsh", home.path()).args(["-f", "-c", &drive])).await;
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        for offered in offered {
+            assert!(out.contains(offered), "{typed}: {out:?}");
+        }
+    }
+    // A store that is not there offers nothing, and says nothing.
+    let nothing = run(Command::new(env!("CARGO_BIN_EXE_burrow")).args([
+        "tags",
+        "--complete",
+        "",
+        "burrow",
+        "--store",
+        "/nowhere",
+    ]))
+    .await;
+    assert_eq!(nothing, (Some(0), String::new(), String::new()));
 }

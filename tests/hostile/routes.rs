@@ -6,7 +6,7 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// The methods of each resource, except `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 23] = [
+const HAVE: [(&str, &str); 24] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),
@@ -18,6 +18,7 @@ const HAVE: [(&str, &str); 23] = [
     ("/tags", "GET"),
     ("/jobs/resume", "POST"),
     ("/jobs/repack", "POST"),
+    ("/jobs/rename-tag", "POST"),
     ("/healthz", "GET"),
     ("/openapi.json", "GET"),
     ("/problems/malformed", "GET"),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use burrow_host::{Burrow, Filter, Statistics, Status};
+use burrow_host::{Burrow, Filter, Statistics, Status, Sum};
 use burrow_model::time::timestamp;
 
 use crate::json;
@@ -14,7 +14,7 @@ use crate::when::ago;
 /// Count images and bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stats {
-    /// Print a JSON object, with the fields of the HTTP interface but those by format and month.
+    /// Print a JSON object, with the fields of the HTTP interface.
     #[arg(long)]
     json: bool,
 
@@ -30,12 +30,16 @@ const BAR: u64 = 40;
 
 impl Stats {
     pub(crate) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
-        let statistics = burrow.stats().await?;
+        let (statistics, numbers) = (burrow.stats().await?, burrow.count_by_kind().await?);
         if self.json {
-            json::line(&json::stats(statistics))?;
+            json::line(&json::stats(statistics, numbers))?;
             return Ok(ExitCode::SUCCESS);
         }
         tell(&statistics)?;
+        if let Some(numbers) = numbers {
+            tell_kinds("format", &numbers.formats)?;
+            tell_kinds("month", &numbers.months)?;
+        }
         if let Some(pictures) = self.pictures.pictures(true) {
             strip(burrow, &pictures).await?;
         }
@@ -67,6 +71,19 @@ fn tell(statistics: &Statistics) -> std::io::Result<()> {
     field("repacked", &format!("{repacked} ({} less)", output::bytes(saved_bytes)))?;
     let last = last_uploaded.map_or_else(|| "-".into(), |last| format!("{} ({})", timestamp(last), ago(last)));
     field("newest", &last)
+}
+
+/// Prints a table of counts by format or by month.
+fn tell_kinds(title: &str, kinds: &[(String, Sum)]) -> std::io::Result<()> {
+    let style = Style::new().dimmed();
+    for (n, (kind, Sum { images, original_bytes, stored_bytes })) in kinds.iter().enumerate() {
+        let title = if n == 0 { title } else { "" };
+        let saved = share(original_bytes.saturating_sub(*stored_bytes), *original_bytes);
+        let (original, stored) = (output::bytes(*original_bytes), output::bytes(*stored_bytes));
+        let line = format!("{kind:<16}{images:>9}  {original} in {stored} ({saved} saved)");
+        output::drawn(&format!("{style}{title:<9}{style:#}{}", output::plain(&line)))?;
+    }
+    Ok(())
 }
 
 /// A part of a whole in per cent, with one decimal.

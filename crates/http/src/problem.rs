@@ -349,7 +349,9 @@ impl From<Error> for Problem {
             Error::Digest(_) => Self::digest(detail),
             Error::Interrupted(_) | Error::Malformed(_) => Self::malformed(detail),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, &KEY_REUSED, detail),
-            Error::KeyBusy | Error::Changed | Error::Held(_) => soon(Self::new(StatusCode::CONFLICT, &BUSY, detail)),
+            Error::KeyBusy | Error::Changed | Error::Renaming(_) | Error::Held(_) => {
+                soon(Self::new(StatusCode::CONFLICT, &BUSY, detail))
+            }
             Error::Busy(_) => soon(Self::new(StatusCode::SERVICE_UNAVAILABLE, &BUSY, detail)),
             Error::Setting { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, &SETTINGS, detail),
             // An origin's failure goes into the record of its image, so no request should end with it.

@@ -35,12 +35,13 @@ pub(crate) enum Route {
     Tags,
     Resume,
     Repack,
+    RenameTag,
 }
 
 /// Every route: its path, its constructor and its methods. `HEAD` is allowed wherever `GET` is, `OPTIONS` everywhere.
 /// The part in braces is one segment, percent-decoded; with a star, it is the rest of the path.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 24] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 25] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -54,6 +55,7 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 24] = [
     ("/tags", |_| Some(Route::Tags), &[Method::GET]),
     ("/jobs/resume", |_| Some(Route::Resume), &[Method::POST]),
     ("/jobs/repack", |_| Some(Route::Repack), &[Method::POST]),
+    ("/jobs/rename-tag", |_| Some(Route::RenameTag), &[Method::POST]),
     ("/healthz", |_| Some(Route::Health), &[Method::GET]),
     ("/openapi.json", |_| Some(Route::Interface), &[Method::GET]),
     ("/problems/{kind}", |kind| Some(Route::Problem(kind)), &[Method::GET]),

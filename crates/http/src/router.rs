@@ -126,6 +126,7 @@ impl<P: Ports> Service<P> {
             (Route::Tags, _) => self.tags(head).await,
             (Route::Resume, _) => self.resume().await,
             (Route::Repack, _) => self.repack().await,
+            (Route::RenameTag, _) => self.rename_tag(body).await,
         }?;
         if reading { revalidated(answer, headers) } else { Ok(answer) }
     }

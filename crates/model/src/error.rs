@@ -47,6 +47,9 @@ pub enum Error {
     /// Another caller is changing the image.
     #[error("somebody else is changing this image")]
     Changed,
+    /// A tag is being renamed, so another cannot be; the text names it.
+    #[error("{0}; try again later")]
+    Renaming(String),
     /// The value of a setting cannot be parsed.
     #[error("the setting {name} cannot be read; it must be {rule}")]
     Setting {

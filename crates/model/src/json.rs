@@ -72,6 +72,51 @@ pub struct Stats {
     pub last_uploaded: Option<String>,
 }
 
+/// The counts of `GET /stats`, with those by format and month; a vault without an index has none of these.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "as above")]
+pub struct StatsByKind {
+    #[serde(flatten)]
+    pub stats: Stats,
+    #[serde(flatten)]
+    pub numbers: Option<Numbers>,
+}
+
+/// Counts of ready images by media type, and by the month in which they were accepted.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Numbers {
+    pub formats: Vec<FormatCount>,
+    pub months: Vec<MonthCount>,
+}
+
+/// Ready images of one media type.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "as above")]
+pub struct FormatCount {
+    pub media_type: String,
+    #[serde(flatten)]
+    pub sum: Sum,
+}
+
+/// Ready images that were accepted in one month.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "as above")]
+pub struct MonthCount {
+    pub month: String,
+    #[serde(flatten)]
+    pub sum: Sum,
+}
+
+/// A number of images, and their bytes: content that several images share counts for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "as above")]
+pub struct Sum {
+    pub images: u64,
+    pub original_bytes: u64,
+    pub stored_bytes: u64,
+}
+
 /// The path of an image's original bytes.
 pub fn content_path(id: impl std::fmt::Display) -> String {
     format!("/images/{id}/content")

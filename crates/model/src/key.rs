@@ -95,6 +95,26 @@ impl fmt::Display for SegmentId {
     }
 }
 
+/// A job of the whole vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Job {
+    /// Renames tags.
+    Tags,
+}
+
+impl Job {
+    /// Every job.
+    pub const ALL: [Self; 1] = [Self::Tags];
+
+    /// Its word in keys.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+        }
+    }
+}
+
 /// A counter or mark of the whole vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vaultwide {
@@ -247,6 +267,16 @@ impl Key {
     /// `b1:r:{blob}:{ended}:{term}`.
     pub fn repacking_claim(blob: BlobId, ended: u32, term: u64) -> Self {
         Self::of(Family::Repacking, format_args!("{blob}:{ended}:{term}"))
+    }
+
+    /// `b1:j:{job}`.
+    pub fn job(job: Job) -> Self {
+        Self::of(Family::Job, job.as_str())
+    }
+
+    /// `b1:j:{job}:{version}:{term}`.
+    pub fn job_claim(job: Job, version: u64, term: u64) -> Self {
+        Self::of(Family::Job, format_args!("{}:{version}:{term}", job.as_str()))
     }
 
     /// `b1:k:{sha256 of key}`.

@@ -1,6 +1,7 @@
 //! The records that are stored in envelopes: images, manifests, repackings, pointers, trash, previews.
 
 mod object;
+mod renaming;
 mod repacking;
 
 use serde::de::DeserializeOwned;
@@ -8,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::appearance::Appearance;
 use crate::error::Error;
-use crate::key::{BlobId, ImageId, SegmentId, Sha256Hex};
+use crate::key::{BlobId, ImageId, Job, SegmentId, Sha256Hex};
 use crate::lease::Lease;
 use crate::status::Status;
 
 pub use object::{Object, ObjectStore};
+pub use renaming::{TagRename, TagRenames};
 pub use repacking::{Attempt, Needs, Repacking, StoredForm, Told, Writes};
 
 /// Something that is stored in an envelope.
@@ -28,6 +30,15 @@ pub trait Record: Serialize + DeserializeOwned {
     fn version(&self) -> u8 {
         1
     }
+}
+
+/// The record of a job of the whole vault. Whoever owns the claim of a version writes the next one.
+pub trait Versioned: Record + Default + Clone {
+    /// Whose record it is.
+    const JOB: Job;
+
+    /// How often it was written.
+    fn written(&mut self) -> &mut u64;
 }
 
 /// How a blob's chunks were made.
@@ -328,6 +339,9 @@ pub enum Rubbish {
     /// A claim to repack a blob: the blob, the number of attempts that had ended, and the term. The claim on the next
     /// term goes with it.
     Repacking(BlobId, u32, u64),
+    /// A claim to write the record of a job of the whole vault: the job, the version before, and the term. The claim on
+    /// the next term goes with it.
+    Job(Job, u64, u64),
     /// The entries of a range of the index's log that a segment has.
     Log(u64),
     /// A segment of the index that a higher one has: its level, its first range, and its id.
@@ -342,12 +356,13 @@ impl Record for Trash {
     const WHAT: &'static str = "trash entry";
     const NEWEST: u8 = 2;
 
-    /// 2 since blobs are repacked, and images indexed.
+    /// 2 since blobs are repacked, images indexed, and jobs of the whole vault.
     fn version(&self) -> u8 {
         match self.what {
             Rubbish::Blob(_) | Rubbish::Removal(_) | Rubbish::Takeover(..) | Rubbish::Answer(..) => 1,
             Rubbish::Chunks(..)
             | Rubbish::Repacking(..)
+            | Rubbish::Job(..)
             | Rubbish::Log(_)
             | Rubbish::Segment(..)
             | Rubbish::Building(..) => 2,

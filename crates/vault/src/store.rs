@@ -5,6 +5,7 @@
 pub mod blob;
 mod claims;
 pub mod index;
+mod jobs;
 mod names;
 mod repacking;
 mod sharing;

@@ -1,10 +1,10 @@
 //! The JSON that clients send and receive.
 
-use burrow_model::json::{Image, Stats};
+use burrow_model::json::{self, Image, Stats, StatsByKind, Sum};
 use burrow_model::record::ImageRecord;
 use burrow_model::time::{instant, timestamp};
 use burrow_vault::ports::ByteSource;
-use burrow_vault::vault::{DayCount, Numbers, Statistics, TagCount, Tags};
+use burrow_vault::vault::{DayCount, FormatCount, Numbers, Renaming, Statistics, TagCount, Tags};
 use http::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,9 @@ pub(crate) struct TagList<'a> {
     next: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unindexed: bool,
+    /// The tag that is being renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renaming: Option<RenamingJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -154,10 +157,48 @@ struct TagJson<'a> {
 }
 
 impl<'a> TagList<'a> {
-    pub(crate) fn new(tags: &'a Tags) -> Self {
+    pub(crate) fn new(tags: &'a Tags, renaming: Option<&'a Renaming>) -> Self {
         let Tags { tags, next, unindexed } = tags;
         let tags = tags.iter().map(|TagCount { tag, images }| TagJson { tag, images: *images });
-        Self { tags: tags.collect(), next: next.as_deref(), unindexed: *unindexed }
+        let renaming = renaming.map(|Renaming { from, to, renamed, .. }| RenamingJson { from, to, renamed: *renamed });
+        Self { tags: tags.collect(), next: next.as_deref(), unindexed: *unindexed, renaming }
+    }
+}
+
+/// How far the renaming of a tag has come.
+#[derive(Debug, Serialize)]
+struct RenamingJson<'a> {
+    from: &'a str,
+    to: &'a str,
+    renamed: u64,
+}
+
+/// `POST /jobs/rename-tag`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
+pub(crate) struct RenameTag {
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+/// The answer to `POST /jobs/rename-tag`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Renamed<'a> {
+    #[serde(flatten)]
+    renaming: Option<RenamingJson<'a>>,
+    /// Images that are still jobs: they get the new tag when they have ended.
+    waiting: u64,
+    done: bool,
+}
+
+impl<'a> Renamed<'a> {
+    /// The answer; `None` if no tag is being renamed.
+    pub(crate) fn new(renaming: Option<&'a Renaming>) -> Self {
+        let Some(Renaming { from, to, renamed, waiting, is_done }) = renaming else {
+            return Self { renaming: None, waiting: 0, done: true };
+        };
+        Self { renaming: Some(RenamingJson { from, to, renamed: *renamed }), waiting: *waiting, done: *is_done }
     }
 }
 
@@ -184,54 +225,19 @@ pub(crate) fn image<P>(record: &ImageRecord) -> Response<Body<P>> {
     response(StatusCode::OK, &Image::from(record))
 }
 
-/// The counts of `GET /stats`, with those that need an index.
-#[derive(Debug, Serialize)]
-struct StatsWithNumbers<'a> {
-    #[serde(flatten)]
-    stats: Stats,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    formats: Option<Vec<FormatJson<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    months: Option<Vec<MonthJson<'a>>>,
-}
-
-#[derive(Debug, Serialize)]
-struct FormatJson<'a> {
-    media_type: &'a str,
-    images: u64,
-    original_bytes: u64,
-    stored_bytes: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct MonthJson<'a> {
-    month: &'a str,
-    images: u64,
-}
-
 /// `GET /stats`.
 pub(crate) fn stats<P>(statistics: Statistics, numbers: Option<&Numbers>) -> Response<Body<P>> {
-    let formats = numbers.map(|numbers| {
-        let formats = numbers.formats.iter().map(|format| FormatJson {
-            media_type: &format.media_type,
-            images: format.images,
-            original_bytes: format.original_bytes,
-            stored_bytes: format.stored_bytes,
+    let numbers = numbers.map(|numbers| {
+        let formats = numbers.formats.iter().map(|FormatCount { media_type, images, original_bytes, stored_bytes }| {
+            let sum = Sum { images: *images, original_bytes: *original_bytes, stored_bytes: *stored_bytes };
+            json::FormatCount { media_type: media_type.clone(), sum }
         });
-        formats.collect()
+        let months = numbers.months().into_iter().map(|DayCount { day, images, original_bytes, stored_bytes }| {
+            json::MonthCount { month: day, sum: Sum { images, original_bytes, stored_bytes } }
+        });
+        json::Numbers { formats: formats.collect(), months: months.collect() }
     });
-    let months = numbers.map(|numbers| {
-        let mut months = Vec::<MonthJson<'_>>::new();
-        for DayCount { day, images } in &numbers.days {
-            let month = day.get(..7).unwrap_or(day);
-            match months.last_mut() {
-                Some(last) if last.month == month => last.images += images,
-                _ => months.push(MonthJson { month, images: *images }),
-            }
-        }
-        months
-    });
-    response(StatusCode::OK, &StatsWithNumbers { stats: counts(statistics), formats, months })
+    response(StatusCode::OK, &StatsByKind { stats: counts(statistics), numbers })
 }
 
 /// `GET /openapi.json`.

@@ -76,7 +76,7 @@ impl<P: Ports> Service<P> {
             for FormatCount { media_type, images, original_bytes, stored_bytes } in formats {
                 add(&media_type, images, original_bytes, stored_bytes);
             }
-            times.extend(days.iter().filter_map(|DayCount { day, images }| Some((moment(day, false)?, *images))));
+            times.extend(days.iter().filter_map(|DayCount { day, images, .. }| Some((moment(day, false)?, *images))));
         } else {
             let newest = self.newest(|time, media_type, size, stored_size| {
                 times.push((time, 1));

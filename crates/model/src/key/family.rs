@@ -30,6 +30,8 @@ pub enum Family {
     Thumbnail,
     /// What is known of a blob's repacking, and claims to repack it.
     Repacking,
+    /// Jobs of the whole vault, such as renaming tags, and claims to write their records.
+    Job,
     /// Claims to take over a job, to retry, change or restore an image.
     Takeover,
     /// The images that a request with an idempotency key made, and claims to answer it.
@@ -59,7 +61,7 @@ pub enum Durability {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Image,
         Self::Manifest,
         Self::Chunk,
@@ -72,6 +74,7 @@ impl Family {
         Self::Preview,
         Self::Thumbnail,
         Self::Repacking,
+        Self::Job,
         Self::Takeover,
         Self::Idempotency,
         Self::Removal,
@@ -96,6 +99,7 @@ impl Family {
             Self::Preview => "b1:p:",
             Self::Thumbnail => "b1:v:",
             Self::Repacking => "b1:r:",
+            Self::Job => "b1:j:",
             Self::Takeover => "b1:a:",
             Self::Idempotency => "b1:k:",
             Self::Removal => "b1:x:",
@@ -117,12 +121,16 @@ impl Family {
     /// writes that the record relies on.
     pub const fn durability(self) -> Durability {
         match self {
-            // A caller is told of an image once its record is written, and of an idempotency key likewise. An object is
-            // deleted once the deletion of its record is durable, and with it everything that made it unnecessary. The
+            // A caller is told of an image once its record is written, and of an idempotency key or a renamed tag
+            // likewise; who takes over a job must not be taken for dead. An object is deleted once the deletion of its record is durable, and with it everything that made it unnecessary. The
             // other keys of these families are counters: only their deletion waits.
-            Self::Image | Self::Object | Self::Sharing | Self::Takeover | Self::Idempotency | Self::Removal => {
-                Durability::Acknowledged
-            }
+            Self::Image
+            | Self::Object
+            | Self::Sharing
+            | Self::Job
+            | Self::Takeover
+            | Self::Idempotency
+            | Self::Removal => Durability::Acknowledged,
             // The first seven count only once the image's record is written, after them. The others can be made again: a
             // thumbnail is drawn again, a blob repacked again, `verify --repair` finds orphans and counts again, and makes
             // the index anew. A repacked blob's manifest follows its chunks, and the old chunks are deleted after it.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{BlobId, Family, ImageId, Key, SegmentId, Sha256Hex, Vaultwide};
+use super::{BlobId, Family, ImageId, Job, Key, SegmentId, Sha256Hex, Vaultwide};
 
 /// What a key of Burrow's is for. docs/storage-format.md has the form of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub enum Kind {
     Repacking(BlobId),
     /// A claim to repack a blob: blob, attempts that had ended, term.
     RepackingClaim(BlobId, u32, u64),
+    /// The record of a job of the whole vault.
+    Job(Job),
+    /// A claim to write that record: the job, the version before, and the term.
+    JobClaim(Job, u64, u64),
     /// A claim to take over, retry, change or restore an image: image, time of the record, term.
     Takeover(ImageId, u64, u64),
     /// The record of an idempotency key.
@@ -93,6 +97,10 @@ impl Kind {
             (Family::Repacking, (Some(ended), Some(term), None)) => {
                 Self::RepackingClaim(BlobId::parse(first)?, number(ended)?.try_into().ok()?, number(term)?)
             }
+            (Family::Job, (None, ..)) => Self::Job(job(first)?),
+            (Family::Job, (Some(version), Some(term), None)) => {
+                Self::JobClaim(job(first)?, number(version)?, number(term)?)
+            }
             (Family::Takeover, (Some(updated), Some(term), None)) => {
                 Self::Takeover(image(first)?, number(updated)?, number(term)?)
             }
@@ -122,6 +130,10 @@ impl Kind {
 
 fn image(text: &str) -> Option<ImageId> {
     ImageId::parse(text).filter(|id| id.to_string() == text)
+}
+
+fn job(text: &str) -> Option<Job> {
+    Job::ALL.into_iter().find(|job| job.as_str() == text)
 }
 
 fn segment(text: &str) -> Option<SegmentId> {
@@ -158,6 +170,8 @@ mod tests {
             (Key::thumbnail(other, 320), Kind::Thumbnail(other, 320)),
             (Key::repacking(other), Kind::Repacking(other)),
             (Key::repacking_claim(other, 1, 2), Kind::RepackingClaim(other, 1, 2)),
+            (Key::job(Job::Tags), Kind::Job(Job::Tags)),
+            (Key::job_claim(Job::Tags, 3, 4), Kind::JobClaim(Job::Tags, 3, 4)),
             (Key::takeover(id, 1, 2), Kind::Takeover(id, 1, 2)),
             (Key::answered(&sum), Kind::Answered(sum.clone())),
             (Key::answering(&sum, 4), Kind::Answering(sum, 4)),

@@ -80,6 +80,10 @@ impl<P: Ports> Store<P> {
                         self.ports.delete(&Key::repacking_claim(blob, ended, term)).await?;
                         self.ports.delete(&Key::repacking_claim(blob, ended, term + 1)).await?;
                     }
+                    Rubbish::Job(job, version, term) => {
+                        self.ports.delete(&Key::job_claim(job, version, term)).await?;
+                        self.ports.delete(&Key::job_claim(job, version, term + 1)).await?;
+                    }
                     Rubbish::Log(range) => self.forget_log(range).await?,
                     Rubbish::Segment(level, first, id) => self.forget_segment(level, first, id).await?,
                     Rubbish::Building(level, first, window) => {

@@ -61,7 +61,8 @@ impl<P: Ports> Vault<P> {
         self.check_images().await?;
         self.check_jobs().await?;
         let lease = self.lease_for(worker);
-        let record = self.new_record(draft, State::Pending { lease }).await?;
+        let mut record = self.new_record(draft, State::Pending { lease }).await?;
+        record.tags = self.renamed(record.tags, record.created).await?;
         self.store.add(Vaultwide::Pending, 1).await?;
         // Written before the feed entry: a caller that finds the image there and removes it then also finds the source.
         self.store.hint_source(&record).await?;

@@ -28,6 +28,11 @@ impl Edit {
         }
         Ok(Self { name, tags: tags.map(checked_tags).transpose()? })
     }
+
+    /// A change of tags that are checked.
+    pub(super) fn of_tags(tags: Vec<String>) -> Self {
+        Self { name: None, tags: Some(tags) }
+    }
 }
 
 /// How often a change is tried while other callers change the image, and the wait in between, which is longer than a
@@ -46,20 +51,27 @@ impl<P: Ports> Vault<P> {
         check: impl Fn(&ImageRecord) -> Result<(), E>,
     ) -> Result<ImageRecord, E> {
         for _ in 0..TRIES {
+            let since = self.ports.now();
             let record = self.find(id).await?;
             check(&self.as_stored(record.clone()).await?)?;
             if record.status() != Status::Ready {
                 return Err(Error::NotReady(record.status()).into());
             }
             if self.store.claim_job(&record).await? {
-                return Ok(self.as_stored(self.change_label(record, edit).await?).await?);
+                let mut edit = edit.clone();
+                if let Some(tags) = edit.tags.take() {
+                    edit.tags = Some(self.renamed(tags, since).await?);
+                }
+                let record = self.change_label(record, &edit).await?;
+                let record = if edit.tags.is_some() { self.catch_up(record, since).await? } else { record };
+                return Ok(self.as_stored(record).await?);
             }
             self.ports.sleep(PAUSE).await;
         }
         Err(Error::Changed.into())
     }
 
-    async fn change_label(&self, mut record: ImageRecord, edit: &Edit) -> Result<ImageRecord, Error> {
+    pub(super) async fn change_label(&self, mut record: ImageRecord, edit: &Edit) -> Result<ImageRecord, Error> {
         let renamed = edit.name.as_ref().is_some_and(|name| *name != record.name);
         let old = if renamed { self.store.name_entries(&record).await? } else { Vec::new() };
         let before = record.clone();

@@ -83,7 +83,8 @@ impl<P: Ports> Vault<P> {
         let record = self.new_record(draft, State::Ready(content)).await?;
         self.publish(&record).await?;
         self.store.list_image(None, &record).await?;
-        Ok(record)
+        let since = record.created;
+        self.catch_up(record, since).await
     }
 
     async fn attempt(&self, record: &ImageRecord) -> Result<Content, Error> {
@@ -126,6 +127,8 @@ impl<P: Ports> Vault<P> {
     pub(super) async fn complete(&self, mut record: ImageRecord, content: Content) -> Result<ImageRecord, Error> {
         self.check_still(&record).await?;
         let (blob, size, before) = (content.blob, signed(content.size), record.clone());
+        let since = labelled(&record);
+        record.tags = self.renamed(record.tags, since).await?;
         self.change(&mut record, State::Ready(content));
         self.publish(&record).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
@@ -148,6 +151,8 @@ impl<P: Ports> Vault<P> {
     async fn give_up(&self, mut record: ImageRecord, error: String) -> Result<ImageRecord, Error> {
         self.check_still(&record).await?;
         let before = record.clone();
+        let since = labelled(&record);
+        record.tags = self.renamed(record.tags, since).await?;
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.add(Vaultwide::Failed, 1).await?;
         self.change(&mut record, State::Failed { error });
@@ -177,6 +182,11 @@ impl<P: Ports> Vault<P> {
         // A claim names a record by its id and this time, so no two states of a record may have the same time.
         record.updated = self.ports.now().max(record.updated + 1);
     }
+}
+
+/// A time before which nobody here had given the image its tags.
+fn labelled(record: &ImageRecord) -> u64 {
+    record.restored.unwrap_or(record.created)
 }
 
 fn signed(bytes: u64) -> i64 {

@@ -56,15 +56,18 @@ pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>, Error> {
     }
     let mut unique: Vec<String> = Vec::with_capacity(tags.len());
     for tag in tags {
-        let tag = checked("tags", tag, MAX_TAG_BYTES)?;
-        if tag.is_empty() {
-            return Err(Error::Invalid { field: "tags", reason: "a tag is empty".into() });
-        }
+        let tag = checked_tag("tags", tag)?;
         if !unique.iter().any(|other| is_same_tag(other, &tag)) {
             unique.push(tag);
         }
     }
     Ok(unique)
+}
+
+/// Checks one tag.
+pub(super) fn checked_tag(field: &'static str, tag: &str) -> Result<String, Error> {
+    let tag = checked(field, tag, MAX_TAG_BYTES)?;
+    if tag.is_empty() { Err(Error::Invalid { field, reason: "a tag is empty".into() }) } else { Ok(tag) }
 }
 
 /// Whether two tags are the same, however their characters are composed.

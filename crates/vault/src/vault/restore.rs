@@ -153,8 +153,9 @@ impl<P: Ports> Vault<P> {
             (None, _) => State::Pending { lease: Lease::NOBODY },
         };
         let name = label.name.unwrap_or_default();
+        let since = self.ports.now();
         let seq = self.store.next_seq().await?;
-        let (tags, restored) = (label.tags, Some(self.ports.now()));
+        let (tags, restored) = (self.renamed(label.tags, since).await?, Some(self.ports.now()));
         let record = ImageRecord { id, seq, name, tags, source, created, updated, restored, attempts, state };
         match record.state {
             State::Ready(_) => self.publish(&record).await?,
@@ -167,6 +168,7 @@ impl<P: Ports> Vault<P> {
             self.store.hint_source(&record).await?;
         }
         self.store.list_image(None, &record).await?;
+        self.catch_up(record, since).await?;
         Ok(Restored::Restored)
     }
 

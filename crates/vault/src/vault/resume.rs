@@ -1,4 +1,6 @@
-//! Finishes jobs that were accepted and never finished, and empties the trash.
+//! Finishes jobs that were accepted and never finished, goes on with a renaming, and empties the trash.
+
+use std::time::Duration;
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::Vaultwide;
@@ -12,6 +14,9 @@ use crate::store::LEASE;
 
 /// Jobs resumed at once: while one waits for its origin, the others go on.
 const AT_ONCE: usize = 8;
+
+/// For how long a sweep goes on with a renaming whose caller has left it.
+const RENAMING: Duration = Duration::from_secs(1);
 
 /// The result of a resume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,6 +93,10 @@ impl<P: Ports> Vault<P> {
             self.store.set_mark(Vaultwide::Settled, settled).await?;
         }
         passing_over(Box::pin(self.store.build_segments()).await.map(Some))?;
+        match Box::pin(self.go_on_renaming(RENAMING)).await {
+            Ok(_) | Err(Error::Renaming(_)) => {}
+            Err(error) => return Err(error),
+        }
         self.store.empty_trash().await?;
         Ok(resumed)
     }

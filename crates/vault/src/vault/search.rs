@@ -150,6 +150,10 @@ pub struct DayCount {
     pub day: String,
     /// How many there are.
     pub images: u64,
+    /// Bytes of their originals.
+    pub original_bytes: u64,
+    /// Packed bytes; content that several images share counts for each.
+    pub stored_bytes: u64,
 }
 
 /// Numbers over all ready images.
@@ -159,6 +163,25 @@ pub struct Numbers {
     pub formats: Vec<FormatCount>,
     /// By day, oldest first.
     pub days: Vec<DayCount>,
+}
+
+impl Numbers {
+    /// By month, oldest first: `day` is then a month, such as `2026-11`.
+    pub fn months(&self) -> Vec<DayCount> {
+        let mut months = Vec::<DayCount>::new();
+        for day in &self.days {
+            let month = day.day.get(..7).unwrap_or(&day.day);
+            match months.last_mut() {
+                Some(last) if last.day == month => {
+                    last.images += day.images;
+                    last.original_bytes = last.original_bytes.saturating_add(day.original_bytes);
+                    last.stored_bytes = last.stored_bytes.saturating_add(day.stored_bytes);
+                }
+                _ => months.push(DayCount { day: month.to_owned(), ..day.clone() }),
+            }
+        }
+        months
+    }
 }
 
 impl<P: Ports> Vault<P> {
@@ -338,8 +361,12 @@ impl<P: Ports> Vault<P> {
             original_bytes: unsigned(*original),
             stored_bytes: unsigned(*stored),
         };
-        let day =
-            |(term, [images, ..]): &(String, [i64; 3])| DayCount { day: rest(term, "d"), images: unsigned(*images) };
+        let day = |(term, [images, original, stored]): &(String, [i64; 3])| DayCount {
+            day: rest(term, "d"),
+            images: unsigned(*images),
+            original_bytes: unsigned(*original),
+            stored_bytes: unsigned(*stored),
+        };
         Ok(Some(Numbers {
             formats: formats.counts.iter().map(format).collect(),
             days: days.counts.iter().map(day).collect(),

@@ -116,6 +116,9 @@ pub struct Journal {
     pub images: BTreeMap<ImageId, Told>,
     /// Requests with an idempotency key, and the ids of the images in their answers.
     pub requests: BTreeMap<&'static str, (Request, BTreeSet<Vec<ImageId>>)>,
+    /// Tags that a user began to rename, and whether a user was told that it is done. No operation that uses the old tag
+    /// begins later.
+    pub tag_renames: BTreeMap<&'static str, bool>,
     pub problems: Vec<Problem>,
 }
 
@@ -214,11 +217,13 @@ impl Journal {
     /// Equal for journals in which users rely on the same.
     pub fn fingerprint(&self) -> u64 {
         let answers: usize = self.requests.values().map(|(_, answers)| 1 + answers.len()).sum();
-        let start = (self.problems.len() * 100 + answers) as u64;
+        let renames: usize = self.tag_renames.values().map(|done| 1 + usize::from(*done)).sum();
+        let start = (self.problems.len() * 100 + answers + 10_000 * renames) as u64;
         self.images.values().fold(start, |sum, told| {
             let Told { record, ready, removal, renaming } = told;
             let ImageRecord { id, name, .. } = record;
-            let known = format!("{id} {name} {} {ready} {removal:?} {renaming}", record.status().as_str());
+            let tags = record.tags.join(" ");
+            let known = format!("{id} {name} {tags} {} {ready} {removal:?} {renaming}", record.status().as_str());
             xxh3_64_with_seed(known.as_bytes(), sum)
         })
     }

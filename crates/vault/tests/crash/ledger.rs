@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burrow_model::envelope::decode;
-use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex, Vaultwide};
+use burrow_model::key::{BlobId, ImageId, Job, Key, Sha256Hex, Vaultwide};
 use burrow_model::record::{
     Attempt, ImageRecord, Manifest, Namesake, Pointer, Record, Repacking, Rubbish, Segment, State, Trash,
 };
@@ -97,7 +97,9 @@ impl Ledger {
         let index = index(map);
         for (key, _) in map.iter() {
             // The counter of a name stays, so that no number is given out twice.
-            let stays = key.starts_with("b1:s:") || (key.starts_with("b1:n:") && key.matches(':').count() == 2);
+            let stays = key.starts_with("b1:s:")
+                || Job::ALL.iter().any(|&job| key == Key::job(job).as_str())
+                || (key.starts_with("b1:n:") && key.matches(':').count() == 2);
             if !stays && !index.contains(key) && !ledger.used.contains(key) {
                 found(Class::Leak, format!("nothing refers to {key}"));
             }
@@ -272,6 +274,10 @@ impl Ledger {
                     self.note(&Key::repacking_claim(blob, ended, window));
                     self.note(&Key::repacking_claim(blob, ended, window + 1));
                 }
+                Rubbish::Job(job, version, window) => {
+                    self.note(&Key::job_claim(job, version, window));
+                    self.note(&Key::job_claim(job, version, window + 1));
+                }
                 Rubbish::Answer(key, window) => {
                     self.note(&Key::answered(&key));
                     self.note(&Key::answering(&key, window));
@@ -326,6 +332,6 @@ fn with_prefix<'a>(map: &'a Map, prefix: &'a str) -> impl Iterator<Item = (&'a s
     map.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value)))
 }
 
-fn load<R: Record>(map: &Map, key: &Key) -> Option<R> {
+pub fn load<R: Record>(map: &Map, key: &Key) -> Option<R> {
     decode(key, map.get(key.as_str())?).ok()
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Sha256Hex};
@@ -14,6 +15,7 @@ use burrow_vault::terms::{Phrase, words_of};
 use burrow_vault::vault::{
     Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Shape, Shown, Vault, VaultSettings, Worker,
 };
+
 
 use crate::images::original;
 use crate::journal::{Class, Journal, Request, Told, expected};
@@ -28,6 +30,14 @@ pub enum Operation {
     Submit(&'static str, &'static str),
     /// Stores the bytes of an image: which, and its name.
     Put(&'static str, &'static str),
+    /// As `Put`, with a second tag.
+    PutTagged(&'static str, &'static str, &'static str),
+    /// As `Submit`, with this tag.
+    SubmitTagged(&'static str, &'static str, &'static str),
+    /// Gives an image these tags; the first is the original's.
+    Label(ImageId, &'static [&'static str]),
+    /// Renames a tag, on images and on those that come in meanwhile.
+    RenameTag(&'static str, &'static str),
     /// Does a job that was accepted.
     Work(Box<ImageRecord>),
     /// Does the job of this image, unless another worker does it.
@@ -76,6 +86,10 @@ impl fmt::Display for Operation {
             Self::Ingest(what, name) => write!(f, "ingest {what} as {name}"),
             Self::Submit(what, name) => write!(f, "submit {what} as {name}"),
             Self::Put(what, name) => write!(f, "put {what} as {name}"),
+            Self::PutTagged(what, name, tag) => write!(f, "put {what} as {name} with the tag {tag}"),
+            Self::SubmitTagged(what, name, tag) => write!(f, "submit {what} as {name} with the tag {tag}"),
+            Self::Label(id, tags) => write!(f, "give {id} the tags {tags:?}"),
+            Self::RenameTag(from, to) => write!(f, "rename the tag {from} to {to}"),
             Self::Find(path) => write!(f, "find {path}"),
             Self::Look => write!(f, "look"),
             Self::Resume => write!(f, "resume"),
@@ -106,8 +120,9 @@ pub async fn accept(vault: &Vault<World>, path: &str, name: &str) -> Result<Imag
     vault.accept(vault.draft_job(&url(path), Label::new(Some(name), &[])?)?, Worker::Recorder).await
 }
 
-pub async fn put(vault: &Vault<World>, image: &str, name: &str) -> Result<ImageRecord, Error> {
-    vault.put(&mut Body::whole(original(image)), Label::new(Some(name), &[image.into()])?).await
+pub async fn put(vault: &Vault<World>, image: &str, name: &str, more: Option<&str>) -> Result<ImageRecord, Error> {
+    let tags: Vec<String> = [image].into_iter().chain(more).map(str::to_owned).collect();
+    vault.put(&mut Body::whole(original(image)), Label::new(Some(name), &tags)?).await
 }
 
 /// All images of the list, read in pages of three.
@@ -174,8 +189,16 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
             }
             Err(error) => Err(error),
         },
-        Operation::Submit(path, name) => submit(&vault, path, name, &book).await,
-        Operation::Put(image, name) => put(&vault, image, name).await.map(|record| book.borrow_mut().told(&record)),
+        Operation::Submit(path, name) => submit(&vault, path, name, None, &book).await,
+        Operation::SubmitTagged(path, name, tag) => submit(&vault, path, name, Some(tag), &book).await,
+        Operation::Put(image, name) => {
+            put(&vault, image, name, None).await.map(|record| book.borrow_mut().told(&record))
+        }
+        Operation::PutTagged(image, name, tag) => {
+            put(&vault, image, name, Some(tag)).await.map(|record| book.borrow_mut().told(&record))
+        }
+        Operation::Label(id, tags) => label(&vault, id, tags, &book).await,
+        Operation::RenameTag(from, to) => rename_tag(&vault, from, to, &book).await,
         Operation::Work(record) => work(&vault, *record, &book).await,
         Operation::WorkOn(id) => worked(vault.work_on(id, None).await, id, &book),
         Operation::Remove(id) => remove(&vault, id, &book).await,
@@ -199,8 +222,9 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
     }
 }
 
-async fn submit(vault: &Vault<World>, path: &str, name: &str, book: &Book) -> Result<(), Error> {
-    let label = Label::new(Some(name), &[])?;
+async fn submit(vault: &Vault<World>, path: &str, name: &str, tag: Option<&str>, book: &Book) -> Result<(), Error> {
+    let tags: Vec<String> = tag.into_iter().map(str::to_owned).collect();
+    let label = Label::new(Some(name), &tags)?;
     let record = vault.submit(&url(path), label).await?;
     book.borrow_mut().told(&record);
     Ok(())
@@ -245,6 +269,37 @@ async fn retry(vault: &Vault<World>, id: ImageId, worker: Worker, book: &Book) -
         Err(error) => Err(error),
     }
 }
+
+async fn label(vault: &Vault<World>, id: ImageId, tags: &[&str], book: &Book) -> Result<(), Error> {
+    let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+    book.borrow_mut().renaming(id);
+    match vault.edit(id, &Edit::new(None, Some(&tags))?, |_| Ok::<_, Error>(())).await {
+        Ok(record) => book.borrow_mut().renamed(&record),
+        Err(Error::Changed) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Renames a tag, as the command line does: it asks again until that is done.
+async fn rename_tag(vault: &Vault<World>, from: &'static str, to: &'static str, book: &Book) -> Result<(), Error> {
+    book.borrow_mut().tag_renames.insert(from, false);
+    for _ in 0..ASKED {
+        match vault.rename_tag(from, to, Duration::ZERO).await {
+            Ok(renaming) if renaming.is_done => {
+                book.borrow_mut().tag_renames.insert(from, true);
+                break;
+            }
+            // Its jobs end later, or another caller is at it.
+            Ok(_) | Err(Error::Renaming(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// How often a user asks for a renaming.
+const ASKED: usize = 3;
 
 async fn rename(vault: &Vault<World>, id: ImageId, name: &str, book: &Book) -> Result<(), Error> {
     book.borrow_mut().renaming(id);

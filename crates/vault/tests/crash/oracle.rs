@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use burrow_model::error::Error;
-use burrow_model::record::ImageRecord;
+use burrow_model::key::{Job, Key};
+use burrow_model::record::{ImageRecord, TagRenames};
 use burrow_model::status::Status;
 use burrow_vault::vault::{Discovery, Filter, Outcome, Plan, Vault};
 use futures::executor::block_on;
@@ -12,7 +14,7 @@ use futures::executor::block_on;
 use crate::disk::{Map, Model};
 use crate::images::{LATE, Origin};
 use crate::journal::{Class, Journal, Problem, Removal, Request, expected, origin};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, load};
 use crate::operations::{Book, ask, is_found, list, read, remove, vault};
 use crate::world::World;
 
@@ -113,6 +115,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
         world.pass(31 * MINUTE);
         vault.resume().await?;
     }
+    go_on_renaming(&vault, world, stop.journal, problems).await?;
     look(&vault, stop.journal, Stage::Resumed, problems).await?;
     look_for_sources(&vault, stop.journal, problems).await?;
     ask_again(&vault, world, stop.journal, problems).await?;
@@ -126,6 +129,49 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
     world.pass(61 * MINUTE);
     vault.resume().await?;
     look(&vault, stop.journal, Stage::Swept, problems).await
+}
+
+/// Goes on with the renaming of a tag until it is done. Then no image that a user was told of has the old tag.
+async fn go_on_renaming(
+    vault: &Vault<World>,
+    world: &World,
+    journal: &Journal,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    if journal.tag_renames.is_empty() {
+        return Ok(());
+    }
+    for _ in 0..40 {
+        if vault.renaming().await?.is_none() {
+            break;
+        }
+        match vault.go_on_renaming(Duration::ZERO).await {
+            Ok(_) => {}
+            // A claim whose owner died lasts for a while.
+            Err(Error::Renaming(_)) => world.pass(MINUTE),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(renaming) = vault.renaming().await? {
+        problems.push(Problem::new(Class::Lost, format_args!("it never ends: {renaming:?}")));
+    }
+    let Some(renames) = load::<TagRenames>(world.disk().latest(), &Key::job(Job::Tags)) else {
+        let told = journal.tag_renames.values().any(|done| *done);
+        if told {
+            problems.push(Problem::new(Class::Lost, "a renaming that was done is gone"));
+        }
+        return Ok(());
+    };
+    for rename in &renames.renames {
+        for told in journal.kept() {
+            let record = vault.get(told.record.id).await?;
+            if record.tags.contains(&rename.from) {
+                let text = format_args!("{} has the tag {} and not {}", record.name, rename.from, rename.to);
+                problems.push(Problem::new(Class::Wrong, text));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Repacks every image that can be repacked, as an idle host does: what a crash cut off is taken up.

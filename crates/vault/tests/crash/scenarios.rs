@@ -4,6 +4,7 @@ mod clocks;
 mod images;
 mod index;
 mod jobs;
+mod renaming;
 mod repacking;
 
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use futures::executor::block_on;
 
 use crate::disk::{Map, Model};
 use crate::images::BEGINNING;
-use crate::operations::Operation::{self, Ingest, Put, Remove, Submit};
+use crate::operations::Operation::{self, Ingest, Put, PutTagged, Remove, Submit};
 use crate::operations::{Book, accept, perform, vault};
 use crate::schedule::Start;
 use crate::world::World;
@@ -107,6 +108,11 @@ impl Bench {
         record
     }
 
+    fn put_tagged(&self, image: &'static str, name: &'static str, tag: &'static str) -> ImageRecord {
+        self.perform(PutTagged(image, name, tag));
+        self.newest()
+    }
+
     fn submit(&self, path: &'static str, name: &'static str) -> ImageRecord {
         self.perform(Submit(path, name));
         self.newest()
@@ -148,5 +154,5 @@ const SOME: Scenario = Scenario { orders: Orders::Switches(1), by_chance: 60, ..
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     let images = images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS);
-    images.chain(repacking::SCENARIOS).chain(index::SCENARIOS)
+    images.chain(repacking::SCENARIOS).chain(index::SCENARIOS).chain(renaming::SCENARIOS)
 }

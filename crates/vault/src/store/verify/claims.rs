@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use burrow_model::error::Error;
-use burrow_model::key::{BlobId, ImageId, Key, SegmentId, Sha256Hex, Vaultwide};
-use burrow_model::record::{Answered, Rubbish, Trash};
+use burrow_model::key::{BlobId, ImageId, Job, Key, SegmentId, Sha256Hex, Vaultwide};
+use burrow_model::record::{Answered, Rubbish, TagRenames, Trash};
 
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
@@ -20,6 +20,7 @@ pub(super) struct Trashed {
     /// Chunks that were replaced, by the id under which they lie.
     pub(super) chunks: HashSet<BlobId>,
     repackings: HashSet<(BlobId, u32, u64)>,
+    jobs: HashSet<(Job, u64, u64)>,
     answers: HashSet<(Sha256Hex, u64)>,
     /// Ranges of the log of the index.
     pub(super) logs: HashSet<u64>,
@@ -43,6 +44,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     Rubbish::Answer(key, term) => drop(trashed.answers.insert((key, term))),
                     Rubbish::Chunks(place, _) => drop(trashed.chunks.insert(place)),
                     Rubbish::Repacking(blob, ended, term) => drop(trashed.repackings.insert((blob, ended, term))),
+                    Rubbish::Job(job, version, term) => drop(trashed.jobs.insert((job, version, term))),
                     Rubbish::Log(range) => drop(trashed.logs.insert(range)),
                     Rubbish::Segment(_, _, id) => drop(trashed.segments.insert(id)),
                     Rubbish::Building(level, first, window) => {
@@ -54,6 +56,11 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         let highest = survey.trash.last().copied().unwrap_or(0);
         self.reaches(&Key::vaultwide(Vaultwide::Trash), true, highest).await?;
+        // The renaming that goes on is begun anew by whoever wants it.
+        let tags = Key::job(Job::Tags);
+        if let Err(error) = store.load::<TagRenames>(&tags).await {
+            self.forget(&tags, error).await?;
+        }
         // The sweep begins after the mark.
         let (key, lowest) = (Key::vaultwide(Vaultwide::Emptied), survey.trash.first());
         if let (Some(emptied), Some(&lowest)) = (store.mark(Vaultwide::Emptied).await?, lowest)
@@ -97,6 +104,13 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 let how = store.discard(Rubbish::Repacking(blob, ended, term));
                 let key = Key::repacking_claim(blob, ended, term);
                 self.mend(FaultKind::Orphan, &key, None, detail(), how).await?;
+            }
+        }
+        for &(job, version, term) in &survey.jobs {
+            let terms = [term.saturating_sub(1), term];
+            if terms.iter().all(|&term| !trashed.jobs.contains(&(job, version, term))) {
+                let how = store.discard(Rubbish::Job(job, version, term));
+                self.mend(FaultKind::Orphan, &Key::job_claim(job, version, term), None, detail(), how).await?;
             }
         }
         for (key, term) in &survey.answering {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burrow_model::error::Error;
-use burrow_model::key::{BlobId, ImageId, Kind, SegmentId, Sha256Hex};
+use burrow_model::key::{BlobId, ImageId, Job, Kind, SegmentId, Sha256Hex};
 
 use super::super::Store;
 use crate::ports::Ports;
@@ -30,6 +30,8 @@ pub(super) struct Survey {
     pub(super) takeovers: Vec<(ImageId, u64, u64)>,
     /// Claims to repack blobs.
     pub(super) repackings: Vec<(BlobId, u32, u64)>,
+    /// Claims to write the records of jobs.
+    pub(super) jobs: Vec<(Job, u64, u64)>,
     pub(super) answered: Vec<Sha256Hex>,
     pub(super) answering: Vec<(Sha256Hex, u64)>,
     /// Entries of the log of the index.
@@ -72,6 +74,7 @@ impl<P: Ports> Store<P> {
         tidy(&mut survey.removals);
         tidy(&mut survey.takeovers);
         tidy(&mut survey.repackings);
+        tidy(&mut survey.jobs);
         tidy(&mut survey.answered);
         tidy(&mut survey.answering);
         tidy(&mut survey.log);
@@ -120,6 +123,7 @@ impl Survey {
             // Deleted with its blob; if it is damaged, the blob is repacked again.
             Kind::Repacking(blob) => drop(self.blob(blob)),
             Kind::RepackingClaim(blob, ended, window) => self.repackings.push((blob, ended, window)),
+            Kind::JobClaim(job, version, term) => self.jobs.push((job, version, term)),
             Kind::Digest(sha256) => self.digests.push(sha256),
             Kind::Name(name) => self.names.push(name),
             Kind::Namesake(name, n) => self.namesakes.push((name, n)),
@@ -136,7 +140,8 @@ impl Survey {
             Kind::Building(level, first, window) => self.buildings.push((level, first, window)),
             Kind::Postings(segment, n) => self.postings.push((segment, n)),
             // The host's own: it shows the chunks of its objects as keys.
-            Kind::Object(_) | Kind::ObjectStore | Kind::Vaultwide => {}
+            Kind::Object(_) | Kind::ObjectStore => {}
+            Kind::Job(_) | Kind::Vaultwide => {}
         }
     }
 
