@@ -29,6 +29,7 @@ pub async fn changes_need_a_token(host: Host) {
         (Method::POST, "/jobs/resume"),
         (Method::POST, "/jobs/repack"),
         (Method::POST, "/jobs/rename-tag"),
+        (Method::POST, "/tags/a/links"),
         (Method::POST, &format!("{image}/retry")),
         (Method::POST, &format!("{image}/links")),
         (Method::PATCH, &image),

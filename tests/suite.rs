@@ -15,6 +15,7 @@ mod clients_field;
 mod content;
 mod damage;
 mod documents;
+mod feeds;
 mod field;
 mod files_field;
 mod first_design;
@@ -32,6 +33,7 @@ mod operations;
 mod origins_field;
 mod proxy_field;
 mod repacking;
+mod sharing;
 mod socket;
 mod stores;
 mod support;
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
             file_names_that_go_out_fit, sizes_are_right_or_none, orientation_and_animation_are_told,
             drawings_are_known_as_xml,
             of_cut_files_what_came_is_drawn, thumbnails_are_srgb;
+        feeds: the_newest_images_are_a_feed, feeds_are_valid_atom;
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
         gallery: the_page_shows_images_and_adds_some, names_are_shown_as_text, a_form_of_another_site_is_refused,
             forms_do_what_they_say, lists_are_searched_and_ordered, an_image_has_a_page,
@@ -100,6 +103,8 @@ fn main() -> ExitCode {
         origins_field: codings_are_undone;
         repacking: photos_become_smaller_and_stay_the_same, pngs_and_bitmaps_become_smaller_and_stay_the_same,
             a_policy_may_forbid_it;
+        sharing: a_link_to_a_tag_shows_its_images_and_nothing_else, a_shared_tag_is_one_file,
+            links_to_tags_end_and_cannot_be_forged;
         stores: the_command_line_goes_on_where_a_server_stopped;
         thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
             what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;

@@ -6,7 +6,7 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// The methods of each resource, except `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 24] = [
+const HAVE: [(&str, &str); 26] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),
@@ -16,6 +16,8 @@ const HAVE: [(&str, &str); 24] = [
     ("/images/by-name/photo.png/content", "GET"),
     ("/stats", "GET"),
     ("/tags", "GET"),
+    ("/tags/a/links", "POST"),
+    ("/feed.atom", "GET"),
     ("/jobs/resume", "POST"),
     ("/jobs/repack", "POST"),
     ("/jobs/rename-tag", "POST"),

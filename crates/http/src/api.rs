@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod archive;
 pub(crate) mod basic_stats;
 pub(crate) mod content;
+pub(crate) mod feed;
 
 pub(crate) mod images;
 pub(crate) mod json;

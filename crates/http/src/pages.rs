@@ -18,4 +18,5 @@ pub(crate) mod home;
 pub(crate) mod overview;
 pub(crate) mod search;
 pub(crate) mod session;
+pub(crate) mod shared;
 pub(crate) mod tags;

@@ -36,12 +36,34 @@ pub(crate) enum Route {
     Resume,
     Repack,
     RenameTag,
+    /// What the holder of a link to a tag may see: the link, and what of it.
+    Shared(String, Shared),
+    TagLinks(String),
+    Feed,
+}
+
+/// What the holder of a link to a tag asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shared {
+    List,
+    Archive,
+    Feed,
+    Image(ImageId),
+    Content(ImageId),
+    Thumbnail(ImageId),
+}
+
+/// The route of a link to a tag, and what is asked for of an image: the text is the link, a slash and the image's id.
+fn of_shared(text: &str, what: fn(ImageId) -> Shared) -> Option<Route> {
+    let (link, id) = text.split_once('/')?;
+    Some(Route::Shared(link.to_owned(), what(ImageId::parse(id)?)))
 }
 
 /// Every route: its path, its constructor and its methods. `HEAD` is allowed wherever `GET` is, `OPTIONS` everywhere.
-/// The part in braces is one segment, percent-decoded; with a star, it is the rest of the path.
+/// A part in braces is one segment, percent-decoded; with a star, it is the rest of the path. Of two parts the text has
+/// both, with a slash in between.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 25] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 33] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -53,6 +75,14 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 25] = [
     ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
     ("/stats", |_| Some(Route::Stats), &[Method::GET]),
     ("/tags", |_| Some(Route::Tags), &[Method::GET]),
+    ("/tags/{tag}/links", |tag| Some(Route::TagLinks(tag)), &[Method::POST]),
+    ("/feed.atom", |_| Some(Route::Feed), &[Method::GET]),
+    ("/shared/{link}", |link| Some(Route::Shared(link, Shared::List)), &[Method::GET]),
+    ("/shared/{link}/archive", |link| Some(Route::Shared(link, Shared::Archive)), &[Method::GET]),
+    ("/shared/{link}/feed.atom", |link| Some(Route::Shared(link, Shared::Feed)), &[Method::GET]),
+    ("/shared/{link}/images/{id}", |text| of_shared(&text, Shared::Image), &[Method::GET]),
+    ("/shared/{link}/images/{id}/content", |text| of_shared(&text, Shared::Content), &[Method::GET]),
+    ("/shared/{link}/images/{id}/thumbnail", |text| of_shared(&text, Shared::Thumbnail), &[Method::GET]),
     ("/jobs/resume", |_| Some(Route::Resume), &[Method::POST]),
     ("/jobs/repack", |_| Some(Route::Repack), &[Method::POST]),
     ("/jobs/rename-tag", |_| Some(Route::RenameTag), &[Method::POST]),
@@ -91,8 +121,8 @@ impl Target {
         decode(path)?;
         let query = Unchecked::parse(query)?;
         for (template, make, methods) in ROUTES {
-            if let Some(text) = captured(template, path)
-                && let Some(route) = make(decode(text)?)
+            if let Some(texts) = captured(template, path)
+                && let Some(route) = make(texts.into_iter().map(decode).collect::<Result<Vec<_>, _>>()?.join("/"))
             {
                 return Ok(Self { route, methods, query });
             }
@@ -118,19 +148,20 @@ impl Target {
     }
 }
 
-/// The text that the template's braces capture, if the path fits the template; empty if it has no braces.
-fn captured<'a>(template: &str, path: &'a str) -> Option<&'a str> {
+/// The texts that the template's braces capture, if the path fits the template.
+fn captured<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
     let Some((before, rest)) = template.split_once('{') else {
-        return (template == path).then_some("");
+        return (template == path).then(Vec::new);
     };
-    let text = path.strip_prefix(before)?;
-    match rest.split_once('}')? {
-        (name, _) if name.starts_with('*') => Some(text),
-        (_, after) => {
-            let text = text.strip_suffix(after)?;
-            (!text.contains('/')).then_some(text)
-        }
+    let path = path.strip_prefix(before)?;
+    let (name, after) = rest.split_once('}')?;
+    if name.starts_with('*') {
+        return Some(vec![path]);
     }
+    let (text, path) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let mut texts = captured(after, path)?;
+    texts.insert(0, text);
+    Some(texts)
 }
 
 /// Decodes percent-encoded UTF-8. A `%` without two hexadecimal digits is refused, never guessed.
@@ -230,7 +261,23 @@ mod tests {
         assert_eq!(route("/image/a/b"), Some(Route::NamedImage("a/b".into())));
         let id = ImageId::new(1, &[2; 10]);
         assert_eq!(route(&format!("/images/{id}/retry")), Some(Route::Retry(id)));
-        for nothing in ["", "*", "//images", "/images/", "/images/x", "/images/by-name/a/b", "/healthz/", "/image"] {
+        assert_eq!(route("/tags/a%2Fb/links"), Some(Route::TagLinks("a/b".into())));
+        assert_eq!(route("/shared/x.y"), Some(Route::Shared("x.y".into(), Shared::List)));
+        let content = Route::Shared("x".into(), Shared::Content(id));
+        assert_eq!(route(&format!("/shared/x/images/{id}/content")), Some(content));
+        for nothing in [
+            "",
+            "*",
+            "//images",
+            "/images/",
+            "/images/x",
+            "/images/by-name/a/b",
+            "/healthz/",
+            "/image",
+            "/shared/a/b",
+            "/shared/a/images/b",
+            "/tags/a/b/links",
+        ] {
             assert_eq!(route(nothing), None, "{nothing}");
         }
     }

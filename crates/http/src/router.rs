@@ -127,6 +127,17 @@ impl<P: Ports> Service<P> {
             (Route::Resume, _) => self.resume().await,
             (Route::Repack, _) => self.repack().await,
             (Route::RenameTag, _) => self.rename_tag(body).await,
+            (Route::TagLinks(tag), _) => self.share(head, &tag, body).await,
+            (Route::Feed, _) => self.feed(head).await,
+            (Route::Shared(link, what), _) => {
+                let share = self.settings.link_keys.share(&link, self.vault.now() / 1000)?;
+                let (answer, is_whole) = self.shared(head, &link, &share, what).await?;
+                // Content has conditions of its own.
+                if is_whole {
+                    return Ok(answer);
+                }
+                Ok(answer)
+            }
         }?;
         if reading { revalidated(answer, headers) } else { Ok(answer) }
     }
@@ -151,6 +162,9 @@ impl<P: Ports> Service<P> {
                     Site::Allowed => bearer(headers).is_some_and(|token| write_tokens.hold(token)),
                 };
             return if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) };
+        }
+        if let Route::Shared(link, _) = &target.route {
+            return Ok(Some(link_keys.share(link, now)?.expires.saturating_sub(now)));
         }
         if let Route::Content(id) = target.route {
             let link = link_keys.judge(id, &target.query, now)?;

@@ -1,4 +1,4 @@
-//! Signed links: whoever has one may read one image's content until the link expires.
+//! Signed links: whoever has one may read one image's content, or the images of one tag, until the link expires.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,29 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use burrow_model::key::ImageId;
+use burrow_model::name::normal;
 use burrow_model::words::words;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::problem::Problem;
 use crate::route::Unchecked;
+
+/// What a link lets its holder read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What<'a> {
+    Image(ImageId),
+    Tag(&'a str),
+}
+
+/// A tag whose images the holder of a link may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// The tag, in Normalization Form C.
+    pub(crate) tag: String,
+    /// When the link expires, in seconds since 1970.
+    pub(crate) expires: u64,
+}
 
 /// Named keys. The first signs and all verify, so that keys can be rotated.
 #[derive(Clone, Default)]
@@ -30,8 +47,32 @@ impl LinkKeys {
     /// The signed path of an image's content, valid until `expires`, in seconds since 1970; `None` without keys.
     pub(crate) fn sign(&self, image: ImageId, expires: u64) -> Option<String> {
         let (key, mac) = self.0.first()?;
-        let signature = URL_SAFE_NO_PAD.encode(signed(mac, image, expires).finalize().into_bytes());
+        let signature = code(signed(mac, What::Image(image), expires));
         Some(format!("/images/{image}/content?expires={expires}&key={key}&signature={signature}"))
+    }
+
+    /// The signed path of the images of a tag, valid until `expires`, in seconds since 1970; `None` without keys. Its
+    /// last segment, without the slash that no segment has, is all that [`LinkKeys::share`] needs: so paths below it
+    /// need no query.
+    pub(crate) fn sign_tag(&self, tag: &str, expires: u64) -> Option<String> {
+        let (key, mac) = self.0.first()?;
+        let tag = normal(tag);
+        let signature = code(signed(mac, What::Tag(&tag), expires));
+        Some(format!("/shared/{expires}.{key}.{signature}.{}", URL_SAFE_NO_PAD.encode(tag.as_bytes())))
+    }
+
+    /// Verifies the segment of a path that [`LinkKeys::sign_tag`] signed, at the time `now`, in seconds since 1970.
+    pub(crate) fn share(&self, segment: &str, now: u64) -> Result<Share, Problem> {
+        let mut parts = segment.split('.');
+        let (Some(expires), Some(key), Some(signature), Some(tag), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(wrong());
+        };
+        let tag = URL_SAFE_NO_PAD.decode(tag).ok().and_then(|tag| String::from_utf8(tag).ok()).ok_or_else(wrong)?;
+        let expires = expires.parse::<u64>().ok().filter(|number| number.to_string() == expires).ok_or_else(wrong)?;
+        self.verify(key, signature, What::Tag(&tag), expires)?;
+        if expires > now { Ok(Share { tag, expires }) } else { Err(expired()) }
     }
 
     /// Verifies the signature in a query at the time `now`, in seconds since 1970. Returns the seconds for which the
@@ -40,22 +81,44 @@ impl LinkKeys {
         if !query.has("signature") {
             return Ok(None);
         }
-        let wrong = || Problem::link("this link was not signed here, or was changed");
         let query = query.only(&["download", "expires", "key", "signature"], &[]).map_err(|_| wrong())?;
         let expires = query.get("expires").and_then(|expires| expires.parse::<u64>().ok()).ok_or_else(wrong)?;
-        let key = query.get("key").unwrap_or_default();
-        let (_, mac) = self.0.iter().find(|(id, _)| id == key).ok_or_else(wrong)?;
-        let signature = URL_SAFE_NO_PAD.decode(query.get("signature").unwrap_or_default()).map_err(|_| wrong())?;
-        // Compares in constant time.
-        signed(mac, image, expires).verify_slice(&signature).map_err(|_| wrong())?;
+        let signature = query.get("signature").unwrap_or_default();
+        self.verify(query.get("key").unwrap_or_default(), signature, What::Image(image), expires)?;
         let left = expires.checked_sub(now).filter(|left| *left > 0);
-        left.map(Some).ok_or_else(|| Problem::link("this link has expired"))
+        left.map(Some).ok_or_else(expired)
+    }
+
+    fn verify(&self, key: &str, signature: &str, what: What<'_>, expires: u64) -> Result<(), Problem> {
+        let (_, mac) = self.0.iter().find(|(id, _)| id == key).ok_or_else(wrong)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| wrong())?;
+        // Compares in constant time.
+        signed(mac, what, expires).verify_slice(&signature).map_err(|_| wrong())
     }
 }
 
-fn signed(mac: &Hmac<Sha256>, image: ImageId, expires: u64) -> Hmac<Sha256> {
+fn wrong() -> Problem {
+    Problem::link("this link was not signed here, or was changed")
+}
+
+fn expired() -> Problem {
+    Problem::link("this link has expired")
+}
+
+fn code(mac: Hmac<Sha256>) -> String {
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+}
+
+/// The code of a link. No image's text is that of a tag, for they begin differently, and a tag has no line breaks.
+fn signed(mac: &Hmac<Sha256>, what: What<'_>, expires: u64) -> Hmac<Sha256> {
     let mut mac = mac.clone();
-    mac.update(format!("burrow link 1\n{image}\n{expires}").as_bytes());
+    mac.update(
+        match what {
+            What::Image(image) => format!("burrow link 1\n{image}\n{expires}"),
+            What::Tag(tag) => format!("burrow link 2\n{tag}\n{expires}"),
+        }
+        .as_bytes(),
+    );
     mac
 }
 
@@ -118,5 +181,37 @@ mod tests {
         assert_eq!(judge(OLD, image, "?expires=1000", 900), Ok(None));
         assert_eq!(LinkKeys::default().sign(image, 1000), None);
         assert!(NEW.parse::<LinkKeys>().unwrap().sign(image, 1).unwrap().contains("key=new&"));
+    }
+
+    #[test]
+    fn a_link_to_a_tag_is_good_for_that_tag_until_its_time() {
+        let keys: LinkKeys = "old:0123456789abcdef".parse().unwrap();
+        let path = keys.sign_tag("e\u{301}/ 猫", 1000).unwrap();
+        let segment = path.strip_prefix("/shared/").unwrap();
+        assert!(!segment.contains(['/', '%', ' ']), "{segment}");
+        let judged =
+            |keys: &LinkKeys, segment: &str, now| keys.share(segment, now).map_err(|problem| problem.status().as_u16());
+        assert_eq!(judged(&keys, segment, 999), Ok(Share { tag: "é/ 猫".into(), expires: 1000 }));
+        let rotated = "new:fedcba9876543210 old:0123456789abcdef".parse().unwrap();
+        assert!(judged(&rotated, segment, 0).is_ok());
+        assert_eq!(judged(&keys, segment, 1000), Err(403));
+        let other = keys.sign_tag("other", 1000).unwrap();
+        let tag = other.rsplit('.').next().unwrap();
+        let image = keys.sign(ImageId::new(1, &[1; 10]), 1000).unwrap();
+        let (_, of_image) = image.split_once("signature=").unwrap();
+        let parts: Vec<&str> = segment.split('.').collect();
+        for forged in [
+            format!("1001.{}.{}.{}", parts[1], parts[2], parts[3]),
+            format!("01000.{}.{}.{}", parts[1], parts[2], parts[3]),
+            format!("1000.{}.{}.{tag}", parts[1], parts[2]),
+            format!("1000.{}.{of_image}.{}", parts[1], parts[3]),
+            format!("1000.new.{}.{}", parts[2], parts[3]),
+            format!("{segment}.x"),
+            format!("1000.{}.{}", parts[1], parts[2]),
+            String::new(),
+        ] {
+            assert_eq!(judged(&keys, &forged, 900), Err(403), "{forged}");
+        }
+        assert!(LinkKeys::default().sign_tag("a", 1).is_none() && judged(&LinkKeys::default(), segment, 0) == Err(403));
     }
 }

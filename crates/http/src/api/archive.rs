@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use burrow_model::error::Error;
+use burrow_model::key::ImageId;
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_vault::codec::gzip::HEADER;
@@ -30,11 +31,15 @@ const LEFT_OUT: &str = "left out.txt";
 const TRAILER: u64 = 8;
 
 impl<P: Ports> Service<P> {
-    /// Answers with the images of the query, in its order. Images that are not ready or no longer exist are left out.
+    /// Answers with the images of the query, in its order.
     pub(crate) async fn archive(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         // The gallery's form also sends fields for its other buttons; they have no effect here.
         let query = head.query.only(&["action", "tags", "back"], &["id"])?;
-        let ids = selection::ids(query)?;
+        self.archive_of(selection::ids(query)?).await
+    }
+
+    /// Answers with these images. Those that are not ready or no longer exist are left out.
+    pub(crate) async fn archive_of(&self, ids: Vec<ImageId>) -> Result<Answer<P>, Problem> {
         let open = async |id| match self.vault.get(id).await {
             Ok(record) => match self.vault.open(&record).await {
                 Ok(blob) => Ok((record, blob)),

@@ -22,6 +22,7 @@ use crate::protocol::conditional::{self, Validators, Verdict};
 use crate::protocol::negotiation::{gzip_tag, wants_html};
 use crate::route::Query;
 use crate::service::{Head, Service};
+use crate::settings::ServiceSettings;
 
 /// The query parameters, besides `tag`, that decide which images are listed and how.
 pub(crate) const LISTING: [&str; 8] = ["q", "status", "host", "type", "since", "until", "order", "limit"];
@@ -127,9 +128,8 @@ impl<P: Ports> Service<P> {
 
     /// `POST /images/{id}/links`.
     pub(crate) async fn link(&self, head: Head<'_>, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
-        let bytes = read_body(body, self.settings.max_request_bytes).await?;
-        let link = if bytes.is_empty() { Link::default() } else { json::parse(&bytes)? };
-        let (path, expires) = self.signed_link(id, link.seconds).await?;
+        let seconds = seconds_of(body, &self.settings).await?;
+        let (path, expires) = self.signed_link(id, seconds).await?;
         if wants_html(head.headers) {
             let record = self.vault.get(id).await?;
             return self.detail_with(head, &record, Some((path, expires.into()))).await;
@@ -139,12 +139,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// Signs a link. Returns its path and when it expires, in milliseconds since 1970.
-    async fn signed_link(&self, id: ImageId, seconds: Option<u64>) -> Result<(String, u64), Problem> {
-        let max = self.settings.max_link_seconds;
-        let seconds = seconds.unwrap_or(LINK_SECONDS.min(max));
-        if !(1..=max).contains(&seconds) {
-            return Err(Problem::invalid("seconds", format!("seconds: 1 to max_link_seconds = {max}, not {seconds}")));
-        }
+    async fn signed_link(&self, id: ImageId, seconds: u64) -> Result<(String, u64), Problem> {
         self.vault.get(id).await?.content()?;
         let expires = self.vault.now() / 1000 + seconds;
         let path = self.settings.link_keys.sign(id, expires).ok_or_else(Problem::no_links)?;
@@ -179,6 +174,18 @@ impl<P: Ports> Service<P> {
 }
 
 const ACCEPT_PATCH: http::HeaderName = http::HeaderName::from_static("accept-patch");
+
+/// Reads for how many seconds a request wants a signed link to be valid.
+pub(crate) async fn seconds_of(body: impl ByteSource, settings: &ServiceSettings) -> Result<u64, Problem> {
+    let bytes = read_body(body, settings.max_request_bytes).await?;
+    let link = if bytes.is_empty() { Link::default() } else { json::parse(&bytes)? };
+    let max = settings.max_link_seconds;
+    let seconds = link.seconds.unwrap_or(LINK_SECONDS.min(max));
+    if !(1..=max).contains(&seconds) {
+        return Err(Problem::invalid("seconds", format!("seconds: 1 to max_link_seconds = {max}, not {seconds}")));
+    }
+    Ok(seconds)
+}
 
 /// Refuses a change if the request's conditions do not hold for the record.
 fn check(head: Head<'_>, record: &ImageRecord) -> Result<(), Problem> {

@@ -78,7 +78,7 @@ const MAX_SHOWN: u64 = 64 * 1024 * 1024;
 const MAX_MOVING: u64 = 8 * 1024 * 1024;
 
 /// Whether the page shows an original itself: if every browser can show its format, and it is not too large for one.
-fn is_shown(content: &Content) -> bool {
+pub(crate) fn is_shown(content: &Content) -> bool {
     content.size <= MAX_SHOWN
         && has_few_pixels(content)
         && matches!(

@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::card::Card;
+use crate::api::feed::path_of;
 use crate::api::images::{LISTING, filter};
 use crate::api::json::{List, counts, response};
 use crate::api::notice;
@@ -46,6 +47,10 @@ struct Home<'a> {
     waits: bool,
     /// Whether the vault has no index.
     unindexed: bool,
+    /// The path of the feed of these images.
+    feed: String,
+    /// The tag that the reader can share: the only one of the search.
+    share: Option<String>,
 }
 
 /// The most bytes of HTML that the cards of one page take. Every tag of a card links to the whole search, so that the
@@ -104,8 +109,12 @@ impl<P: Ports> Service<P> {
             about(self.vault.estimate(&filter(query)?, MAX_COUNTED).await?, cards.len() as u64)
         };
         let hints = if search.q.is_empty() || search.is_continued() { Vec::new() } else { self.hints(&search).await? };
+        let frame = self.frame(headers);
+        let can_share = frame.may_change && self.settings.link_keys.can_sign();
         let home = Home {
-            frame: self.frame(headers),
+            frame,
+            feed: path_of(query, "/feed.atom"),
+            share: search.tags.first().filter(|_| can_share && search.tags.len() == 1).map(|tag| (*tag).to_owned()),
             counts: [statistics.images, statistics.pending, statistics.failed].map(number),
             volume: (bytes(statistics.original_bytes), saved(statistics.original_bytes, statistics.stored_bytes)),
             statistics,

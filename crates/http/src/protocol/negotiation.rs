@@ -65,7 +65,8 @@ pub(crate) fn is_text(headers: &HeaderMap) -> bool {
 
 /// Whether a response may be sent compressed: text, or JSON.
 fn is_compressible(headers: &HeaderMap) -> bool {
-    is_text(headers) || matches!(media_type(headers), "application/json" | "application/problem+json")
+    is_text(headers)
+        || matches!(media_type(headers), "application/json" | "application/problem+json" | "application/atom+xml")
 }
 
 fn media_type(headers: &HeaderMap) -> &str {

@@ -72,7 +72,8 @@ impl Filter {
         Err(Error::Invalid { field: "type", reason })
     }
 
-    pub(super) fn lets_through(&self, image: &ImageRecord) -> bool {
+    /// Whether an image meets every condition.
+    pub fn lets_through(&self, image: &ImageRecord) -> bool {
         self.status.is_none_or(|status| image.status() == status)
             && (!self.unfinished || matches!(image.status(), Status::Pending | Status::Storing))
             && self.tags.iter().all(|tag| image.tags.iter().any(|other| is_same_tag(other, tag)))
