@@ -5,6 +5,7 @@ mod http;
 mod maintenance;
 mod tags;
 mod vault;
+mod webhook;
 
 /// Implements every exported interface.
 struct Component;

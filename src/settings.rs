@@ -16,6 +16,7 @@ use burrow_vault::download::DownloadRules;
 use burrow_vault::policy::{AllowedHosts, OriginPolicy};
 use burrow_vault::ports::FetchTimeouts;
 use burrow_vault::vault;
+use burrow_vault::webhook::{Secret, Webhook};
 
 /// The name of every setting, as a variable of the host. Sorted.
 pub const NAMES: &[&str] = &[
@@ -42,6 +43,8 @@ pub const NAMES: &[&str] = &[
     "read_token",
     "repack_memory_bytes",
     "run_jobs",
+    "webhook_secret",
+    "webhook_url",
     "write_token",
 ];
 
@@ -86,6 +89,7 @@ impl Settings {
             allow_private_network: read.parsed("allow_private_network", "true or false")?.unwrap_or(false),
             allowed_hosts: read.parsed::<AllowedHosts>("allowed_hosts", HOSTS)?.unwrap_or_default(),
         };
+        let webhook = read.webhook(origins.allow_private_network)?;
         let write_tokens = read.parsed::<Tokens>("write_token", Tokens::RULE)?.unwrap_or_default();
         let read_tokens = read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default();
         if write_tokens.is_empty() && !read_tokens.is_empty() {
@@ -103,6 +107,7 @@ impl Settings {
                 host: vault.host,
                 index: vault.index,
                 quotas,
+                webhook,
             },
             http: http::ServiceSettings {
                 max_request_bytes: read.size("max_request_bytes", 1024..=1 << 20, http.max_request_bytes)?,
@@ -128,6 +133,21 @@ impl<F: Fn(&str) -> Option<String>> Read<F> {
     fn parsed<T: FromStr>(&self, name: &'static str, rule: &str) -> Result<Option<T>, Error> {
         let parse = |value: String| value.trim().parse().map_err(|_| Error::Setting { name, rule: rule.into() });
         (self.0)(name).map(parse).transpose()
+    }
+
+    /// Where the operator wants to be told of images. The policy for origins holds for it, too, but for `allowed_hosts`:
+    /// those are for the URLs of users.
+    fn webhook(&self, allow_private_network: bool) -> Result<Option<Webhook>, Error> {
+        const URL: &str = "webhook_url";
+        let secret = self.parsed::<Secret>("webhook_secret", Secret::RULE)?;
+        let Some(url) = (self.0)(URL) else { return Ok(None) };
+        let policy = OriginPolicy { allow_private_network, ..OriginPolicy::default() };
+        let rule = "a URL with http or https and a public name, and no port but 80 and 443, unless allow_private_network \
+                    is true";
+        let url = policy.parse(&url).map_err(|_| Error::Setting { name: URL, rule: rule.into() })?;
+        let rule = "set only together with webhook_secret, with which messages are signed".to_owned();
+        let secret = secret.ok_or(Error::Setting { name: URL, rule })?;
+        Ok(Some(Webhook::new(url, secret)))
     }
 
     fn number(&self, name: &'static str, range: RangeInclusive<u64>, default: u64) -> Result<u64, Error> {
@@ -191,11 +211,34 @@ mod tests {
             ("allowed_hosts", " , "),
             ("allowed_http_hosts", "http://example.com"),
             ("link_keys", "a:0123456789abcdef a:fedcba9876543210"),
+            ("webhook_url", "https://example.com/hook"),
+            ("webhook_secret", "brief-secret"),
             ("write_token", "sécurité-sécurité"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && !error.contains(value), "{error}");
         }
+    }
+
+    #[test]
+    fn the_webhook_is_a_public_place() {
+        let set = |url: &str, private: &str| {
+            let secret = ("webhook_secret", "0123456789abcdef");
+            read(&[("webhook_url", url), secret, ("allow_private_network", private)])
+                .map(|it| it.vault.webhook.is_some())
+        };
+        assert_eq!(set("https://example.com/hook?x=1", "false").unwrap(), true);
+        for private in
+            ["http://127.0.0.1/", "http://[::1]/", "https://localhost/", "https://a.internal/", "http://a.example:81/"]
+        {
+            assert!(set(private, "false").is_err() && set(private, "true").unwrap(), "{private}");
+        }
+        for wrong in
+            ["ftp://example.com/", "https://user@example.com/", "example.com", "https://packers.burrow.internal/"]
+        {
+            assert!(set(wrong, "true").is_err(), "{wrong}");
+        }
+        assert!(read(&[("webhook_secret", "0123456789abcdef")]).unwrap().vault.webhook.is_none());
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod support;
 mod thumbnails;
 mod torture;
 mod uploads;
+mod webhook;
 mod world;
 
 use std::future::Future;
@@ -111,6 +112,7 @@ fn main() -> ExitCode {
         uploads: bytes_are_stored_as_they_are, limits_are_told, several_files_are_stored_at_once,
             several_files_are_stored_all_or_none, digests_are_verified, a_request_sent_again_adds_nothing,
             a_client_may_wait;
+        webhook: each_end_is_told_and_signed, a_receiver_that_was_away_gets_everything;
     };
     let on_configured_spin = on_every_host! {
         networks: private_addresses_are_refused;
@@ -172,6 +174,7 @@ fn main() -> ExitCode {
             a_store_of_version_1_is_read_and_gone_on_with;
         torture: what_was_acknowledged_survives_every_kill;
         uploads: what_is_refused_leaves_no_chunks;
+        webhook: private_receivers_are_refused;
         world: the_component_is_what_the_world_says;
     };
     for (name, test) in &on_every_host {

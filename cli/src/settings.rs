@@ -157,6 +157,10 @@ settings! {
     link_keys: Secret, "BURROW_LINK_KEYS", "KEYS";
     /// The longest time for which a signed link is valid.
     max_link_seconds: u64 = "604800", "BURROW_MAX_LINK_SECONDS", "SECONDS";
+    /// Tell this URL of each image that becomes ready or fails; needs webhook_secret.
+    webhook_url: Secret, "BURROW_WEBHOOK_URL", "URL";
+    /// The secret with which messages to webhook_url are signed. Others see flags: use the variable.
+    webhook_secret: Secret, "BURROW_WEBHOOK_SECRET", "SECRET";
     /// Other sites whose pages may use the service: *, or origins separated by spaces or commas.
     cors_origins: Text, "BURROW_CORS_ORIGINS", "ORIGINS";
 }

@@ -4,7 +4,7 @@
 use burrow_model::envelope;
 use burrow_model::key::{BlobId, ImageId, Key};
 use burrow_model::record::{
-    ImageRecord, LogEntry, Manifest, Namesake, Picture, Pointer, Preview, Segment, TagRenames, Trash,
+    Deliveries, ImageRecord, LogEntry, Manifest, Namesake, Picture, Pointer, Preview, Segment, TagRenames, Trash,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -24,4 +24,5 @@ fuzz_target!(|value: &[u8]| {
     let _ = envelope::decode::<LogEntry>(&blob, value);
     let _ = envelope::decode::<Segment>(&blob, value);
     let _ = envelope::decode::<TagRenames>(&blob, value);
+    let _ = envelope::decode::<Deliveries>(&blob, value);
 });

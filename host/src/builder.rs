@@ -194,6 +194,7 @@ impl Builder {
         let outbound =
             Outbound::new(private, connect, &self.authorities, self.proxy, origins.clone(), patience.clone(), runtime)?;
         let does_jobs = self.variables.get("run_jobs") != Some("false");
+        let has_webhook = self.variables.get("webhook_url").is_some_and(|url| !url.trim().is_empty());
         // The component only records jobs; the host does them on the pool.
         self.variables.set("run_jobs", &false);
         self.variables.set("packers", &self.jobs.min(PACKERS));
@@ -211,6 +212,7 @@ impl Builder {
             addresses,
             patience,
             does_jobs,
+            has_webhook,
             jobs: self.jobs,
             per_origin: self.per_origin,
             job_time: self.job_time,

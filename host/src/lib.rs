@@ -23,7 +23,7 @@
 //!
 //! - [`Builder`] makes a [`Burrow`]: the vault for programs (`vault.rs`, `content.rs`), many images at once (`jobs.rs`), and the HTTP
 //!   service (`serve.rs`)
-//! - `tags`: lists and renames tags
+//! - `tags`: lists and renames tags; `webhook`: tells the operator's webhook
 //! - [`Verification`]: verifies and repairs a whole vault (`maintenance.rs`); [`Repack`]: makes images smaller (`repack.rs`)
 //! - [`archive`]: a whole vault as one tar file
 //! - `streams`: streams between the host and the component, as channels
@@ -66,6 +66,7 @@ mod timed_body;
 mod types;
 mod variables;
 mod vault;
+mod webhook;
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
@@ -172,6 +173,8 @@ pub struct Burrow {
     patience: patience::Patience,
     /// Whether [`Burrow::serve`] also does the jobs that it records (the setting `run_jobs`).
     does_jobs: bool,
+    /// Whether there is a webhook to tell of images (the setting `webhook_url`).
+    has_webhook: bool,
     jobs: NonZeroUsize,
     per_origin: NonZeroUsize,
     job_time: Duration,

@@ -86,7 +86,7 @@ impl Burrow {
     ///
     /// In the background it does the jobs in the store. It takes up jobs that earlier processes left: at once if their
     /// worker had another [`Builder::generation`](crate::Builder::generation), else when their lease of 15 minutes ends.
-    /// It also makes images smaller, when [`Service::repack`] says so.
+    /// It also makes images smaller, when [`Service::repack`] says so, and tells the webhook of the setting `webhook_url`.
     ///
     /// # Errors
     ///
@@ -121,6 +121,10 @@ impl Burrow {
         if self.does_jobs {
             let (burrow, stop) = (self.clone(), stopping.clone());
             background.spawn(async move { burrow.repack_in_background(service.repack, stop).await });
+            if self.has_webhook {
+                let (burrow, stop) = (self.clone(), stopping.clone());
+                background.spawn(async move { burrow.tell_webhook(stop).await });
+            }
             let (burrow, stopping) = (self.clone(), stopping.clone());
             jobs.spawn(async move { burrow.do_jobs(recorded, stopping).await });
         }

@@ -3,8 +3,9 @@
 use burrow_http::problem::Problem;
 use burrow_http::{self as service, Answer, Body, Service};
 use burrow_model::error::Error;
-use burrow_vault::vault::Vault;
-use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response};
+use burrow_vault::vault::{Delivered, Vault};
+use futures::future::join_all;
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use spin_sdk::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamWriter, spawn};
 
@@ -22,9 +23,14 @@ impl Message for Request {
 
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let changes = !matches!(request.get_method(), Method::Get | Method::Head | Method::Options);
+        let mut teller = None;
         let Answer { response, jobs, log: cause } = match settings().await {
             Ok(Settings { vault, http }) => {
-                Service::new(Vault::new(Wasi::default(), vault), http).handle(incoming(request)?).await
+                let does_jobs = http.run_jobs;
+                let vault = Vault::new(Wasi::default(), vault);
+                teller = (changes && does_jobs && vault.has_webhook()).then(|| vault.clone());
+                Service::new(vault, http).handle(incoming(request)?).await
             }
             Err(error) => {
                 log(&error);
@@ -35,15 +41,28 @@ impl Guest for Component {
             log(&cause);
         }
         let response = outgoing(response)?;
-        for job in jobs {
-            // The job goes on after the answer. If this instance dies, the job's record says what is left to do.
-            spawn(async move {
-                if let Err(error) = job.await {
-                    log(&error);
-                }
-            });
-        }
+        // Jobs go on after the answer. If this instance dies, their records say what is left to do.
+        let jobs = jobs.into_iter().map(async |job| {
+            if let Err(error) = job.await {
+                log(&error);
+            }
+        });
+        let done = join_all(jobs);
+        spawn(async move {
+            done.await;
+            if let Some(vault) = teller {
+                tell(&vault).await;
+            }
+        });
         Ok(response)
+    }
+}
+
+/// Tells the webhook what there is to tell. What it does not take, the next change or `POST /jobs/resume` tells it again.
+async fn tell(vault: &Vault<Wasi>) {
+    match vault.deliver().await {
+        Ok(Delivered { failure, .. }) => failure.iter().for_each(log),
+        Err(error) => log(&error),
     }
 }
 

@@ -27,7 +27,12 @@ impl Fetch for Wasi {
 
     async fn fetch(&self, url: &Url, timeouts: FetchTimeouts) -> Result<Fetched<HttpBody>, FetchError> {
         warn_of_open_networks(timeouts).await;
-        let (request, sent) = request(url, timeouts)?;
+        let headers = [
+            ("accept", "image/*, */*;q=0.1"),
+            // Burrow stores the origin's bytes, not an encoding of them.
+            ("accept-encoding", "identity"),
+        ];
+        let (request, sent) = request(url, &headers, None, timeouts)?;
         let response = client::send(request).await.map_err(|code| explain(&code))?;
         let headers = response.get_headers();
         let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
@@ -39,6 +44,30 @@ impl Fetch for Wasi {
             retry_after: headers.get("retry-after").into_iter().next().map(text),
             body: HttpBody::new(response, |code| Error::Fetch(broken(code))).answering(sent),
         })
+    }
+
+    async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        timeouts: FetchTimeouts,
+    ) -> Result<(u16, Option<String>), FetchError> {
+        warn_of_open_networks(timeouts).await;
+        let (mut sender, reader) = wit_stream::new();
+        let length = body.len().to_string();
+        // Some servers read no chunks.
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).chain([("content-length", &*length)]).collect();
+        let (request, _sent) = request(url, &headers, Some(reader), timeouts)?;
+        request.set_method(&Method::Post).map_err(|()| refused("method"))?;
+        spawn(async move {
+            // If nobody reads the body, there is no answer either.
+            write(&mut sender, body).await;
+        });
+        let response = client::send(request).await.map_err(|code| explain(&code))?;
+        let after = response.get_headers().get("retry-after").into_iter().next();
+        Ok((response.get_status_code(), after.map(|after| String::from_utf8_lossy(&after).into_owned())))
     }
 }
 
@@ -54,7 +83,7 @@ async fn warn_of_open_networks(timeouts: FetchTimeouts) {
     let Ok(settings) = super::settings().await else { return };
     // Nothing listens on the discard port (RFC 863), and if something does, it is not harmed.
     let Ok(url) = Url::parse("http://127.0.0.1:9/") else { return };
-    let Ok((request, _sent)) = request(&url, timeouts) else { return };
+    let Ok((request, _sent)) = request(&url, &[], None, timeouts) else { return };
     if settings.vault.downloads.origins.allow_private_network {
         return;
     }
@@ -71,15 +100,19 @@ fn warn(what: &str) {
     eprintln!("{what}");
 }
 
-fn request(url: &Url, timeouts: FetchTimeouts) -> Result<(Request, Sent), FetchError> {
-    let headers = [
-        ("accept", "image/*, */*;q=0.1"),
-        // Burrow stores the origin's bytes, not an encoding of them.
-        ("accept-encoding", "identity"),
-        ("user-agent", concat!("Burrow/", env!("CARGO_PKG_VERSION"))),
-    ];
-    let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into();
-    let refused = |what: &str| FetchError::Refused(format!("the host does not take the request's {what}"));
+fn refused(what: &str) -> FetchError {
+    FetchError::Refused(format!("the host does not take the request's {what}"))
+}
+
+fn request(
+    url: &Url,
+    headers: &[(&str, &str)],
+    body: Option<StreamReader<u8>>,
+    timeouts: FetchTimeouts,
+) -> Result<(Request, Sent), FetchError> {
+    let own = [("user-agent", concat!("Burrow/", env!("CARGO_PKG_VERSION")))];
+    let headers = headers.iter().chain(&own).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+    let headers: Vec<_> = headers.collect();
     let headers = Fields::from_list(&headers).map_err(|_| refused("headers"))?;
     let options = RequestOptions::new();
     let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).ok();
@@ -87,7 +120,7 @@ fn request(url: &Url, timeouts: FetchTimeouts) -> Result<(Request, Sent), FetchE
     options.set_first_byte_timeout(nanos(timeouts.first_byte)).map_err(|_| refused("first-byte time-out"))?;
     options.set_between_bytes_timeout(nanos(timeouts.between_bytes)).map_err(|_| refused("time-out"))?;
     let (_, no_trailers) = wit_future::new(|| Ok(None));
-    let (request, sent) = Request::new(headers, None, no_trailers, Some(options));
+    let (request, sent) = Request::new(headers, body, no_trailers, Some(options));
     let scheme = if url.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     request.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
     let authority = &url[Position::BeforeHost..Position::AfterPort];

@@ -101,16 +101,19 @@ impl fmt::Display for SegmentId {
 pub enum Job {
     /// Renames tags.
     Tags,
+    /// Tells the webhook of images.
+    Webhook,
 }
 
 impl Job {
     /// Every job.
-    pub const ALL: [Self; 1] = [Self::Tags];
+    pub const ALL: [Self; 2] = [Self::Tags, Self::Webhook];
 
     /// Its word in keys.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tags => "tags",
+            Self::Webhook => "webhook",
         }
     }
 }

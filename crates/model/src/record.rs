@@ -1,5 +1,6 @@
 //! The records that are stored in envelopes: images, manifests, repackings, pointers, trash, previews.
 
+mod delivery;
 mod object;
 mod renaming;
 mod repacking;
@@ -13,6 +14,7 @@ use crate::key::{BlobId, ImageId, Job, SegmentId, Sha256Hex};
 use crate::lease::Lease;
 use crate::status::Status;
 
+pub use delivery::{Deliveries, Delivery};
 pub use object::{Object, ObjectStore};
 pub use renaming::{TagRename, TagRenames};
 pub use repacking::{Attempt, Needs, Repacking, StoredForm, Told, Writes};

@@ -8,6 +8,7 @@
 //! - [`compression`]: which images are repacked, with which codec
 //! - [`thumbnail`]: draws thumbnails
 //! - [`terms`]: what an image is found by
+//! - [`webhook`]: who is told of images, and how
 //! - [`store`]: typed access to the key-value store
 //! - [`ports`]: the traits through which the vault reaches the outside
 
@@ -25,3 +26,4 @@ pub mod terms;
 pub mod testing;
 pub mod thumbnail;
 pub mod vault;
+pub mod webhook;

@@ -66,6 +66,15 @@ pub trait Fetch {
     type Body: ByteSource;
     /// Sends one `GET`. It does not follow redirects.
     async fn fetch(&self, url: &url::Url, timeouts: FetchTimeouts) -> Result<Fetched<Self::Body>, FetchError>;
+    /// Sends one `POST` with these headers and this body. Returns the status of the answer, and its `Retry-After`, if there
+    /// is one. It does not follow redirects, and reads no body.
+    async fn post(
+        &self,
+        url: &url::Url,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        timeouts: FetchTimeouts,
+    ) -> Result<(u16, Option<String>), FetchError>;
 }
 
 /// The clock.

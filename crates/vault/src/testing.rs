@@ -31,6 +31,9 @@ pub type Answer = (u16, Option<&'static str>, &'static [u8]);
 /// A GIF of one pixel.
 pub const IMAGE: Answer = (200, None, b"GIF89a\x01\0\x01\0\0\0\0;");
 
+/// What was posted: when, in milliseconds since 1970; headers; body.
+pub type Posted = (u64, Vec<(&'static str, String)>, Vec<u8>);
+
 /// The world; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct World(Rc<Shared>);
@@ -48,6 +51,11 @@ struct Shared {
     answers: RefCell<VecDeque<Answer>>,
     /// When origins were asked, in milliseconds since the beginning.
     asked: RefCell<Vec<u64>>,
+    /// The statuses with which the webhook's receiver answers next; 0 if it cannot be reached. When there is no other, it
+    /// answers 204.
+    receiver: RefCell<VecDeque<u16>>,
+    /// What the receiver got: when, headers and body.
+    posted: RefCell<Vec<Posted>>,
     /// How many blocks helpers were asked to pack.
     helped: Cell<u64>,
     /// The outcome when a helper is asked to draw.
@@ -89,6 +97,16 @@ impl World {
     /// When origins were asked, in milliseconds since the beginning.
     pub fn asked(&self) -> Vec<u64> {
         self.0.asked.borrow().clone()
+    }
+
+    /// Adds statuses with which the webhook's receiver answers next.
+    pub fn receives_with(&self, statuses: impl IntoIterator<Item = u16>) {
+        self.0.receiver.borrow_mut().extend(statuses);
+    }
+
+    /// What the webhook's receiver got since the last call.
+    pub fn posted(&self) -> Vec<Posted> {
+        self.0.posted.take()
     }
 
     /// How many blocks helpers were asked to pack.
@@ -288,5 +306,20 @@ impl Fetch for World {
         let (status, retry_after, body) = self.0.answers.borrow_mut().pop_front().unwrap_or(IMAGE);
         let retry_after = retry_after.map(str::to_owned);
         Ok(Fetched { status, location: None, content_encoding: None, retry_after, body: Whole::new(body) })
+    }
+
+    async fn post(
+        &self,
+        _: &url::Url,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        _: FetchTimeouts,
+    ) -> Result<(u16, Option<String>), FetchError> {
+        let status = self.0.receiver.borrow_mut().pop_front().unwrap_or(204);
+        if status == 0 {
+            return Err(FetchError::Unreachable("nobody is there".into()));
+        }
+        self.0.posted.borrow_mut().push((self.now(), headers.to_vec(), body));
+        Ok((status, None))
     }
 }

@@ -3,6 +3,7 @@
 //! When a method has returned an image's record, the record is durable, as far as the store promises it.
 
 mod accept;
+mod deliver;
 mod edit;
 mod idempotency;
 mod ingest;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use futures::future::Either;
 
 pub use accept::Draft;
+pub use deliver::Delivered;
 pub use edit::Edit;
 pub use idempotency::{Answering, Once};
 pub use jobs::{Jobs, Worker};
@@ -49,6 +51,7 @@ use crate::ports::Ports;
 use crate::store::Store;
 pub use crate::store::index::{Order, Shape};
 pub use crate::store::verify::{Discovery, Fault, FaultKind, Plan, Verified};
+use crate::webhook::Webhook;
 
 /// The operator's settings of the vault.
 #[derive(Clone, Debug)]
@@ -68,6 +71,8 @@ pub struct VaultSettings {
     pub index: Shape,
     /// How much the vault takes in all.
     pub quotas: Quotas,
+    /// Who is told of images.
+    pub webhook: Option<Webhook>,
 }
 
 /// What the host states about itself: no operator sets it.
@@ -92,6 +97,7 @@ impl Default for VaultSettings {
             host: HostFacts::default(),
             index: Shape::default(),
             quotas: Quotas::default(),
+            webhook: None,
         }
     }
 }

@@ -171,7 +171,7 @@ mod tests {
             (Key::repacking(other), Kind::Repacking(other)),
             (Key::repacking_claim(other, 1, 2), Kind::RepackingClaim(other, 1, 2)),
             (Key::job(Job::Tags), Kind::Job(Job::Tags)),
-            (Key::job_claim(Job::Tags, 3, 4), Kind::JobClaim(Job::Tags, 3, 4)),
+            (Key::job_claim(Job::Webhook, 3, 4), Kind::JobClaim(Job::Webhook, 3, 4)),
             (Key::takeover(id, 1, 2), Kind::Takeover(id, 1, 2)),
             (Key::answered(&sum), Kind::Answered(sum.clone())),
             (Key::answering(&sum, 4), Kind::Answering(sum, 4)),

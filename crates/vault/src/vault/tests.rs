@@ -11,6 +11,7 @@ use super::{Archived, ArchivedState, Discovery, FaultKind, Jobs, Label, Plan, Re
 use crate::testing::{Answer, IMAGE, Whole, World};
 
 mod clocks;
+mod deliver;
 mod rename;
 mod repack;
 mod search;

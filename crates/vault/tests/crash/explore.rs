@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::disk::{Map, Model, Survivor};
 use crate::journal::{Class, Journal};
-use crate::operations::{Operation, SHAPE};
+use crate::operations::{Operation, SHAPE, WEBHOOK};
 use crate::oracle::{RESTART, Stop, judge};
 use crate::scenarios::{Bench, Orders, Scenario};
 use crate::schedule::{Chance, Choice, Chooser, Every, Run, Start, short};
@@ -30,6 +30,7 @@ pub struct Tally {
 pub fn explore(scenario: &Scenario, seed: u64, factor: u64) -> Tally {
     let mut tally = Tally::default();
     SHAPE.set(scenario.shape);
+    WEBHOOK.set(scenario.webhook);
     for model in [Model::Embedded, Model::Immediate] {
         let bench = Bench::new(model);
         let operations = (scenario.prepare)(&bench);

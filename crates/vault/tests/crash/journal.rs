@@ -119,6 +119,8 @@ pub struct Journal {
     /// Tags that a user began to rename, and whether a user was told that it is done. No operation that uses the old tag
     /// begins later.
     pub tag_renames: BTreeMap<&'static str, bool>,
+    /// What the webhook's receiver got: images, and what they were said to be.
+    pub posted: BTreeSet<(ImageId, String)>,
     pub problems: Vec<Problem>,
 }
 
@@ -218,7 +220,7 @@ impl Journal {
     pub fn fingerprint(&self) -> u64 {
         let answers: usize = self.requests.values().map(|(_, answers)| 1 + answers.len()).sum();
         let renames: usize = self.tag_renames.values().map(|done| 1 + usize::from(*done)).sum();
-        let start = (self.problems.len() * 100 + answers + 10_000 * renames) as u64;
+        let start = (self.problems.len() * 100 + answers + 10_000 * renames + 1_000_000 * self.posted.len()) as u64;
         self.images.values().fold(start, |sum, told| {
             let Told { record, ready, removal, renaming } = told;
             let ImageRecord { id, name, .. } = record;

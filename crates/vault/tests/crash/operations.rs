@@ -16,6 +16,7 @@ use burrow_vault::vault::{
     Discovery, Edit, Filter, HostFacts, Label, Once, Order, Plan, Shape, Shown, Vault, VaultSettings, Worker,
 };
 
+use burrow_vault::webhook::Webhook;
 
 use crate::images::original;
 use crate::journal::{Class, Journal, Request, Told, expected};
@@ -38,6 +39,8 @@ pub enum Operation {
     Label(ImageId, &'static [&'static str]),
     /// Renames a tag, on images and on those that come in meanwhile.
     RenameTag(&'static str, &'static str),
+    /// Tells the webhook what there is to tell.
+    Deliver,
     /// Does a job that was accepted.
     Work(Box<ImageRecord>),
     /// Does the job of this image, unless another worker does it.
@@ -90,6 +93,7 @@ impl fmt::Display for Operation {
             Self::SubmitTagged(what, name, tag) => write!(f, "submit {what} as {name} with the tag {tag}"),
             Self::Label(id, tags) => write!(f, "give {id} the tags {tags:?}"),
             Self::RenameTag(from, to) => write!(f, "rename the tag {from} to {to}"),
+            Self::Deliver => write!(f, "deliver"),
             Self::Find(path) => write!(f, "find {path}"),
             Self::Look => write!(f, "look"),
             Self::Resume => write!(f, "resume"),
@@ -105,11 +109,18 @@ pub type Book = Rc<RefCell<Journal>>;
 thread_local! {
     /// The shape of the index in the scenario that this thread explores.
     pub static SHAPE: Cell<Shape> = Cell::new(Shape::default());
+
+    /// Whether the vault has a webhook in that scenario.
+    pub static WEBHOOK: Cell<bool> = const { Cell::new(false) };
 }
 
 pub fn vault(world: &World) -> Vault<World> {
     let host = HostFacts { generation: world.generation(), ..HostFacts::default() };
-    Vault::new(world.clone(), VaultSettings { host, index: SHAPE.get(), ..VaultSettings::default() })
+    let webhook = WEBHOOK.get().then(|| {
+        let secret = "0123456789abcdef".parse().expect("a secret");
+        Webhook::new("http://receiver.example/".parse().expect("a URL"), secret)
+    });
+    Vault::new(world.clone(), VaultSettings { host, index: SHAPE.get(), webhook, ..VaultSettings::default() })
 }
 
 fn url(path: &str) -> String {
@@ -197,6 +208,7 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
         Operation::PutTagged(image, name, tag) => {
             put(&vault, image, name, Some(tag)).await.map(|record| book.borrow_mut().told(&record))
         }
+        Operation::Deliver => vault.deliver().await.map(drop),
         Operation::Label(id, tags) => label(&vault, id, tags, &book).await,
         Operation::RenameTag(from, to) => rename_tag(&vault, from, to, &book).await,
         Operation::Work(record) => work(&vault, *record, &book).await,

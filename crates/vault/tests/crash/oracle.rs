@@ -1,11 +1,12 @@
 //! Judges what a crash left: restarts the vault, resumes, sweeps, repairs, and checks.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use burrow_model::error::Error;
-use burrow_model::key::{Job, Key};
+use burrow_model::key::{ImageId, Job, Key};
 use burrow_model::record::{ImageRecord, TagRenames};
 use burrow_model::status::Status;
 use burrow_vault::vault::{Discovery, Filter, Outcome, Plan, Vault};
@@ -116,6 +117,7 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
         vault.resume().await?;
     }
     go_on_renaming(&vault, world, stop.journal, problems).await?;
+    go_on_telling(&vault, world, stop.journal, problems).await?;
     look(&vault, stop.journal, Stage::Resumed, problems).await?;
     look_for_sources(&vault, stop.journal, problems).await?;
     ask_again(&vault, world, stop.journal, problems).await?;
@@ -169,6 +171,33 @@ async fn go_on_renaming(
                 let text = format_args!("{} has the tag {} and not {}", record.name, rename.from, rename.to);
                 problems.push(Problem::new(Class::Wrong, text));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Tells the webhook what is left to tell. Then it was told of each image that users were told of.
+async fn go_on_telling(
+    vault: &Vault<World>,
+    world: &World,
+    journal: &Journal,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    if !vault.has_webhook() {
+        return Ok(());
+    }
+    for _ in 0..4 {
+        vault.deliver().await?;
+        // The lease of one that died, and the claim of one that died before it wrote a lease.
+        world.pass(4 * MINUTE);
+    }
+    let posted = world.posted();
+    for told in journal.kept() {
+        let record = vault.get(told.record.id).await?;
+        let kind = format!("image.{}", record.status().as_str());
+        let is_told = |posts: &BTreeSet<(ImageId, String)>| posts.contains(&(record.id, kind.clone()));
+        if record.lease().is_none() && !is_told(&posted) && !is_told(&journal.posted) {
+            problems.push(Problem::new(Class::Lost, format_args!("nobody was told that {} is {kind}", record.name)));
         }
     }
     Ok(())

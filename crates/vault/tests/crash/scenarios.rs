@@ -6,6 +6,7 @@ mod index;
 mod jobs;
 mod renaming;
 mod repacking;
+mod webhook;
 
 use std::rc::Rc;
 
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub crash_first: bool,
     /// The shape of the index.
     pub shape: Shape,
+    /// Whether there is a webhook.
+    pub webhook: bool,
 }
 
 /// Which orders are taken completely.
@@ -144,6 +147,7 @@ const EVERY: Scenario = Scenario {
     by_chance: 100,
     crash_first: false,
     shape: LARGE,
+    webhook: false,
 };
 
 /// An index that has no segments in any scenario.
@@ -154,5 +158,5 @@ const SOME: Scenario = Scenario { orders: Orders::Switches(1), by_chance: 60, ..
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     let images = images::SCENARIOS.iter().chain(jobs::SCENARIOS).chain(clocks::SCENARIOS);
-    images.chain(repacking::SCENARIOS).chain(index::SCENARIOS).chain(renaming::SCENARIOS)
+    images.chain(repacking::SCENARIOS).chain(index::SCENARIOS).chain(renaming::SCENARIOS).chain(webhook::SCENARIOS)
 }

@@ -82,6 +82,7 @@ impl Run {
         let world = World::new(start.model, start.map.clone(), start.now, start.salt);
         world.schedule(fault);
         let book = Rc::new(RefCell::new(start.journal.clone()));
+        world.note_posts(&book);
         let task = |(n, operation): (usize, &Operation)| {
             Some(perform(operation.clone(), world.for_task(n + 1), book.clone()).boxed_local())
         };

@@ -3,7 +3,7 @@
 //! Where the vault would wait for the outside, the schedule decides which task goes on.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::disk::{Disk, Map, Model};
 use crate::images::{LATE, Origin};
+use crate::operations::Book;
 
 const STATISTICS: [&str; 7] = [
     "b1:s:ready",
@@ -95,6 +96,10 @@ struct Shared {
     told: RefCell<BTreeMap<usize, Answers>>,
     salt: u64,
     drawn: RefCell<BTreeMap<usize, u64>>,
+    /// What the webhook's receiver got: images, and what they were said to be.
+    posted: RefCell<BTreeSet<(ImageId, String)>>,
+    /// Where the receiver notes it, too, in a run.
+    book: RefCell<Option<Book>>,
 }
 
 /// One task's handle on the world.
@@ -122,6 +127,8 @@ impl World {
             told: RefCell::default(),
             salt,
             drawn: RefCell::default(),
+            posted: RefCell::default(),
+            book: RefCell::default(),
         };
         Self { shared: Rc::new(shared), task: 0 }
     }
@@ -137,6 +144,16 @@ impl World {
     /// The generation of the store, if one process at a time can have it open.
     pub fn generation(&self) -> Option<u64> {
         self.shared.generation.get()
+    }
+
+    /// From now on the webhook's receiver notes in this book what it gets: a crash does not end the receiver.
+    pub fn note_posts(&self, book: &Book) {
+        self.shared.book.replace(Some(book.clone()));
+    }
+
+    /// What the webhook's receiver got.
+    pub fn posted(&self) -> BTreeSet<(ImageId, String)> {
+        self.shared.posted.borrow().clone()
     }
 
     /// The same world for another task.
@@ -418,5 +435,23 @@ impl Fetch for World {
             Origin::Missing => (404, Body::whole(b"")),
         };
         Ok(Fetched { status, location: None, content_encoding: None, retry_after: None, body })
+    }
+
+    async fn post(
+        &self,
+        _: &url::Url,
+        _: &[(&'static str, String)],
+        body: Vec<u8>,
+        _: FetchTimeouts,
+    ) -> Result<(u16, Option<String>), FetchError> {
+        self.remember("posted", 0, 0);
+        let message: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        let posted = (ImageId::parse(&text(&message["data"]["id"])).expect("an id"), text(&message["type"]));
+        if let Some(book) = &*self.shared.book.borrow() {
+            book.borrow_mut().posted.insert(posted.clone());
+        }
+        self.shared.posted.borrow_mut().insert(posted);
+        Ok((204, None))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use burrow_model::error::Error;
 use burrow_model::key::{BlobId, ImageId, Job, Key, SegmentId, Sha256Hex, Vaultwide};
-use burrow_model::record::{Answered, Rubbish, TagRenames, Trash};
+use burrow_model::record::{Answered, Deliveries, Rubbish, TagRenames, Trash};
 
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
@@ -56,10 +56,15 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         let highest = survey.trash.last().copied().unwrap_or(0);
         self.reaches(&Key::vaultwide(Vaultwide::Trash), true, highest).await?;
-        // The renaming that goes on is begun anew by whoever wants it.
-        let tags = Key::job(Job::Tags);
-        if let Err(error) = store.load::<TagRenames>(&tags).await {
-            self.forget(&tags, error).await?;
+        // A renaming is begun anew by whoever wants it; the webhook is told of what comes.
+        let (tags, webhook) = (Key::job(Job::Tags), Key::job(Job::Webhook));
+        for (key, read) in [
+            (&tags, store.load::<TagRenames>(&tags).await.map(drop)),
+            (&webhook, store.load::<Deliveries>(&webhook).await.map(drop)),
+        ] {
+            if let Err(error) = read {
+                self.forget(key, error).await?;
+            }
         }
         // The sweep begins after the mark.
         let (key, lowest) = (Key::vaultwide(Vaultwide::Emptied), survey.trash.first());
