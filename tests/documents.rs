@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::support::images::repository;
 
 /// Directories whose files are in the map.
-const MAPPED: [&str; 10] = [
+const MAPPED: [&str; 11] = [
     "crates/model/src",
     "crates/vault/src",
     "crates/pixels/src",
     "crates/recompress/src",
     "crates/http/src",
     "src",
+    "codec/src",
     "adapters/filesystem/src",
     "adapters/compose/src",
     "host/src",

@@ -7,6 +7,9 @@ use crate::run::{as_root, cargo, output, root, run, say};
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// The target of modules that become components without a host.
+const HOSTLESS_TARGET: &str = "wasm32-wasip1";
+
 /// Debian's Rust compiler for the target, the source of Rust's standard library, and the C library that it needs.
 const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
@@ -25,46 +28,50 @@ enum Toolchain {
 /// Builds the component. Returns its path, which spin.toml names, too.
 pub(crate) fn build() -> Result<PathBuf, String> {
     say("building the component (the first time about 3 minutes on two cores, later one)");
-    build_package("burrow", "burrow.wasm")
+    build_package("burrow", TARGET, "burrow.wasm")
 }
 
 /// Builds the component that attacks its host, for the suite.
 pub(crate) fn build_hostile() -> Result<PathBuf, String> {
     say("building the hostile component of the tests (half a minute)");
-    build_package("burrow-hostile", "burrow_hostile.wasm")
+    build_package("burrow-hostile", TARGET, "burrow_hostile.wasm")
 }
 
-/// Builds the component with each adapter for hosts that lack what it imports. Returns the paths.
+/// Builds the component with each adapter for hosts that lack what it imports, and the codecs as a component of their own.
+/// Returns the paths.
 pub(crate) fn compose() -> Result<Vec<PathBuf>, String> {
     let component = build()?;
     let mut composed = Vec::new();
     for adapter in ADAPTERS {
         say(&format!("building the adapter {adapter}, and plugging it under the component"));
-        let built = build_package(&format!("burrow-{adapter}"), &format!("adapter-{adapter}.wasm"))?;
-        composed.push(plug(&component, &built, &format!("burrow-{adapter}.wasm"))?);
+        let built = build_package(&format!("burrow-{adapter}"), TARGET, &format!("adapter-{adapter}.wasm"))?;
+        composed.push(run_compose("plug", &component, &built, &format!("burrow-{adapter}.wasm"))?);
     }
+    say("building the codecs as a component of their own");
+    let module = build_package("burrow-codec", HOSTLESS_TARGET, "codec-module.wasm")?;
+    composed.push(run_compose("seal", &module, &root().join("codec/no-host.wat"), "burrow-codec.wasm")?);
     Ok(composed)
 }
 
-/// Plugs an adapter under a component, by the package adapters/compose. Returns the path of what that made in target/.
-fn plug(component: &Path, adapter: &Path, name: &str) -> Result<PathBuf, String> {
+/// Runs the package adapters/compose. Returns the path of what it made in target/.
+fn run_compose(verb: &str, input: &Path, adapter: &Path, name: &str) -> Result<PathBuf, String> {
     let path = root().join("target").join(name);
     let mut compose = cargo();
-    compose.args(["run", "--quiet", "--locked", "--release", "--package", "burrow-compose", "--"]);
-    run(compose.arg(component).arg(adapter).arg(&path))?;
+    compose.args(["run", "--quiet", "--locked", "--release", "--package", "burrow-compose", "--", verb]);
+    run(compose.arg(input).arg(adapter).arg(&path))?;
     Ok(path)
 }
 
-/// Builds a package for the target. Returns the path of its component, in target/.
-fn build_package(package: &str, name: &str) -> Result<PathBuf, String> {
-    let toolchain = Toolchain::find()?;
+/// Builds a package for a target. Returns the path of what it made, in target/.
+fn build_package(package: &str, target: &str, name: &str) -> Result<PathBuf, String> {
+    let toolchain = Toolchain::find(target)?;
     let mut command = cargo();
-    command.args(["build", "--locked", "--package", package, "--lib", "--profile", "guest", "--target", TARGET]);
+    command.args(["build", "--locked", "--package", package, "--lib", "--profile", "guest", "--target", target]);
     let target_dir = root().join("target/guest");
     command.arg("--target-dir").arg(&target_dir);
     toolchain.apply(&mut command);
     run(&mut command)?;
-    let built = target_dir.join(TARGET).join(format!("guest/{}.wasm", package.replace('-', "_")));
+    let built = target_dir.join(target).join(format!("guest/{}.wasm", package.replace('-', "_")));
     let path = root().join("target").join(name);
     // Written only if it changed, so that the program that includes it is not built again for nothing.
     let bytes = std::fs::read(&built).map_err(|error| format!("cannot read {}: {error}", built.display()))?;
@@ -76,13 +83,14 @@ fn build_package(package: &str, name: &str) -> Result<PathBuf, String> {
 
 /// Lints the code of the components, those of the tests too, which compiles only for the target.
 pub(crate) fn lint() -> Result<(), String> {
-    let toolchain = Toolchain::find()?;
+    let toolchain = Toolchain::find(TARGET)?;
     say("linting the components");
     if let Toolchain::Distribution { .. } = toolchain {
         install(&[CLIPPY_PACKAGE])?;
     }
     let mut command = cargo();
     command.args(["clippy", "--locked", "--package", "burrow", "--package", "burrow-hostile"]);
+    command.args(["--package", "burrow-codec"]);
     for adapter in ADAPTERS {
         command.arg("--package").arg(format!("burrow-{adapter}"));
     }
@@ -103,22 +111,22 @@ pub(crate) fn lint() -> Result<(), String> {
 impl Toolchain {
     /// Finds the first toolchain that works, rustup's before the distribution's, and installs it if necessary.
     /// `BURROW_GUEST_TOOLCHAIN=distribution` skips rustup's.
-    fn find() -> Result<Self, String> {
+    fn find(target: &str) -> Result<Self, String> {
         let wanted = std::env::var("BURROW_GUEST_TOOLCHAIN").unwrap_or_default();
         if wanted != "distribution" {
-            if has_target(TARGET) {
+            if has_target(target) {
                 return Ok(Self::Rustup);
             }
             say("the compiler lacks the target; asking rustup");
-            if run(Command::new("rustup").args(["target", "add", TARGET])).is_ok() && has_target(TARGET) {
+            if run(Command::new("rustup").args(["target", "add", target])).is_ok() && has_target(target) {
                 return Ok(Self::Rustup);
             }
         }
         say("using the distribution's compiler for the component");
-        install(&PACKAGES).map_err(|error| format!("{error}; or `rustup target add {TARGET}`"))?;
-        let by_hand = "install Rust by rustup (https://rustup.rs) and `rustup target add wasm32-wasip2`";
-        let sysroot = output("rustc", &["--print", "sysroot"]).ok_or(by_hand)?;
-        let host = output("rustc", &["--print", "host-tuple"]).ok_or(by_hand)?;
+        install(&PACKAGES).map_err(|error| format!("{error}; or `rustup target add {target}`"))?;
+        let by_hand = format!("install Rust by rustup (https://rustup.rs) and `rustup target add {target}`");
+        let sysroot = output("rustc", &["--print", "sysroot"]).ok_or_else(|| by_hand.clone())?;
+        let host = output("rustc", &["--print", "host-tuple"]).ok_or_else(|| by_hand.clone())?;
         let linkers = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin");
         if linkers.join("wasm-component-ld").exists() {
             Ok(Self::Distribution { linkers })
@@ -135,10 +143,10 @@ impl Toolchain {
                 .env("RUSTC", "/usr/bin/rustc")
                 // Debian's compiler is a stable release, but `-Zbuild-std` is unstable.
                 .env("RUSTC_BOOTSTRAP", "1")
-                .env(
-                    "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
-                    "-C target-feature=+simd128 -L native=/usr/lib/wasm32-wasi",
-                )
+                .envs(["WASIP1", "WASIP2"].map(|target| {
+                    let flags = "-C target-feature=+simd128 -L native=/usr/lib/wasm32-wasi";
+                    (format!("CARGO_TARGET_WASM32_{target}_RUSTFLAGS"), flags)
+                }))
                 .arg("-Zbuild-std=std,panic_abort");
         }
     }

@@ -25,7 +25,7 @@ const HELP: &str = "\
 cargo xtask <command>
 
   build              the component, target/burrow.wasm; sets up the toolchain for it if there is none
-  compose            the component with an adapter for each host that lacks what it imports, target/burrow-*.wasm
+  compose            components for other hosts: with adapters, and the codecs alone; target/burrow-*.wasm
   serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
   test [-- ARGS]     builds all, then runs every test; with ARGS runs only `cargo test ... ARGS`
   browser [-- FILES] builds all, then tests the pages in Chromium: tests/browser/FILES, or all
