@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::component::install;
+use crate::node;
 use crate::run::{output, root, run, say};
 
 /// Programs that the tests need, and their Debian packages.
@@ -19,7 +20,7 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let missing = NEEDED.iter().filter(|(program, _)| output(program, &["--version"]).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).chain(FONTS).collect();
     install(&packages)?;
-    set_up()?;
+    node::packages(&folder())?;
     let files = if args.is_empty() { all()? } else { args.to_vec() };
     let tests = || {
         let mut node = Command::new("node");
@@ -48,16 +49,4 @@ fn all() -> Result<Vec<String>, String> {
     let mut files: Vec<String> = names.filter(|name| name.ends_with(".test.js")).collect();
     files.sort_unstable();
     Ok(files)
-}
-
-/// Installs the packages of package-lock.json, unless this version of the file is installed.
-fn set_up() -> Result<(), String> {
-    let (lock, stamp) = (folder().join("package-lock.json"), folder().join("node_modules/installed"));
-    let wanted = fs::read(&lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
-    if fs::read(&stamp).ok() == Some(wanted) {
-        return Ok(());
-    }
-    say("installing the packages that drive the browser");
-    run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder()))?;
-    fs::copy(&lock, &stamp).map(|_| ()).map_err(|error| format!("cannot write {}: {error}", stamp.display()))
 }

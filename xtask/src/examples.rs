@@ -1,4 +1,7 @@
-//! Tests the clients in examples/: a shell script with curl, and Python with requests.
+//! Tests the directories of examples/: clients over HTTP, and programs with the codecs inside.
+
+mod embedded;
+
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -10,10 +13,10 @@ use crate::python;
 use crate::run::{output, root, run, say};
 use crate::server::Server;
 
-/// Programs of the shell script, and their Debian packages.
-const NEEDED: [(&str, &str); 2] = [("curl", "curl"), ("jq", "jq")];
+/// Programs of the examples, and their Debian packages.
+const NEEDED: [(&str, &str); 4] = [("curl", "curl"), ("jq", "jq"), ("node", "nodejs"), ("npm", "npm")];
 
-/// Serves an empty store and an origin, and has each client keep an image of the origin.
+/// Serves an empty store and an origin, and has each client keep an image of the origin. Then tests the codecs.
 pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     if !args.is_empty() {
         return Err("examples takes no arguments".into());
@@ -35,7 +38,8 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
         return Err("keep.sh says that it kept an image that is not there".into());
     }
     python_client(&venv.join("bin/python"), &urls, &server.url)?;
-    server.check()
+    server.check()?;
+    embedded::test()
 }
 
 /// Runs the Python client, and compares the files that it wrote with the pictures.

@@ -1,0 +1,28 @@
+//! Tests the examples with the codecs inside: Python and Node.js.
+
+use std::process::Command;
+
+use crate::run::{root, run, say};
+use crate::{component, node, python};
+
+/// Builds the components, and has Python and Node.js pack and restore pictures.
+pub(super) fn test() -> Result<(), String> {
+    component::compose()?;
+    let python = root().join("examples/embed-python");
+    let venv = python::venv("codec", &python.join("requirements.txt"))?;
+    say("testing the codecs in Python");
+    let mut tests = Command::new(venv.join("bin/python"));
+    run(tests.args(["-m", "unittest"]).current_dir(python).env("PYTHONDONTWRITEBYTECODE", "1"))?;
+    say("testing the codecs in Node.js");
+    in_javascript("examples/embed-javascript", "transpile")
+}
+
+/// Installs the packages of an example, runs its script that builds it, and tests it.
+fn in_javascript(example: &str, build: &str) -> Result<(), String> {
+    let folder = root().join(example);
+    node::packages(&folder)?;
+    for verb in [["run", "--silent", build].as_slice(), &["test", "--silent"]] {
+        run(Command::new("npm").args(verb).current_dir(&folder))?;
+    }
+    Ok(())
+}
