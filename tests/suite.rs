@@ -35,6 +35,7 @@ mod proxy_field;
 mod repacking;
 mod sharing;
 mod socket;
+mod spin_template;
 mod stores;
 mod support;
 mod thumbnails;
@@ -170,6 +171,7 @@ fn main() -> ExitCode {
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;
+        spin_template: manifests_are_whole;
         stores: a_vault_may_be_on_redis, what_spin_left_is_read_and_gone_on_with,
             a_store_of_version_1_is_read_and_gone_on_with;
         torture: what_was_acknowledged_survives_every_kill;
@@ -191,6 +193,12 @@ fn main() -> ExitCode {
     for &(name, test) in in_bucket {
         trials.push(Trial::test(format!("bucket::{name}"), move || {
             test(Host::WithBucket);
+            Ok(())
+        }));
+    }
+    if let Some(Host::Spin(spin)) = Host::spin() {
+        trials.push(Trial::test("spin_template::a_new_app_keeps_images", move || {
+            run(spin_template::a_new_app_keeps_images(spin));
             Ok(())
         }));
     }

@@ -67,6 +67,7 @@ fn pack(program: &Path, component: &Path, checkout: &Path, time: &str, into: &Pa
         (named("-image-amd64.oci.tar"), image::pack(&parts)?),
         (named("-component.oci.tar"), artifact::pack(&parts)?),
         (named("-spin.tar.gz"), spin::pack(&parts, checkout)?),
+        (named("-spin-template.tar.gz"), spin::pack_template(&parts, checkout)?),
         (named(".cdx.json"), sbom::write(checkout, &parts.created)?),
         ("compose.yaml".to_owned(), read(&checkout.join("deploy/compose/compose.yaml"))?),
         ("compose.redis.yaml".to_owned(), read(&checkout.join("deploy/compose/compose.redis.yaml"))?),

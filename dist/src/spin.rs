@@ -1,4 +1,4 @@
-//! The Spin app: the component with its manifest, to be started where it was unpacked.
+//! The Spin app: the component with its manifest, to be started where it was unpacked; and the template for new apps.
 
 use std::path::Path;
 
@@ -21,6 +21,33 @@ pub(crate) fn pack(parts: &Parts, checkout: &Path) -> Result<Vec<u8>> {
     tree.file("burrow.wasm", 0o644, &parts.component);
     tree.file("LICENSE", 0o644, &parts.license);
     gzip(&tree.tar(&format!("burrow-{VERSION}-spin/"), parts.time)?)
+}
+
+/// The files of the template, in templates/burrow.
+const TEMPLATE: [&str; 7] = [
+    "content/.gitignore",
+    "content/README.md",
+    "content/runtime-config.toml",
+    "content/spin.toml",
+    "metadata/snippets/component.txt",
+    "metadata/snippets/variables.txt",
+    "metadata/spin-template.toml",
+];
+
+/// Packs the template with the component in it, as `spin templates install` takes it.
+///
+/// # Errors
+///
+/// A file of the template cannot be read.
+pub(crate) fn pack_template(parts: &Parts, checkout: &Path) -> Result<Vec<u8>> {
+    let mut tree = Tree::default();
+    for file in TEMPLATE {
+        let path = format!("templates/burrow/{file}");
+        tree.file(&path, 0o644, &read(&checkout.join(&path))?);
+    }
+    tree.file("templates/burrow/content/burrow.wasm", 0o644, &parts.component);
+    tree.file("LICENSE", 0o644, &parts.license);
+    gzip(&tree.tar(&format!("burrow-{VERSION}-spin-template/"), parts.time)?)
 }
 
 /// The manifest for a component beside it that needs no building.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use super::bucket::Bucket;
@@ -102,17 +102,23 @@ impl Host {
             }
         };
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = loop {
-            let line = lines.next_line().await.unwrap().expect("it stopped before it was ready");
-            if let Some(base) = line.strip_prefix("Serving ") {
-                break base.to_owned();
-            }
-        };
-        // Somebody must go on reading: a full or closed pipe would block or end the server when it prints more.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let base = announced(child.stdout.take().unwrap()).await;
         (child, Client::new(&base))
     }
+}
+
+/// Waits until a server says where it serves. Goes on reading then: a full or closed pipe would block or end the server
+/// when it prints more.
+pub async fn announced(output: impl AsyncRead + Unpin + Send + 'static) -> String {
+    let mut lines = BufReader::new(output).lines();
+    let base = loop {
+        let line = lines.next_line().await.unwrap().expect("it stopped before it was ready");
+        if let Some(base) = line.strip_prefix("Serving ") {
+            break base.to_owned();
+        }
+    };
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    base
 }
 
 impl Burrow {
@@ -158,15 +164,27 @@ impl Burrow {
 
 impl Drop for Burrow {
     fn drop(&mut self) {
-        // Spin runs the application in a child process. Spin ends it only if it is asked to stop, not if it is killed.
-        if let (true, Some(pid)) = (self.host.is_spin(), self.child.id()) {
-            let asked = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
-            while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
-                && matches!(self.child.try_wait(), Ok(None))
-            {
-                std::thread::yield_now();
-            }
+        if self.host.is_spin() {
+            end_spin(&mut self.child);
         }
+    }
+}
+
+/// A Spin app. Dropping it ends it.
+pub struct App(pub Child);
+
+impl Drop for App {
+    fn drop(&mut self) {
+        end_spin(&mut self.0);
+    }
+}
+
+/// Spin runs the application in a child process. Spin ends it only if it is asked to stop, not if it is killed.
+fn end_spin(spin: &mut Child) {
+    let Some(pid) = spin.id() else { return };
+    let asked = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    while asked.as_ref().is_ok_and(std::process::ExitStatus::success) && matches!(spin.try_wait(), Ok(None)) {
+        std::thread::yield_now();
     }
 }
 
