@@ -62,6 +62,16 @@ fn run_compose(verb: &str, input: &Path, adapter: &Path, name: &str) -> Result<P
     Ok(path)
 }
 
+/// Builds an app that stands in a directory of its own, as `spin build` would.
+pub(crate) fn build_app(directory: &Path) -> Result<(), String> {
+    let toolchain = Toolchain::find(TARGET)?;
+    say(&format!("building {}", directory.display()));
+    let mut command = cargo();
+    command.args(["build", "--locked", "--release", "--target", TARGET]).current_dir(directory);
+    toolchain.apply(&mut command);
+    run(&mut command)
+}
+
 /// Builds a package for a target. Returns the path of what it made, in target/.
 fn build_package(package: &str, target: &str, name: &str) -> Result<PathBuf, String> {
     let toolchain = Toolchain::find(target)?;

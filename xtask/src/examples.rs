@@ -1,6 +1,7 @@
-//! Tests the directories of examples/: clients over HTTP, and programs with the codecs inside.
+//! Tests the directories of examples/: clients over HTTP, programs with the codecs inside, and a Spin app.
 
 mod embedded;
+mod spin;
 
 
 use std::fs;
@@ -16,7 +17,7 @@ use crate::server::Server;
 /// Programs of the examples, and their Debian packages.
 const NEEDED: [(&str, &str); 4] = [("curl", "curl"), ("jq", "jq"), ("node", "nodejs"), ("npm", "npm")];
 
-/// Serves an empty store and an origin, and has each client keep an image of the origin. Then tests the codecs.
+/// Serves an empty store and an origin, and has each client keep an image of the origin. Then tests the codecs and the app.
 pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     if !args.is_empty() {
         return Err("examples takes no arguments".into());
@@ -39,7 +40,8 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     }
     python_client(&venv.join("bin/python"), &urls, &server.url)?;
     server.check()?;
-    embedded::test()
+    embedded::test()?;
+    spin::test(&urls[0])
 }
 
 /// Runs the Python client, and compares the files that it wrote with the pictures.
