@@ -1,8 +1,7 @@
-//! Tests the directories of examples/: clients over HTTP, programs with the codecs inside, and a Spin app.
+//! Tests the directories of examples/: clients over HTTP, programs and a page with Burrow inside, and a Spin app.
 
 mod embedded;
 mod spin;
-
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -15,7 +14,8 @@ use crate::run::{output, root, run, say};
 use crate::server::Server;
 
 /// Programs of the examples, and their Debian packages.
-const NEEDED: [(&str, &str); 4] = [("curl", "curl"), ("jq", "jq"), ("node", "nodejs"), ("npm", "npm")];
+const NEEDED: [(&str, &str); 5] =
+    [("curl", "curl"), ("jq", "jq"), ("node", "nodejs"), ("npm", "npm"), ("/usr/bin/chromium", "chromium")];
 
 /// Serves an empty store and an origin, and has each client keep an image of the origin. Then tests the codecs and the app.
 pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {

@@ -1,11 +1,11 @@
-//! Tests the examples with the codecs inside: Python and Node.js.
+//! Tests the examples with Burrow inside: the codecs in Python and in Node.js, and the whole of it in a page.
 
 use std::process::Command;
 
 use crate::run::{root, run, say};
 use crate::{component, node, python};
 
-/// Builds the components, and has Python and Node.js pack and restore pictures.
+/// Builds the components, and has Python, Node.js and Chromium keep pictures.
 pub(super) fn test() -> Result<(), String> {
     component::compose()?;
     let python = root().join("examples/embed-python");
@@ -14,7 +14,9 @@ pub(super) fn test() -> Result<(), String> {
     let mut tests = Command::new(venv.join("bin/python"));
     run(tests.args(["-m", "unittest"]).current_dir(python).env("PYTHONDONTWRITEBYTECODE", "1"))?;
     say("testing the codecs in Node.js");
-    in_javascript("examples/embed-javascript", "transpile")
+    in_javascript("examples/embed-javascript", "transpile")?;
+    say("testing the page of examples/browser");
+    in_javascript("examples/browser", "build")
 }
 
 /// Installs the packages of an example, runs its script that builds it, and tests it.
