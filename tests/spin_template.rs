@@ -94,6 +94,6 @@ async fn up(spin: &Path, app: &Path) -> (App, Client) {
     let mut child = command.kill_on_drop(true).spawn().unwrap();
     let stdout = child.stdout.take().unwrap();
     let running = App(child);
-    let base = announced(stdout).await;
+    let base = announced(stdout, "Serving ", tokio::io::sink()).await;
     (running, Client::new(&base))
 }

@@ -39,6 +39,7 @@ pub async fn the_command_line_goes_on_where_a_server_stopped(host: Host) {
     let (mut server, origin) = (host.start().await, Origin::start().await);
     let store = match host {
         Host::Native | Host::WithBucket => server.store().to_owned(),
+        Host::Wasmtime(_) => PathBuf::from(format!("files:{}", server.store().display())),
         Host::Spin(_) | Host::SpinConfigured(_) => {
             PathBuf::from(format!("spin:{}/sqlite_key_value.db", server.store().display()))
         }

@@ -1,7 +1,7 @@
 //! The black-box suite: tests the built program as its users run it. This file lists the tests.
 //!
 //! Each module tests one promise. `cargo xtask test` builds what the suite needs. With `BURROW_SPIN=/path/to/spin` the
-//! tests in `on_every_host` run on Spin, too.
+//! tests in `on_every_host` run on Spin, too, and with `BURROW_WASMTIME=/path/to/wasmtime` on `wasmtime serve`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, missing_docs, unreachable_pub, reason = "tests")]
@@ -202,20 +202,21 @@ fn main() -> ExitCode {
             Ok(())
         }));
     }
-    match Host::spin() {
-        None => {
-            let skipped = on_every_host.len() + on_configured_spin.len();
-            let notice = format!("SKIPPED: {skipped} tests on Spin, for BURROW_SPIN does not name a spin binary\n");
+    let elsewhere = [("spin", "BURROW_SPIN", Host::spin()), ("wasmtime", "BURROW_WASMTIME", Host::wasmtime())];
+    for (name, variable, host) in elsewhere {
+        let configured = if name == "spin" { on_configured_spin.as_slice() } else { &[] };
+        let Some(host) = host else {
+            let skipped = on_every_host.len() + configured.len();
+            let notice = format!("SKIPPED: {skipped} tests on {name}, for {variable} does not name a {name} binary\n");
             std::io::stderr().write_all(notice.as_bytes()).unwrap();
-        }
-        Some(spin) => {
-            let configured = on_configured_spin.into_iter().map(|test| (test, spin.configured()));
-            for ((name, test), spin) in on_every_host.into_iter().map(|test| (test, spin.clone())).chain(configured) {
-                trials.push(Trial::test(format!("spin::{name}"), move || {
-                    test(spin);
-                    Ok(())
-                }));
-            }
+            continue;
+        };
+        let tests = on_every_host.iter().map(|test| (test, host.clone()));
+        for (&(test_name, test), host) in tests.chain(configured.iter().map(|test| (test, host.configured()))) {
+            trials.push(Trial::test(format!("{name}::{test_name}"), move || {
+                test(host);
+                Ok(())
+            }));
         }
     }
     let mut arguments = Arguments::from_args();

@@ -27,7 +27,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "BURROW_STORE", default_value = "burrow-data", value_name = "STORE")]
     #[arg(hide_env_values = true)]
     #[arg(help = "Where images are kept: a directory, made if it is not there; redis://HOST[:PORT][/DATABASE]; \
-                  spin:PATH, a Spin app's directory or the file of its store; or memory:")]
+                  spin:PATH, a Spin app's directory or the file of its store; files:PATH, the directory of \
+                  a host that has only WASI; or memory:")]
     store: Location,
 
     #[arg(long, global = true, env = "BURROW_BLOBS", value_name = "BUCKET", hide_short_help = true)]

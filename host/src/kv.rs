@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod embedded;
+mod files;
 mod location;
 mod memory;
 #[cfg(feature = "s3")]
@@ -19,6 +20,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use embedded::Embedded;
+pub use files::Files;
 pub use location::Location;
 pub use memory::Memory;
 #[cfg(feature = "s3")]

@@ -1,9 +1,9 @@
-//! Starts Burrow for a test: on the native host, or on Spin.
+//! Starts Burrow for a test: on the native host, on Spin, or on `wasmtime serve`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::bucket::Bucket;
@@ -20,7 +20,13 @@ pub enum Host {
     Spin(PathBuf),
     /// The same, with the shipped `runtime-config.toml`.
     SpinConfigured(PathBuf),
+    /// The wasmtime binary that `BURROW_WASMTIME` names, with the adapter `filesystem`.
+    Wasmtime(PathBuf),
 }
+
+/// What `wasmtime serve` needs to run the component: docs/deploy.md has the same line.
+const WASMTIME_FLAGS: [&str; 6] =
+    ["-W", "component-model-async", "-S", "cli,p3", "--max-instance-concurrent-reuse-count", "1"];
 
 /// A running Burrow with its own store. Dropping it kills it.
 pub struct Burrow {
@@ -36,6 +42,11 @@ impl Host {
     /// Spin, if `BURROW_SPIN` names it.
     pub fn spin() -> Option<Self> {
         std::env::var_os("BURROW_SPIN").map(|path| Self::Spin(path.into()))
+    }
+
+    /// `wasmtime serve`, if `BURROW_WASMTIME` names a wasmtime.
+    pub fn wasmtime() -> Option<Self> {
+        std::env::var_os("BURROW_WASMTIME").map(|path| Self::Wasmtime(path.into()))
     }
 
     /// This Spin, with the shipped runtime config.
@@ -100,24 +111,53 @@ impl Host {
                 }
                 command
             }
+            Self::Wasmtime(wasmtime) => {
+                let composed = repository().join("target/burrow-filesystem.wasm");
+                assert!(composed.exists(), "run `cargo xtask compose` first");
+                let mut command = Command::new(wasmtime);
+                command.arg("serve").args(WASMTIME_FLAGS).args(["--addr", "127.0.0.1:0", "--dir"]);
+                command.arg(format!("{}::/store", directory.display()));
+                command.args(["--env", "BURROW_ALLOW_PRIVATE_NETWORK=true"]);
+                for (name, value) in settings {
+                    command.arg("--env").arg(format!("BURROW_{}={value}", name.to_ascii_uppercase()));
+                }
+                command.arg(composed);
+                command
+            }
         };
-        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let base = announced(child.stdout.take().unwrap()).await;
-        (child, Client::new(&base))
+        command.kill_on_drop(true);
+        if matches!(self, Self::Wasmtime(_)) {
+            // It says on its standard error where it serves.
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            let stderr = child.stderr.take().unwrap();
+            return (child, Client::new(&announced(stderr, "Serving HTTP on ", tokio::io::stderr()).await));
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        (child, Client::new(&announced(stdout, "Serving ", tokio::io::sink()).await))
     }
 }
 
-/// Waits until a server says where it serves. Goes on reading then: a full or closed pipe would block or end the server
-/// when it prints more.
-pub async fn announced(output: impl AsyncRead + Unpin + Send + 'static) -> String {
+/// Waits until a server says where it serves, behind these words. What it prints later goes elsewhere: a full or closed
+/// pipe would block or end the server.
+pub async fn announced(
+    output: impl AsyncRead + Unpin + Send + 'static,
+    words: &str,
+    mut elsewhere: impl AsyncWrite + Unpin + Send + 'static,
+) -> String {
     let mut lines = BufReader::new(output).lines();
     let base = loop {
         let line = lines.next_line().await.unwrap().expect("it stopped before it was ready");
-        if let Some(base) = line.strip_prefix("Serving ") {
-            break base.to_owned();
+        if let Some(base) = line.strip_prefix(words) {
+            break base.trim_end_matches('/').to_owned();
         }
+        elsewhere.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     };
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            let _ = elsewhere.write_all(format!("{line}\n").as_bytes()).await;
+        }
+    });
     base
 }
 

@@ -13,7 +13,7 @@ use self::chunks::{chunks_come_in_any_order_and_go_one_by_one, chunks_of_many_bl
 use super::objects::tests::Place as OverBucket;
 use super::redis::tests::Server;
 use super::spin::tests::App;
-use super::{Embedded, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
+use super::{Embedded, Files, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
 
 /// A place for a store. It is empty at first, and stays when the open store is dropped.
 trait Place: Send + Sync {
@@ -117,6 +117,19 @@ impl Place for OverBucket {
     }
 }
 
+/// A directory with a file for each value.
+struct OfFiles(tempfile::TempDir);
+
+impl Place for OfFiles {
+    async fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Arc<dyn KeyValue> {
+        Arc::new(Files::open(self.0.path()).unwrap())
+    }
+}
+
 impl Place for App {
     async fn new() -> Self {
         Self::new()
@@ -138,6 +151,9 @@ macro_rules! conformance {
         })+ }
         mod socket { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::OverSocket>().await;
+        })+ }
+        mod files { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
+            super::$test::<super::OfFiles>().await;
         })+ }
         mod bucket { $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
             super::$test::<super::OverBucket>().await;

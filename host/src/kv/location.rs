@@ -11,7 +11,7 @@ use burrow_model::key::{Key, Vaultwide};
 use super::SpinSqlite;
 #[cfg(feature = "s3")]
 use super::{Bucket, Objects};
-use super::{Embedded, KeyValue, KvError, Memory, Result, SocketServer, SocketStore, Watched, elsewhere};
+use super::{Embedded, Files, KeyValue, KvError, Memory, Result, SocketServer, SocketStore, Watched, elsewhere};
 #[cfg(feature = "redis")]
 use super::{Redis, redis::Address};
 
@@ -21,6 +21,8 @@ pub enum Location {
     /// A directory with an embedded store: any text that has none of the forms below. Write `./` before a path that has
     /// one of them.
     Directory(PathBuf),
+    /// `files:PATH`: the directory in which the component keeps a file for each value on a host that has only WASI.
+    Files(PathBuf),
     /// `memory:`, gone with the process.
     Memory,
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS.
@@ -31,7 +33,7 @@ pub enum Location {
     Spin(PathBuf),
 }
 
-const KNOWN: &str = "name a directory, redis://HOST, rediss://HOST, spin:PATH or memory:";
+const KNOWN: &str = "name a directory, redis://HOST, rediss://HOST, spin:PATH, files:PATH or memory:";
 
 impl FromStr for Location {
     type Err = KvError;
@@ -44,6 +46,12 @@ impl FromStr for Location {
                 path => Ok(Self::Spin(path.into())),
                 #[cfg(not(feature = "spin-sqlite"))]
                 _ => Err(lacking("spin-sqlite")),
+            };
+        }
+        if let Some(path) = text.strip_prefix("files:") {
+            return match path {
+                "" => Err(KvError("files: lacks a path: that of the directory which the host shows as /store".into())),
+                path => Ok(Self::Files(path.into())),
             };
         }
         if let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
@@ -80,6 +88,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path) => path.display().fmt(f),
+            Self::Files(path) => write!(f, "files:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
             #[cfg(feature = "redis")]
             Self::Redis(address) => address.fmt(f),
@@ -162,6 +171,7 @@ impl Location {
     pub async fn open_with_blobs(&self, bucket: &Bucket) -> Result<Arc<dyn KeyValue>> {
         let why = match self {
             Self::Memory => "it is gone with the process, and its blobs would be left",
+            Self::Files(_) => "the host that has only WASI would not find them",
             #[cfg(feature = "spin-sqlite")]
             Self::Spin(_) => "Spin would not find them",
             _ => return Ok(Arc::new(Objects::open(self.open_alone().await?, bucket).await?)),
@@ -174,6 +184,10 @@ impl Location {
             Self::Directory(path) => {
                 let path = path.clone();
                 Arc::new(Watched::new(blocking(move || Embedded::open(&path)).await?))
+            }
+            Self::Files(path) => {
+                let path = path.clone();
+                Arc::new(blocking(move || Files::open(&path)).await?)
             }
             Self::Memory => Arc::new(Watched::new(Memory::default())),
             #[cfg(feature = "redis")]
@@ -205,6 +219,7 @@ mod tests {
     fn names_and_what_they_are() {
         assert_eq!(parse("memory:"), Location::Memory);
         assert_eq!(parse("spin:."), Location::Spin(".".into()));
+        assert_eq!(parse("files:/srv/images"), Location::Files("/srv/images".into()));
         assert_eq!(parse("spin:/srv/app/kv.db"), Location::Spin("/srv/app/kv.db".into()));
         for path in ["burrow-data", "./a:b", "a:b", "/srv/images", r"C:\images", "C:/images", "./memory:", "x/http://y"]
         {
@@ -215,6 +230,7 @@ mod tests {
         }
         assert!(parse("images").is_exclusive() && parse("memory:").is_exclusive());
         assert!(!parse("redis://localhost").is_exclusive() && !parse("spin:.").is_exclusive());
+        assert!(!parse("files:.").is_exclusive());
     }
 
     #[tokio::test]
@@ -242,6 +258,7 @@ mod tests {
             ("redis://[::1]:7000", "redis://[::1]:7000/0"),
             ("./a:b", "./a:b"),
             ("spin:app", "spin:app"),
+            ("files:images", "files:images"),
             ("memory:", "memory:"),
         ];
         for (given, shown) in shown {
@@ -259,6 +276,7 @@ mod tests {
             "postgres://u:hush@db/x",
             "file:///srv",
             "spin:",
+            "files:",
             "memory:x",
             "redis:localhost",
             "redis://",
