@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::jobs::OVERLAP;
 #[cfg(feature = "s3")]
 use crate::kv::Bucket;
-use crate::kv::{KeyValue, Location};
+use crate::kv::{Closing, KeyValue, Location};
 use crate::origins::Origins;
 use crate::outbound::{Authorities, Outbound, Proxy};
 use crate::patience::Patience;
@@ -163,7 +165,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be opened; else as [`Builder::build`].
+    /// [`Error::Store`] if the store cannot be opened; as [`Burrow::check_settings`]; else as [`Builder::build`].
     pub async fn open(self, location: &Location) -> Result<Burrow, Error> {
         #[cfg(feature = "s3")]
         let kv = match &self.bucket {
@@ -173,10 +175,13 @@ impl Builder {
         #[cfg(not(feature = "s3"))]
         let kv = location.open().await?;
         let generation = location.begin(kv.as_ref()).await?;
-        Self { generation, ..self }.build(kv)
+        let burrow = Self { generation, ..self }.build(kv)?;
+        burrow.check_settings().await?;
+        Ok(burrow)
     }
 
-    /// Runs the component over an open store. Call it within a Tokio runtime, which drives the sockets.
+    /// Runs the component over an open store. Call it within a Tokio runtime, which drives the sockets. Instances read the
+    /// settings when they are first called; [`Burrow::check_settings`] checks them before.
     ///
     /// # Errors
     ///
@@ -201,6 +206,8 @@ impl Builder {
         if let Some(generation) = self.generation {
             self.variables.set("generation", &generation);
         }
+        let closed = CancellationToken::new();
+        let kv = Arc::new(Closing::new(kv, closed.clone()));
         let blocks = self.jobs.get() * BLOCKS;
         let working = self.jobs.saturating_mul(OVERLAP).get() + patience.most_lagging();
         let instances = working + blocks + self.jobs.get();
@@ -211,6 +218,8 @@ impl Builder {
             origins,
             addresses,
             patience,
+            recorded: Arc::new(Notify::new()),
+            closed,
             does_jobs,
             has_webhook,
             jobs: self.jobs,

@@ -46,7 +46,7 @@ pub(crate) struct Factory {
     /// The compiled component. All clones share it, so a replacement reaches all.
     current: Arc<RwLock<Current>>,
     pub(crate) kv: Arc<dyn KeyValue>,
-    variables: Arc<Variables>,
+    pub(crate) variables: Arc<Variables>,
     outbound: Outbound,
     /// The most memory of one instance, in bytes.
     memory: usize,

@@ -12,7 +12,6 @@ use futures::StreamExt as _;
 use futures::stream::{self, Stream};
 use tokio::sync::Notify;
 use tokio::time::Sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::address::network;
 use crate::origins::Turn;
@@ -133,12 +132,14 @@ impl Burrow {
         Ok((self.finish(&image.id).await?, false))
     }
 
-    /// Does the jobs in the store, present and future, until `stop` is cancelled; then finishes those that run. Each
-    /// notification of `wake` makes it look for new jobs.
-    pub(crate) async fn do_jobs(&self, wake: Arc<Notify>, stop: CancellationToken) {
+    /// Does the jobs in the store, present and future, until `stop` resolves; then finishes those that run.
+    /// [`Burrow::serve`] does so by itself. A program that serves by a [`Handler`](crate::Handler), or only submits,
+    /// runs this beside it: jobs that this `Burrow` records begin at once, those that other processes record or leave
+    /// within half a minute.
+    pub async fn do_jobs(&self, stop: impl Future<Output = ()>) {
         let search = Search {
             burrow: self.clone(),
-            wake,
+            wake: self.recorded.clone(),
             taken: Arc::default(),
             after: None,
             is_at_end: false,
@@ -159,7 +160,7 @@ impl Burrow {
                 taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
         };
-        self.for_each(jobs, work, stop.cancelled_owned()).await;
+        self.for_each(jobs, work, stop).await;
     }
 }
 
@@ -188,7 +189,8 @@ impl Search {
     async fn next(&mut self) -> Wanted<String> {
         loop {
             for job in self.found.by_ref() {
-                if !job.held && self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(job.image.clone()) {
+                let held = job.held && !self.burrow.pool.was_left(&job.image);
+                if !held && self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(job.image.clone()) {
                     return Wanted { url: Some(job.source), what: job.image };
                 }
             }

@@ -1,5 +1,6 @@
 //! Key-value stores, which hold a vault's bytes: the trait, and the stores that implement it.
 
+mod closing;
 mod elsewhere;
 mod embedded;
 mod files;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+pub(crate) use closing::Closing;
 pub use embedded::Embedded;
 pub use files::Files;
 pub use location::Location;

@@ -16,6 +16,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! The component is built in by the feature `bundled`: `BURROW_BUNDLE` then names the file `burrow.wasm` when the program is
+//! built. Without the feature, give its bytes to [`Builder::component`].
+//!
 //! Call everything within a Tokio runtime: it drives the sockets. Instances that compute run on threads of their own. A
 //! failure is an [`Error`]; neither a panic of this library nor a trap of the component reaches the caller.
 //!
@@ -69,7 +72,11 @@ mod vault;
 mod webhook;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 pub use builder::Builder;
 pub use content::ContentStream;
@@ -77,7 +84,7 @@ pub use jobs::Wanted;
 pub use maintenance::{Verification, damaged_content};
 pub use outbound::Proxy;
 pub use repack::Repack;
-pub use serve::{ClientLimits, Limits, Service, TrustedProxies};
+pub use serve::{AnswerBody, ClientLimits, Handler, Limits, Service, TrustedProxies};
 pub use types::{
     ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Numbers, Packing, Page, Renaming,
     Repackable, Repacked, Restored, Resumed, Shown, SmallPicture, Smaller, Statistics, Status, Sum, TagCount, TagsPage,
@@ -113,6 +120,9 @@ pub enum Error {
     /// The certificates of authorities cannot be read; the text says why.
     #[error("{0}")]
     Certificates(String),
+    /// The component has no setting of this name.
+    #[error("there is no setting named {0}")]
+    Setting(String),
     /// The archive's file cannot be written.
     #[error("cannot write the archive: {0}")]
     Write(#[source] std::io::Error),
@@ -163,6 +173,10 @@ pub const COMPONENT: Option<&[u8]> = None;
 ///
 /// Each call has an instance of the component to itself. Any of them may fail with [`Error::Component`], if the instance
 /// traps or cannot be made; the methods' `# Errors` have the rest.
+///
+/// Any call may be dropped before its end, by a time-out for instance: its instance is then dropped, too. What was
+/// recorded stays recorded. A job that was begun stays a job, which the next call for it, or
+/// [`do_jobs`](Self::do_jobs), takes up at once; an upload leaves no image.
 #[derive(Clone)]
 pub struct Burrow {
     factory: engine::Factory,
@@ -171,6 +185,10 @@ pub struct Burrow {
     /// Limits jobs by the address of their origin; `None` behind a proxy.
     addresses: Option<origins::Origins>,
     patience: patience::Patience,
+    /// Notified when this process has recorded an image, which may be a job.
+    recorded: Arc<Notify>,
+    /// Cancelled when the store has been closed.
+    closed: CancellationToken,
     /// Whether [`Burrow::serve`] also does the jobs that it records (the setting `run_jobs`).
     does_jobs: bool,
     /// Whether there is a webhook to tell of images (the setting `webhook_url`).
@@ -178,6 +196,18 @@ pub struct Burrow {
     jobs: NonZeroUsize,
     per_origin: NonZeroUsize,
     job_time: Duration,
+}
+
+impl Burrow {
+    /// Closes the store, so that this process or another can open it again. Waits until every clone of this `Burrow`, and
+    /// whatever was made of them, has been dropped: calls, content that is being read, handlers.
+    ///
+    /// Without this the store is closed, too, a moment after the last of them has been dropped.
+    pub async fn close(self) {
+        let closed = self.closed.clone();
+        drop(self);
+        closed.cancelled().await;
+    }
 }
 
 impl std::fmt::Debug for Burrow {

@@ -1,9 +1,10 @@
 //! The packing pool: threads for instances that compute, so that sockets never wait for them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -11,12 +12,29 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
 
+/// The most jobs that are remembered as left. Further ones are taken up when their leases end.
+const MOST_LEFT: usize = 10_000;
+
 /// Threads that run instances. A thread runs one instance at a time; an instance that waits leaves its thread to
 /// others.
 #[derive(Clone)]
 pub(crate) struct Pool {
     runtime: Arc<Threads>,
-    begun: Arc<Mutex<HashSet<String>>>,
+    jobs: Arc<Mutex<Jobs>>,
+}
+
+/// The jobs of this process, by their ids.
+#[derive(Debug, Default)]
+struct Jobs {
+    begun: HashSet<String>,
+    /// Jobs whose callers were dropped before the end, and when they began. The instance that worked at one is gone, so
+    /// the lease in the job's record is a dead worker's if the record changed since.
+    left: HashMap<String, SystemTime>,
+}
+
+fn locked(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
+    // No code panics while it holds the lock.
+    jobs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Threads(Option<Runtime>);
@@ -49,12 +67,12 @@ impl Pool {
             .enable_all()
             .build()
             .map_err(|error| Error::Internal(format!("cannot start the {name} threads: {error}")))?;
-        Ok(Self { runtime: Arc::new(Threads(Some(runtime))), begun: Arc::default() })
+        Ok(Self { runtime: Arc::new(Threads(Some(runtime))), jobs: Arc::default() })
     }
 
     /// Whether this process runs no job.
     pub(crate) fn is_idle(&self) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        locked(&self.jobs).begun.is_empty()
     }
 
     /// Runs work on the pool. Dropping the handle aborts the work.
@@ -65,8 +83,18 @@ impl Pool {
 
     /// Begins a job; `None` if this process runs it already.
     pub(crate) fn begin(&self, id: &str) -> Option<Begun> {
-        let is_new = self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
-        is_new.then(|| Begun { jobs: self.begun.clone(), id: id.to_owned() })
+        let mut jobs = locked(&self.jobs);
+        if !jobs.begun.insert(id.to_owned()) {
+            return None;
+        }
+        let left = jobs.left.remove(id);
+        let since = left.unwrap_or_else(SystemTime::now);
+        Some(Begun { jobs: self.jobs.clone(), id: id.to_owned(), since, left, ended: false })
+    }
+
+    /// Whether a caller of this process began the job and was dropped, so that nobody works at it.
+    pub(crate) fn was_left(&self, id: &str) -> bool {
+        locked(&self.jobs).left.contains_key(id)
     }
 }
 
@@ -104,15 +132,34 @@ impl<T> Running<T> {
     }
 }
 
-/// Marks a job as running in this process, until it is dropped.
+/// Marks a job as running in this process, until it is dropped. If it is dropped before its end, the job is left.
 #[derive(Debug)]
 pub(crate) struct Begun {
-    jobs: Arc<Mutex<HashSet<String>>>,
+    jobs: Arc<Mutex<Jobs>>,
     id: String,
+    since: SystemTime,
+    left: Option<SystemTime>,
+    ended: bool,
+}
+
+impl Begun {
+    /// When the caller began that left this job; `None` if none did.
+    pub(crate) fn left(&self) -> Option<SystemTime> {
+        self.left
+    }
+
+    /// Notes that the call has come to its end, whatever that was.
+    pub(crate) fn end(mut self) {
+        self.ended = true;
+    }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        let mut jobs = locked(&self.jobs);
+        jobs.begun.remove(&self.id);
+        if !self.ended && jobs.left.len() < MOST_LEFT {
+            jobs.left.insert(self.id.clone(), self.since);
+        }
     }
 }

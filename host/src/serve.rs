@@ -3,6 +3,7 @@
 //! - `server`: from connections to answers
 //! - `limits`: admission; `clients`: limits by client address; `problem`: the host's own error answers
 //! - `exchange`: a request's id, span and line in the access log; `body`: counts bytes, releases resources at the end
+//! - `handler`: answers requests of a server that the program brings
 //! - `workers`: instances that serve; `answers`: their answers that are sent again; `reload`: replaces their component
 //! - `management`: `/metrics`, `/readyz`, `/livez`
 
@@ -10,6 +11,7 @@ mod answers;
 mod body;
 mod clients;
 mod exchange;
+mod handler;
 mod limits;
 mod management;
 mod problem;
@@ -24,12 +26,13 @@ use std::time::{Duration, SystemTime};
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTracker;
 
 pub use clients::{ClientLimits, TrustedProxies};
+pub use handler::{AnswerBody, Handler};
 pub use limits::Limits;
 
 use crate::{Burrow, Error, Repack};
@@ -98,13 +101,7 @@ impl Burrow {
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
         let (stopping, instances) = (CancellationToken::new(), TaskTracker::new());
-        let recorded = Arc::new(Notify::new());
-        let workers = Workers {
-            burrow: self.clone(),
-            recorded: recorded.clone(),
-            stopping: stopping.clone(),
-            instances: instances.clone(),
-        };
+        let workers = Workers { burrow: self.clone(), stopping: stopping.clone(), instances: instances.clone() };
         let server =
             Server::new(service.limits, service.proxies, workers.clone(), service.kept_bytes, service.access_log);
         let server = Arc::new(server);
@@ -126,7 +123,7 @@ impl Burrow {
                 background.spawn(async move { burrow.tell_webhook(stop).await });
             }
             let (burrow, stopping) = (self.clone(), stopping.clone());
-            jobs.spawn(async move { burrow.do_jobs(recorded, stopping).await });
+            jobs.spawn(async move { burrow.do_jobs(stopping.cancelled_owned()).await });
         }
         let graceful = GracefulShutdown::new();
         tokio::select! {

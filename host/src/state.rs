@@ -217,7 +217,7 @@ impl variables::Host for &mut InstanceState {}
 impl variables::HostWithStore<InstanceState> for Imports {
     async fn get(accessor: &Accessor<InstanceState, Self>, name: String) -> Result<Result<String, variables::Error>> {
         let variables = accessor.with(|mut access| access.get().variables.clone());
-        Ok(variables.get(&name).map(str::to_owned).ok_or(variables::Error::Undefined(name)))
+        Ok(variables.ask(&name).map(str::to_owned).ok_or(variables::Error::Undefined(name)))
     }
 }
 

@@ -101,7 +101,9 @@ impl Burrow {
     /// [`Error::Vault`], with nothing recorded: `invalid-input` (URL or label), `store-failed`.
     pub async fn submit(&self, url: &str, label: Label) -> Result<Image, Error> {
         let url = url.to_owned();
-        Ok(call!(self, burrow_vault_vault.call_submit(url, label)))
+        let image = call!(self, burrow_vault_vault.call_submit(url, label));
+        self.recorded.notify_one();
+        Ok(image)
     }
 
     /// Does a recorded job. Returns the image's record, ready or failed. If the instance traps, or takes longer than
@@ -113,11 +115,23 @@ impl Burrow {
     /// `wrong-status` if another worker holds the job, `corrupt`, `store-failed`. [`Error::Component`] or
     /// [`Error::TooLong`] if the third instance failed, too: the job stays, and can be done when its lease of 15
     /// minutes has ended.
+    ///
+    /// If the caller drops it, the job stays, and the next call goes on with it at once.
     pub async fn work(&self, id: &str) -> Result<Image, Error> {
-        let Some(_begun) = self.pool.begin(id) else {
+        let Some(begun) = self.pool.begin(id) else {
             return Err(VaultError::WrongStatus(Status::Storing).into());
         };
-        let (mut waits, mut left) = (WAITS.iter(), None);
+        let left = match begun.left() {
+            Some(since) => self.left_since(id, since).await,
+            None => None,
+        };
+        let worked = self.work_with_retries(id, left).await;
+        begun.end();
+        worked
+    }
+
+    async fn work_with_retries(&self, id: &str, mut left: Option<u64>) -> Result<Image, Error> {
+        let mut waits = WAITS.iter();
         loop {
             let (begun, since) = (Instant::now(), SystemTime::now());
             let worked = self.work_once(id, left).await;
@@ -133,17 +147,20 @@ impl Burrow {
                 (Err(error), Some(&wait)) => {
                     tracing::warn!("job {id}: {error}; it is tried again in another instance");
                     tokio::time::sleep(wait).await;
-                    // If the record changed in this attempt, the failed instance changed it, so its lease is a dead
-                    // worker's. If the clock was set back meanwhile, the time of the change says nothing.
-                    let was_set_back = SystemTime::now() < since;
-                    left = match self.get(id).await {
-                        Ok(image) if was_set_back || Some(image.updated) >= millis(since) => Some(image.updated),
-                        _ => None,
-                    };
+                    left = self.left_since(id, since).await;
                 }
                 _ => return worked,
             }
         }
+    }
+
+    /// When a job's record changed last, if the instance that began it at this time changed it. That instance is gone, so
+    /// the lease in the record is a dead worker's.
+    async fn left_since(&self, id: &str, since: SystemTime) -> Option<u64> {
+        // If the clock was set back meanwhile, the time of the change says nothing.
+        let was_set_back = SystemTime::now() < since;
+        let image = self.get(id).await.ok()?;
+        (was_set_back || Some(image.updated) >= millis(since)).then_some(image.updated)
     }
 
     /// Does a job, or waits until another worker has done it. Returns the image's record, ready or failed.
@@ -300,7 +317,9 @@ impl Burrow {
     /// caller retries it, `corrupt`, `store-failed`.
     pub async fn requeue(&self, id: &str) -> Result<Image, Error> {
         let id = id.to_owned();
-        Ok(call!(self, burrow_vault_vault.call_requeue(id)))
+        let image = call!(self, burrow_vault_vault.call_requeue(id));
+        self.recorded.notify_one();
+        Ok(image)
     }
 
     /// Removes an image. Returns whether there was such an image.
@@ -311,6 +330,22 @@ impl Burrow {
     pub async fn remove(&self, id: &str) -> Result<bool, Error> {
         let id = id.to_owned();
         Ok(call!(self, burrow_vault_vault.call_remove(id)))
+    }
+
+    /// Checks the settings: [`Builder::variables`](crate::Builder::variables). [`Builder::open`](crate::Builder::open) does
+    /// it by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if there is no setting of a name; [`Error::Vault`]: `invalid-input` if the component cannot
+    /// read a value, `store-failed`.
+    pub async fn check_settings(&self) -> Result<(), Error> {
+        // The first call of an instance reads all of them.
+        self.list_jobs(None, 1).await?;
+        match self.factory.variables.unknown().first() {
+            Some(name) => Err(Error::Setting((*name).to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Returns counts over the whole vault.

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::kv::{KeyValue, Memory};
@@ -216,10 +217,10 @@ async fn jobs_of_the_store_are_done_until_told_to_stop() {
         burrow.submit(&url, Label::default()).await.unwrap().id
     };
     let first = submit("/1.bmp", Behaviour::Image(image(100_000))).await;
-    let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let stop = CancellationToken::new();
     let jobs = tokio::spawn({
-        let (burrow, wake, stop) = (burrow.clone(), wake.clone(), stop.clone());
-        async move { burrow.do_jobs(wake, stop).await }
+        let (burrow, stop) = (burrow.clone(), stop.clone());
+        async move { burrow.do_jobs(stop.cancelled_owned()).await }
     });
     let ends = async |id: &str| {
         while burrow.get(id).await.unwrap().status != Status::Ready {
@@ -227,21 +228,50 @@ async fn jobs_of_the_store_are_done_until_told_to_stop() {
         }
     };
     ends(&first).await;
+    // A job that is recorded begins at once, long before the next sweep.
+    let began = Instant::now();
     let second = submit("/2.bmp", Behaviour::Image(image(200_000))).await;
-    wake.notify_one();
     ends(&second).await;
+    assert!(began.elapsed() < SWEEP_EVERY / 2, "{:?}", began.elapsed());
     let gated = submit("/3.bmp", Behaviour::Gated(image(300_000), gate)).await;
-    wake.notify_one();
     while origin.requests() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stop.cancel();
     let later = submit("/4.bmp", Behaviour::Image(image(200_000))).await;
-    wake.notify_one();
     open.send(true).unwrap();
     jobs.await.unwrap();
     assert_eq!(burrow.get(&gated).await.unwrap().status, Status::Ready);
     assert_eq!(burrow.get(&later).await.unwrap().status, Status::Pending);
+}
+
+/// Whoever is dropped while it works leaves no lease that keeps others from the job.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_caller_gave_up_is_gone_on_with_at_once() {
+    let (origin, (open, gate)) = (Origin::start().await, tokio::sync::watch::channel(false));
+    let burrow = builder().build(Arc::new(Memory::default())).unwrap();
+    let gated = |path: &str| origin.serve(path, Behaviour::Gated(image(100_000), gate.clone()));
+    let (first, second) = (gated("/1.bmp"), gated("/2.bmp"));
+    for url in [&first, &second] {
+        let before = origin.requests();
+        let ensure = burrow.ensure(url, Label::default());
+        tokio::select! {
+            _ = ensure => unreachable!("the origin has not answered"),
+            () = async { while origin.requests() == before { tokio::time::sleep(Duration::from_millis(5)).await } } => {}
+        }
+    }
+    open.send(true).unwrap();
+    let soon = Duration::from_secs(20);
+    let ensured = tokio::time::timeout(soon, burrow.ensure(&first, Label::default())).await.expect("it is locked");
+    assert_eq!(ensured.unwrap().0.status, Status::Ready);
+    let id = burrow.get_by_source(&second).await.unwrap().id;
+    let ends = async {
+        while burrow.get(&id).await.unwrap().status != Status::Ready {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    burrow.do_jobs(async { tokio::time::timeout(soon, ends).await.expect("nobody takes it up") }).await;
+    assert_eq!(burrow.stats().await.unwrap().images, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

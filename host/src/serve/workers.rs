@@ -4,11 +4,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
@@ -52,8 +50,6 @@ const IDLE_TIME: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Workers {
     pub(super) burrow: Burrow,
-    /// Notified when an instance has written an image's record, which may be a job.
-    pub(super) recorded: Arc<Notify>,
     pub(super) stopping: CancellationToken,
     pub(super) instances: TaskTracker,
 }
@@ -65,7 +61,7 @@ impl HandlerState for Workers {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, Expiration, Worker>> {
         let mut store = self.burrow.factory.store();
-        store.data_mut().recorded = Some(self.recorded.clone());
+        store.data_mut().recorded = Some(self.burrow.recorded.clone());
         store.data_mut().computing = Computing::at_most(ANSWER_TIME);
         let instance = self.burrow.factory.instantiate(&mut store).await?;
         let proxy = Proxy::P3(Service::new(&mut store, &instance)?);

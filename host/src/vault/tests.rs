@@ -72,6 +72,39 @@ async fn an_image_goes_in_and_comes_out_whole_and_in_ranges() {
     assert!(matches!(error, Error::Vault(VaultError::NotFound)), "{error}");
 }
 
+#[tokio::test]
+async fn a_store_that_was_closed_can_be_opened_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let location: crate::kv::Location = directory.path().to_str().unwrap().parse().unwrap();
+    for round in 0..10 {
+        let burrow = Builder::new().component(component()).open(&location).await.unwrap();
+        let record = burrow.put(Cursor::new(image(100_000 + round)), label("x")).await.unwrap();
+        let (mut content, clone) = (burrow.open(&record.id, None).await.unwrap(), burrow.clone());
+        content.next().await.unwrap();
+        let mut closing = tokio::spawn(burrow.close());
+        let early = tokio::time::timeout(Duration::from_millis(20), &mut closing).await;
+        assert!(early.is_err(), "a clone is left");
+        drop((content, clone));
+        closing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn settings_are_checked_when_a_store_is_opened() {
+    let open = async |name: &str, value: &str| {
+        let mut variables = crate::Variables::default();
+        variables.set(name, &value);
+        Builder::new().component(component()).variables(variables).open(&"memory:".parse().unwrap()).await
+    };
+    open("max_image_bytes", "1000").await.unwrap();
+    let misspelt = open("max_image_byte", "1000").await.unwrap_err();
+    assert_eq!(misspelt.to_string(), "there is no setting named max_image_byte");
+    for (name, value) in [("max_image_bytes", "a lot"), ("page_size", "0")] {
+        let error = open(name, value).await.unwrap_err();
+        assert!(matches!(&error, Error::Vault(VaultError::InvalidInput(text)) if text.contains(name)), "{error}");
+    }
+}
+
 /// `(module (func (export "f") (loop (br 0))))`
 const LOOP: &[u8] =
     b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x05\x01\x01f\0\0\x0a\x09\x01\x07\0\x03\x40\x0c\0\x0b\x0b";
