@@ -83,7 +83,7 @@ pub use content::ContentStream;
 pub use jobs::Wanted;
 pub use maintenance::{Verification, damaged_content};
 pub use outbound::Proxy;
-pub use repack::Repack;
+pub use repack::{Hours, Repack};
 pub use serve::{AnswerBody, ClientLimits, Handler, Limits, Service, TrustedProxies};
 pub use types::{
     ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Numbers, Packing, Page, Renaming,

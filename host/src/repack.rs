@@ -21,32 +21,63 @@ pub enum Repack {
     Idle,
     /// Always, on threads of the lowest priority.
     Always,
+    /// Within these hours as [`Repack::Always`], and otherwise never.
+    Within(Hours),
     /// Never; `burrow repack` still does.
     Never,
 }
 
-impl Repack {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
+/// Hours of each day, in the time zone of the system: from the first, up to the other. `22-6` is 22:00 to 6:00.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    from: i8,
+    to: i8,
+}
+
+impl Hours {
+    fn have(self, hour: i8) -> bool {
+        if self.from < self.to { (self.from..self.to).contains(&hour) } else { hour >= self.from || hour < self.to }
+    }
+
+    fn have_now(self) -> bool {
+        self.have(jiff::Zoned::now().hour())
+    }
+}
+
+impl FromStr for Hours {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (from, to) = text.split_once('-').ok_or(())?;
+        let hour = |text: &str| text.parse().ok().filter(|hour| (0..=24).contains(hour));
+        let hours = Self { from: hour(from).ok_or(())?, to: hour(to).ok_or(())? };
+        if hours.from == hours.to { Err(()) } else { Ok(hours) }
     }
 }
 
 impl fmt::Display for Repack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        match self {
+            Self::Idle => f.write_str("idle"),
+            Self::Always => f.write_str("always"),
+            Self::Within(Hours { from, to }) => write!(f, "{from}-{to}"),
+            Self::Never => f.write_str("never"),
+        }
     }
 }
 
 impl FromStr for Repack {
     type Err = &'static str;
 
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let words = [Self::Idle, Self::Always, Self::Never];
-        words.into_iter().find(|when| when.as_str() == word).ok_or("it must be idle, always or never")
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "idle" => Ok(Self::Idle),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            hours => {
+                hours.parse().map(Self::Within).map_err(|()| "it must be idle, always, never, or hours such as 22-6")
+            }
+        }
     }
 }
 
@@ -110,11 +141,21 @@ impl Burrow {
         };
         let (mut after, mut began) = (None, Instant::now());
         loop {
-            if when == Repack::Idle {
-                self.wait_until_idle().await;
+            match when {
+                Repack::Idle => self.wait_until_idle().await,
+                Repack::Within(hours) => {
+                    while !hours.have_now() {
+                        tokio::time::sleep(REST).await;
+                    }
+                }
+                Repack::Always | Repack::Never => {}
             }
             let round = Instant::now();
-            let has_time = || when == Repack::Always || (round.elapsed() < ROUND && self.pool.is_idle());
+            let has_time = || match when {
+                Repack::Idle => round.elapsed() < ROUND && self.pool.is_idle(),
+                Repack::Within(hours) => hours.have_now(),
+                Repack::Always | Repack::Never => true,
+            };
             let mut is_last = false;
             while !is_last && has_time() {
                 match self.list_repackable(&[], after, PAGE).await {
@@ -179,9 +220,22 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        for when in [Repack::Idle, Repack::Always, Repack::Never] {
-            assert_eq!(when.to_string().parse(), Ok(when));
+        for word in ["idle", "always", "never", "22-6", "1-5", "0-24"] {
+            assert_eq!(word.parse::<Repack>().unwrap().to_string(), word);
         }
-        assert!("sometimes".parse::<Repack>().is_err());
+        for wrong in ["sometimes", "22", "6-6", "22-25", "-1-5", "22-"] {
+            assert!(wrong.parse::<Repack>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn hours_go_over_midnight() {
+        let within = |text: &str| {
+            let hours: Hours = text.parse().unwrap();
+            (0..24).filter(|hour| hours.have(*hour)).collect::<Vec<_>>()
+        };
+        assert_eq!(within("22-2"), [0, 1, 22, 23]);
+        assert_eq!(within("1-4"), [1, 2, 3]);
+        assert_eq!((within("0-24").len(), within("22-24"), within("24-1")), (24, vec![22, 23], vec![0]));
     }
 }

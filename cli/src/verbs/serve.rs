@@ -72,8 +72,8 @@ pub(crate) struct Serve {
     #[arg(long, env = "BURROW_ANSWER_CACHE", default_value_t = Service::KEPT_BYTES, value_name = "BYTES")]
     answer_cache: usize,
 
-    /// When to make images smaller: while idle, always, or never.
-    #[arg(long, env = "BURROW_REPACK", default_value_t = Repack::default(), value_name = "idle|always|never")]
+    /// When to make images smaller: while idle, always, never, or within hours of local time such as 22-6.
+    #[arg(long, env = "BURROW_REPACK", default_value_t = Repack::default(), value_name = "idle|always|never|HOURS")]
     repack: Repack,
 
     /// Load the file that --component names again whenever it changes.
