@@ -1,8 +1,10 @@
 //! Images become smaller and stay the same, on request, from the command line and in the background.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use hyper::Method;
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
@@ -17,7 +19,7 @@ async fn add(client: &Client) -> Value {
 }
 
 /// A picture of slopes and a little noise, as JPEG.
-fn photo() -> Vec<u8> {
+pub fn photo() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90);
     encoder.encode(&pixels(), 600, 400, image::ExtendedColorType::Rgb8).unwrap();
@@ -25,7 +27,7 @@ fn photo() -> Vec<u8> {
 }
 
 /// The same picture in a format that keeps every pixel.
-fn exact(format: image::ImageFormat) -> Vec<u8> {
+pub fn exact(format: image::ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::write_buffer_with_format(&mut bytes, &pixels(), 600, 400, image::ExtendedColorType::Rgb8, format).unwrap();
     bytes.into_inner()
@@ -146,6 +148,32 @@ pub async fn the_command_line_repacks() {
     assert!(got.stdout == photo());
     let verified = run(&["verify"]).await;
     assert!(verified.contains("all is well"), "{verified}");
+}
+
+/// The component and the native code pack the same bytes: those of the golden files, which native code made.
+pub async fn the_component_packs_what_native_code_packs() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("store");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/recompress/tests/golden");
+    // Less than 2 KiB is not made smaller.
+    let names = ["animation.png", "grey-16.png", "interlaced.png", "rgb-stored.png"];
+    for verb in ["add", "repack"] {
+        let mut command = burrow(&store);
+        command.arg(verb);
+        match verb {
+            "add" => command.args(names.map(|name| golden.join(name))),
+            _ => command.args(["--policy", "small"]),
+        };
+        assert!(command.status().await.unwrap().success(), "{verb}");
+    }
+    let database = Database::open(store.join("vault.redb")).unwrap();
+    let table = database.begin_read().unwrap().open_table(TableDefinition::<&str, &[u8]>::new("values")).unwrap();
+    let values: Vec<Vec<u8>> = table.iter().unwrap().map(|entry| entry.unwrap().1.value().to_vec()).collect();
+    for name in names {
+        let packed = std::fs::read(golden.join(name).with_extension("v1.packed")).unwrap();
+        let stored = values.iter().any(|value| value.windows(packed.len()).any(|part| part == packed));
+        assert!(stored, "{name} is packed to other bytes");
+    }
 }
 
 pub async fn files_are_explained_and_not_kept() {

@@ -167,7 +167,8 @@ fn main() -> ExitCode {
         origins_field: heads_are_read_as_browsers_read_them, every_failure_has_its_sentence,
             without_a_network_the_reason_is_told, certificates_that_cannot_be_read_are_told;
         proxy_field: origins_are_reached_through_a_proxy, a_proxy_that_fails_is_told, which_proxy_is_used_is_told;
-        repacking: the_command_line_repacks, files_are_explained_and_not_kept, an_idle_server_repacks;
+        repacking: the_command_line_repacks, the_component_packs_what_native_code_packs,
+            files_are_explained_and_not_kept, an_idle_server_repacks;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;

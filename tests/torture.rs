@@ -1,7 +1,7 @@
 //! The kill loop: kills a loaded server at random times, and compares its answers with a ledger.
 //!
 //! The ledger holds what the server has acknowledged. `cargo xtask torture -- --minutes N --seed S` runs the loop for
-//! longer than the suite does.
+//! longer than the suite does, and with `--bucket` over a store whose larger contents are in a bucket of S3.
 
 mod check;
 mod ledger;
@@ -16,13 +16,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use tokio::process::Command;
 
 use self::ledger::Ledger;
 use self::load::Visitor;
 use self::tally::Tally;
+use crate::support::bucket::Bucket;
 use crate::support::client::Client;
+use crate::support::host::burrow;
 use crate::support::origin::Origin;
-use crate::support::process::{Process, serve};
+use crate::support::process::{Process, SERVE};
 use crate::support::random::Random;
 
 /// How long the kill loop runs in the suite.
@@ -47,9 +50,27 @@ struct Run {
     tally: Arc<Tally>,
     numbers: AtomicUsize,
     directory: tempfile::TempDir,
+    /// Where the larger contents are, if not in the directory.
+    bucket: Option<Bucket>,
 }
 
 impl Run {
+    /// `burrow` over the store.
+    fn burrow(&self) -> Command {
+        let mut command = burrow(self.store());
+        if let Some(bucket) = &self.bucket {
+            bucket.used_by(&mut command);
+        }
+        command
+    }
+
+    /// `burrow serve` over the store. Most servers make images smaller meanwhile.
+    fn serve(&self, random: &mut Random) -> Command {
+        let mut command = self.burrow();
+        command.args(SERVE).args(["--repack", if random.percent(70) { "always" } else { "never" }]);
+        command
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap()
     }
@@ -82,6 +103,11 @@ pub async fn what_was_acknowledged_survives_every_kill() {
             tally: tally.clone(),
             numbers: AtomicUsize::new(0),
             directory: tempfile::tempdir().unwrap(),
+            bucket: if std::env::var_os("BURROW_TORTURE_BUCKET").is_some() {
+                Some(Bucket::start().await)
+            } else {
+                None
+            },
         };
         torture(&run, Random::new(seed).branch(number), end).await;
         if !tally.is_clean() {
@@ -105,7 +131,7 @@ async fn torture(run: &Run, mut random: Random, end: Instant) {
         }
         check::verified(run, random.percent(10), random.percent(30)).await;
         let life = KILL_WITHIN * random.within(2..1000) as u32 / 1000;
-        let mut process = Process::spawn(&mut serve(run.store()));
+        let mut process = Process::spawn(&mut run.serve(&mut random));
         if random.percent(70) {
             // The server has time to start and is checked; it dies under load.
             let client = ready(run, &mut process).await;
@@ -125,12 +151,12 @@ async fn torture(run: &Run, mut random: Random, end: Instant) {
         }
         heed(run, &process.stderr());
     }
-    let mut process = Process::spawn(&mut serve(run.store()));
+    let mut process = Process::spawn(&mut run.serve(&mut random));
     let client = ready(run, &mut process).await;
     check::all(run, &client, random.branch(2), usize::MAX).await;
     process.stop().await;
     heed(run, &process.stderr());
-    check::counts(run).await;
+    check::counts(run, &mut random).await;
 }
 
 async fn ready(run: &Run, process: &mut Process) -> Client {

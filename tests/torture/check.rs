@@ -11,9 +11,9 @@ use super::Run;
 use super::ledger::{Entry, Place};
 use super::load::Visitor;
 use crate::support::client::{Client, encode};
-use crate::support::process::serving;
+use crate::support::process::Process;
 use crate::support::random::Random;
-use crate::support::verify::verify;
+use crate::support::verify::verify_by;
 
 /// How many images are read and how many names are looked up in a check that takes a sample.
 pub const SAMPLE: usize = 40;
@@ -146,7 +146,7 @@ pub async fn verified(run: &Run, due: bool, repair: bool) {
     if !due || !run.store().join("vault.redb").exists() {
         return;
     }
-    let report = verify(run.store(), false).await;
+    let report = verify_by(run.burrow(), false).await;
     if report.summary["damaged_images"] != json!([]) {
         run.tally.wrong(format!("verify after a kill: {:?} {}", report.findings, report.summary));
     }
@@ -158,8 +158,8 @@ pub async fn verified(run: &Run, due: bool, repair: bool) {
 
 /// Checks that `verify --repair` leaves no fault.
 async fn repaired(run: &Run) {
-    let first = verify(run.store(), true).await;
-    let second = verify(run.store(), false).await;
+    let first = verify_by(run.burrow(), true).await;
+    let second = verify_by(run.burrow(), false).await;
     if !first.sound || !second.sound || !second.findings.is_empty() {
         run.tally.wrong(format!("verify --repair: {first:?}; then verify: {second:?}"));
     }
@@ -167,11 +167,13 @@ async fn repaired(run: &Run) {
 }
 
 /// Checks the counters of the store after a repair.
-pub async fn counts(run: &Run) {
+pub async fn counts(run: &Run, random: &mut Random) {
     repaired(run).await;
-    let (mut process, client) = serving(run.store()).await;
+    let mut process = Process::spawn(&mut run.serve(random));
+    let client = super::ready(run, &mut process).await;
     let (listed, stats) = (list(&client, "").await, client.get("/stats").await.json());
     process.kill().await;
+    run.tally.add("smaller in the end", stats["repacked"].as_u64().unwrap_or_default());
     let with = |status: &str| listed.iter().filter(|record| record["status"] == status).count();
     let ready = || listed.iter().filter(|record| record["status"] == "ready");
     let truth = json!({

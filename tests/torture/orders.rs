@@ -1,10 +1,12 @@
 //! Random requests that add images, by URL, as bytes and as forms, from origins good and bad.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use serde_json::json;
 
+use crate::repacking::{exact, photo};
 use crate::support::client::encode;
 use crate::support::images::{bitmap, drawing, noise, sha256};
 use crate::support::origin::{Behaviour, Origin};
@@ -53,17 +55,29 @@ pub struct Wanted {
 }
 
 impl Content {
-    /// A random content of 64 bytes to 4 MiB. Most are small.
+    /// A random content of 64 bytes to 4 MiB. Most are small. Bitmaps and photographs can be made smaller in the store.
     pub fn random(random: &mut Random) -> Self {
         let bits = 6 + random.within(0..16).min(random.within(0..16));
         let (size, seed) = (random.within(1 << bits..2 << bits), random.number());
-        let bytes = match random.within(0..2) {
+        let bytes = match random.within(0..3) {
             _ if size < 4000 => drawing(size, seed),
             0 => bitmap(size, seed),
+            1 => photograph(seed),
             _ => noise(size, seed),
         };
         Self { sha256: sha256(&bytes), bytes: bytes.into() }
     }
+}
+
+/// A photograph as JPEG or PNG, another file for each seed: the seed is a comment, or follows the image.
+fn photograph(seed: u64) -> Vec<u8> {
+    static JPEG: LazyLock<Vec<u8>> = LazyLock::new(photo);
+    static PNG: LazyLock<Vec<u8>> = LazyLock::new(|| exact(image::ImageFormat::Png));
+    if seed.is_multiple_of(4) {
+        return [&PNG[..], &seed.to_be_bytes()].concat();
+    }
+    let (start, rest) = JPEG.split_at(2);
+    [start, &[0xff, 0xfe, 0, 10], &seed.to_be_bytes(), rest].concat()
 }
 
 impl Order {
