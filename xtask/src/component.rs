@@ -80,6 +80,7 @@ fn build_package(package: &str, target: &str, name: &str) -> Result<PathBuf, Str
     let target_dir = root().join("target/guest");
     command.arg("--target-dir").arg(&target_dir);
     toolchain.apply(&mut command);
+    name_no_place(&mut command, target)?;
     run(&mut command)?;
     let built = target_dir.join(target).join(format!("guest/{}.wasm", package.replace('-', "_")));
     let path = root().join("target").join(name);
@@ -160,6 +161,25 @@ impl Toolchain {
                 .arg("-Zbuild-std=std,panic_abort");
         }
     }
+}
+
+/// Keeps out of a component where its crates lie on this machine, so that every machine builds the same bytes. Panics name
+/// files: those of the workspace as they are in it, and those of other crates as `crates/NAME-VERSION/...`.
+fn name_no_place(command: &mut Command, target: &str) -> Result<(), String> {
+    // The directories that hold the crates are there only after they were downloaded.
+    run(cargo().args(["fetch", "--quiet", "--locked", "--target", target]))?;
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home =
+        home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).ok_or("there is no CARGO_HOME, and no HOME")?;
+    let sources = home.join("registry/src");
+    let registries =
+        std::fs::read_dir(&sources).map_err(|error| format!("cannot read {}: {error}", sources.display()))?;
+    let flags: Vec<String> = registries
+        .flatten()
+        .map(|registry| format!("--remap-path-prefix={}=crates", registry.path().display()))
+        .collect();
+    command.arg("--config").arg(format!("target.{target}.rustflags={flags:?}"));
+    Ok(())
 }
 
 /// Whether the compiler in use has a target's standard library.
