@@ -24,7 +24,7 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
     let files = if args.is_empty() { all()? } else { args.to_vec() };
     let tests = || {
         let mut node = Command::new("node");
-        node.args(["--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=300000"])
+        node.args(["--test", "--test-reporter=spec", "--test-concurrency=2", "--test-timeout=300000"])
             .args(&files)
             .env("BURROW", burrow)
             .current_dir(folder());

@@ -32,8 +32,13 @@ use std::time::SystemTime;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Keeps the allocator from returning memory to the system and asking for it again: the pages of the compressor that
-/// every ingest makes would cost more than all the rest.
+thread_local! {
+    /// Made once by each thread that explores.
+    static MEMORY_IS_KEPT: () = keep_memory();
+}
+
+/// Keeps the allocator from returning this thread's memory to the system and asking for it again: the pages of the
+/// compressor that every ingest makes would cost more than all the rest.
 fn keep_memory() {
     let mut room: Vec<Vec<u8>> = (0..640).map(|_| vec![1; 100_000]).collect();
     // The last piece is never freed, so the allocator keeps the free memory below it, too.
@@ -41,23 +46,21 @@ fn keep_memory() {
 }
 
 fn main() -> ExitCode {
-    keep_memory();
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seed = number("BURROW_CRASH_SEED")
         .unwrap_or_else(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs());
     let factor = number("BURROW_CRASH_FACTOR").unwrap_or(1);
     let trials = scenarios::all().map(|scenario| {
         Trial::test(scenario.name, move || {
+            MEMORY_IS_KEPT.with(|()| ());
             let tally = explore::explore(scenario, seed, factor);
             let _ = writeln!(std::io::stdout(), "{}: {tally}", scenario.name);
             if tally.found.is_empty() { Ok(()) } else { Err(format!("seed {seed}").into()) }
         })
     });
-    let mut arguments = Arguments::from_args();
+    let arguments = Arguments::from_args();
     if !arguments.list {
         let _ = writeln!(std::io::stdout(), "BURROW_CRASH_SEED={seed}");
     }
-    // One scenario after the other, so that the output is in order.
-    arguments.test_threads.get_or_insert(1);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
