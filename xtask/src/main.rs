@@ -28,12 +28,14 @@ cargo xtask <command>
   build              the component, target/burrow.wasm; sets up the toolchain for it if there is none
   compose            components for other hosts: with adapters, and the codecs alone; target/burrow-*.wasm
   serve [-- ARGS]    builds all, then `burrow serve ARGS` (http://127.0.0.1:3000 over ./burrow-data)
-  test [-- ARGS]     builds all, then runs every test; with ARGS runs only `cargo test ... ARGS`
+  test [-- ARGS]     builds all, then runs every test but those of components and apps in examples/; with ARGS runs
+                     only `cargo test ... ARGS`
   browser [-- FILES] builds all, then tests the pages in Chromium: tests/browser/FILES, or all
   flask              builds all, then tests examples/flask-frontend
   examples           builds all, then tests examples/: clients, the codecs in Python and Node.js, an app on BURROW_SPIN
   contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
-  torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S
+  torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S,
+                     --bucket (contents in a bucket of S3)
   bench [-- ARGS]    builds all, then measures Burrow beside its peers; --short, --only NAME, --rounds N, ...
   dist [-- --test]   packs a release in target/dist: programs, packages, images; --test tries each, as root
   lint               clippy for the host and for the component, and the documentation, warnings denied; cargo-deny
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
             let burrow = host::build(&component, &["burrow"])?;
             contract::test(&burrow, &[])?;
             flask::test(&burrow, &[])?;
-            examples::test(&burrow, &[])?;
+            examples::test_clients(&burrow)?;
             browser::test(&burrow, &[])
         }),
         "browser" => burrow().and_then(|burrow| browser::test(&burrow, &rest)),

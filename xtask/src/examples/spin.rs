@@ -4,16 +4,18 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use super::Origin;
 use crate::component;
 use crate::run::{output, root, run, say};
 
-/// Builds the app, and has it keep the picture at a URL.
-pub(super) fn test(url: &str) -> Result<(), String> {
+/// Builds the app, and has it keep a picture.
+pub(super) fn test() -> Result<(), String> {
     component::build_app(&root().join("examples/spin-dependency"))?;
     let Some(spin) = std::env::var_os("BURROW_SPIN") else {
         say("SKIPPED: starting examples/spin-dependency, for BURROW_SPIN does not name a spin");
         return Ok(());
     };
+    let origin = Origin::start()?;
     let state = root().join("target/examples/spin-dependency");
     if state.exists() {
         fs::remove_dir_all(&state).map_err(|error| format!("cannot empty {}: {error}", state.display()))?;
@@ -35,7 +37,15 @@ pub(super) fn test(url: &str) -> Result<(), String> {
     let headers = state.join("headers");
     let curl = |args: &[&str]| run(Command::new("curl").args(["--silent", "--show-error", "--fail"]).args(args));
     let path = |path: &std::path::Path| path.display().to_string();
-    curl(&[&picture, "--data", url, "--output", &path(&kept), "--dump-header", &path(&headers)])?;
+    curl(&[
+        &picture,
+        "--data",
+        &format!("{}/gallery.webp", origin.url),
+        "--output",
+        &path(&kept),
+        "--dump-header",
+        &path(&headers),
+    ])?;
     let headers = fs::read_to_string(&headers).map_err(|error| error.to_string())?;
     let id = headers.lines().find_map(|line| line.strip_prefix("x-image-id: ")).ok_or("the answer names no image")?;
     curl(&[&format!("{picture}?{}", id.trim()), "--output", &path(&again)])?;
