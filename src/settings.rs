@@ -13,6 +13,7 @@ use burrow_http::access::token::Tokens;
 use burrow_model::error::Error;
 use burrow_vault::compression::Compression;
 use burrow_vault::download::DownloadRules;
+use burrow_vault::headers::{HeaderRules, RequestHeaders, UserAgent};
 use burrow_vault::policy::{AllowedHosts, OriginPolicy};
 use burrow_vault::ports::FetchTimeouts;
 use burrow_vault::vault;
@@ -42,7 +43,9 @@ pub const NAMES: &[&str] = &[
     "page_size",
     "read_token",
     "repack_memory_bytes",
+    "request_headers",
     "run_jobs",
+    "user_agent",
     "webhook_secret",
     "webhook_url",
     "write_token",
@@ -90,6 +93,10 @@ impl Settings {
             allowed_hosts: read.parsed::<AllowedHosts>("allowed_hosts", HOSTS)?.unwrap_or_default(),
         };
         let webhook = read.webhook(origins.allow_private_network)?;
+        let headers = HeaderRules {
+            user_agent: read.parsed("user_agent", UserAgent::RULE)?.unwrap_or_default(),
+            request_headers: read.parsed("request_headers", RequestHeaders::RULE)?.unwrap_or_default(),
+        };
         let write_tokens = read.parsed::<Tokens>("write_token", Tokens::RULE)?.unwrap_or_default();
         let read_tokens = read.parsed::<Tokens>("read_token", Tokens::RULE)?.unwrap_or_default();
         if write_tokens.is_empty() && !read_tokens.is_empty() {
@@ -101,7 +108,7 @@ impl Settings {
         Ok(Self {
             vault: vault::VaultSettings {
                 max_image_bytes: read.number("max_image_bytes", 1..=u64::MAX, vault.max_image_bytes)?,
-                downloads: DownloadRules { origins, timeouts, total_time, least_speed },
+                downloads: DownloadRules { origins, headers, timeouts, total_time, least_speed },
                 compression: read.parsed("compression", Compression::RULE)?.unwrap_or_default(),
                 codec_memory: read.number("repack_memory_bytes", 1 << 20..=1 << 31, vault.codec_memory)?,
                 host: vault.host,
@@ -205,7 +212,9 @@ mod tests {
             ("read_token", "brief"),
             ("repack_memory_bytes", "104MiB"),
             ("read_token", "a-read-token-alone"),
+            ("request_headers", "i.example.com Host: other.example"),
             ("run_jobs", "later"),
+            ("user_agent", "Bücher/1.0"),
             ("read_token", " , "),
             ("link_keys", " , "),
             ("allowed_hosts", " , "),

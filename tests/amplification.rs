@@ -126,6 +126,8 @@ fn largest(full: &Full) -> Vec<Asked> {
     ask("/openapi.json", get, "/openapi.json".into(), &[], none(), 256 * KIB);
     ask("/problems/{kind}", get, "/problems/limit".into(), PAGE, none(), 64 * KIB);
     ask("/assets/{name}", get, "/assets/style.css".into(), &[], none(), 256 * KIB);
+    ask("/add", get, format!("/add?url={quotes}"), PAGE, none(), 64 * KIB);
+    ask("/uploaders/{name}", get, "/uploaders/picgo.json".into(), &[], none(), 4 * KIB);
     let several = full.ids.iter().skip(2).take(390).map(|id| format!("&id={id}")).collect::<Vec<_>>().concat();
     ask("/archive", get, format!("/archive?{}", &several[1..]), &[], none(), 390 * KIB);
     // A form that deletes without being sure is answered with a page that asks.

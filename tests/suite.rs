@@ -15,6 +15,7 @@ mod clients_field;
 mod content;
 mod damage;
 mod documents;
+mod elsewhere;
 mod feeds;
 mod field;
 mod files_field;
@@ -32,6 +33,7 @@ mod networks;
 mod operations;
 mod origins_field;
 mod proxy_field;
+mod referrers;
 mod repacking;
 mod sharing;
 mod socket;
@@ -103,6 +105,10 @@ fn main() -> ExitCode {
         lossless: every_kind_of_image_comes_back, a_big_image_comes_back, what_is_no_image_is_refused,
             names_are_only_text, the_same_url_twice_is_stored_once, block_edges_come_back;
         origins_field: codings_are_undone;
+        elsewhere: a_form_is_opened_with_its_fields_filled_in, the_form_needs_a_token, programs_get_their_settings,
+            links_are_there_to_be_copied;
+        referrers: origins_are_told_the_page, pages_that_cannot_be_told_are_refused,
+            a_failed_image_is_tried_again_with_a_page, headers_go_where_they_are_for;
         repacking: photos_become_smaller_and_stay_the_same, pngs_and_bitmaps_become_smaller_and_stay_the_same,
             a_policy_may_forbid_it;
         sharing: a_link_to_a_tag_shows_its_images_and_nothing_else, a_shared_tag_is_one_file,
@@ -167,6 +173,7 @@ fn main() -> ExitCode {
         origins_field: heads_are_read_as_browsers_read_them, every_failure_has_its_sentence,
             without_a_network_the_reason_is_told, certificates_that_cannot_be_read_are_told;
         proxy_field: origins_are_reached_through_a_proxy, a_proxy_that_fails_is_told, which_proxy_is_used_is_told;
+        referrers: the_command_line_tells_the_page;
         repacking: the_command_line_repacks, the_component_packs_what_native_code_packs,
             files_are_explained_and_not_kept, an_idle_server_repacks;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,

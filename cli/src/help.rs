@@ -17,6 +17,7 @@ Examples:
 pub(crate) const ADD: &str = "\
 Examples:
   burrow add https://example.com/otter.png --name lutra.png
+  burrow add https://i.example.com/otter.png --referrer https://example.com/otters
   burrow add https://example.com/otter.png https://example.com/beaver.jpg --tag rodents";
 
 pub(crate) const LS: &str = "\
@@ -65,6 +66,7 @@ Examples:
 pub(crate) const RETRY: &str = "\
 Examples:
   burrow retry otter.png
+  burrow retry otter.png --referrer https://example.com/otters
   burrow retry --all";
 
 pub(crate) const REPACK: &str = "\

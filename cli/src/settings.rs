@@ -139,6 +139,10 @@ settings! {
     download_timeout_seconds: u64 = "300", "BURROW_DOWNLOAD_TIMEOUT_SECONDS", "SECONDS";
     /// The least speed of an origin over half a minute, in bytes a second; 0 means none.
     min_download_bytes_per_second: u64 = "1024", "BURROW_MIN_DOWNLOAD_BYTES_PER_SECOND", "BYTES";
+    /// How Burrow introduces itself to origins [default: Burrow/ and the version].
+    user_agent: Text, "BURROW_USER_AGENT", "TEXT";
+    /// Headers for chosen origins, a line each, such as 'i.example.com Cookie: a=b'. Others see flags: use the variable.
+    request_headers: Secret, "BURROW_REQUEST_HEADERS", "LINES";
     /// The largest JSON or form accepted.
     max_request_bytes: u64 = "65536", "BURROW_MAX_REQUEST_BYTES", "BYTES";
     /// The most files in one request.

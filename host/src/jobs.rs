@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use crate::address::network;
 use crate::origins::Turn;
 use crate::schedule::{self, Limits, Task};
-use crate::{Burrow, Error, Image, Job, Label, Status, VaultError};
+use crate::{Burrow, Error, Image, Job, Label, Source, Status, VaultError};
 
 /// Jobs that run at once for each packing thread: most of them wait for their origins.
 pub(crate) const OVERLAP: NonZeroUsize = NonZeroUsize::new(8).unwrap();
@@ -110,23 +110,24 @@ impl Burrow {
         addresses.turn(&network(address).to_string()).await
     }
 
-    /// Makes sure that the vault has an image of this URL: it leaves a ready image as it is, retries a failed one,
-    /// finishes the job of a pending one, and records a new image only if no image of the URL is found. Returns the
-    /// record, ready or failed, and whether it was ready before.
+    /// Makes sure that the vault has an image of this URL: it leaves a ready image as it is, retries a failed one with the
+    /// given referrer, finishes the job of a pending one, and records a new image only if no image of the URL is found.
+    /// Returns the record, ready or failed, and whether it was ready before.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`] if the vault refuses the URL or the label, or the store failed; [`Error::Component`] and
+    /// [`Error::Vault`] if the vault refuses the source or the label, or the store failed; [`Error::Component`] and
     /// [`Error::TooLong`] as [`Burrow::work`].
-    pub async fn ensure(&self, url: &str, label: Label) -> Result<(Image, bool), Error> {
-        let image = match self.get_by_source(url).await {
+    pub async fn ensure(&self, source: impl Into<Source>, label: Label) -> Result<(Image, bool), Error> {
+        let source = source.into();
+        let image = match self.get_by_source(&source.url).await {
             Ok(image) if image.status == Status::Ready => return Ok((image, true)),
-            Ok(image) if image.status == Status::Failed => match self.requeue(&image.id).await {
+            Ok(image) if image.status == Status::Failed => match self.requeue(&image.id, source.referrer).await {
                 // Another caller retries it already.
                 Err(Error::Vault(VaultError::WrongStatus(_))) => image,
                 requeued => requeued?,
             },
-            Err(Error::Vault(VaultError::NotFound)) => self.submit(url, label).await?,
+            Err(Error::Vault(VaultError::NotFound)) => self.submit(source, label).await?,
             found => found?,
         };
         Ok((self.finish(&image.id).await?, false))

@@ -87,8 +87,8 @@ pub use repack::{Hours, Repack};
 pub use serve::{AnswerBody, ClientLimits, Handler, Limits, Service, TrustedProxies};
 pub use types::{
     ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Numbers, Packing, Page, Renaming,
-    Repackable, Repacked, Restored, Resumed, Shown, SmallPicture, Smaller, Statistics, Status, Sum, TagCount, TagsPage,
-    VaultError, Verified,
+    Repackable, Repacked, Restored, Resumed, Shown, SmallPicture, Smaller, Source, Statistics, Status, Sum, TagCount,
+    TagsPage, VaultError, Verified,
 };
 pub use variables::Variables;
 

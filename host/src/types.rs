@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-pub use crate::bindings::burrow::vault::types::{ByteRange, Error as VaultError, Image, Label, Packing, Status};
+pub use crate::bindings::burrow::vault::types::{
+    ByteRange, Error as VaultError, Image, Label, Packing, Source, Status,
+};
 pub use crate::bindings::exports::burrow::vault::maintenance::{
     Discovery, Fault, FaultKind, Repackable, Repacked, Restored, Smaller, Verified,
 };
@@ -66,6 +68,20 @@ impl Default for Filter {
             until: None,
             oldest_first: false,
         }
+    }
+}
+
+impl From<&str> for Source {
+    /// A URL, found on no page that is known.
+    fn from(url: &str) -> Self {
+        Self { url: url.to_owned(), referrer: None }
+    }
+}
+
+impl From<&String> for Source {
+    /// A URL, found on no page that is known.
+    fn from(url: &String) -> Self {
+        url.as_str().into()
     }
 }
 

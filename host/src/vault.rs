@@ -14,7 +14,7 @@ use crate::metrics::{self, Attempt};
 use crate::pool::Running;
 use crate::state::InstanceState;
 use crate::streams::ToGuest;
-use crate::{Burrow, Error, Image, Label, Status, VaultError, millis};
+use crate::{Burrow, Error, Image, Label, Source, Status, VaultError, millis};
 
 /// The waits before the second and the third try of a job whose instance failed.
 const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
@@ -87,10 +87,10 @@ impl Burrow {
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`], with nothing recorded: `invalid-input` (URL or label), `store-failed`. After the image is
+    /// [`Error::Vault`], with nothing recorded: `invalid-input` (source or label), `store-failed`. After the image is
     /// recorded, as [`Burrow::work`].
-    pub async fn ingest(&self, url: &str, label: Label) -> Result<Image, Error> {
-        let image = self.submit(url, label).await?;
+    pub async fn ingest(&self, source: impl Into<Source>, label: Label) -> Result<Image, Error> {
+        let image = self.submit(source, label).await?;
         self.finish(&image.id).await
     }
 
@@ -98,10 +98,10 @@ impl Burrow {
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`], with nothing recorded: `invalid-input` (URL or label), `store-failed`.
-    pub async fn submit(&self, url: &str, label: Label) -> Result<Image, Error> {
-        let url = url.to_owned();
-        let image = call!(self, burrow_vault_vault.call_submit(url, label));
+    /// [`Error::Vault`], with nothing recorded: `invalid-input` (source or label), `store-failed`.
+    pub async fn submit(&self, source: impl Into<Source>, label: Label) -> Result<Image, Error> {
+        let source = source.into();
+        let image = call!(self, burrow_vault_vault.call_submit(source, label));
         self.recorded.notify_one();
         Ok(image)
     }
@@ -298,26 +298,27 @@ impl Burrow {
         Ok(call!(self, burrow_vault_vault.call_update(id, name, tags)))
     }
 
-    /// Tries a failed image again: downloads, packs and stores it. Returns its record, ready or failed.
+    /// Tries a failed image again: downloads, packs and stores it. A `referrer` replaces the one that it has. Returns its
+    /// record, ready or failed.
     ///
     /// # Errors
     ///
     /// As [`Burrow::requeue`], then as [`Burrow::work`].
-    pub async fn retry(&self, id: &str) -> Result<Image, Error> {
-        let image = self.requeue(id).await?;
+    pub async fn retry(&self, id: &str, referrer: Option<String>) -> Result<Image, Error> {
+        let image = self.requeue(id, referrer).await?;
         self.finish(&image.id).await
     }
 
-    /// Makes a failed image a job again and returns its record. [`Burrow::work`], or a server over this store, does the
-    /// job.
+    /// Makes a failed image a job again and returns its record. A `referrer` replaces the one that it has.
+    /// [`Burrow::work`], or a server over this store, does the job.
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `invalid-input` if `id` is no id, `not-found`, `wrong-status` if it has not failed or another
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, or for the referrer; `not-found`, `wrong-status` if it has not failed or another
     /// caller retries it, `corrupt`, `store-failed`.
-    pub async fn requeue(&self, id: &str) -> Result<Image, Error> {
+    pub async fn requeue(&self, id: &str, referrer: Option<String>) -> Result<Image, Error> {
         let id = id.to_owned();
-        let image = call!(self, burrow_vault_vault.call_requeue(id));
+        let image = call!(self, burrow_vault_vault.call_requeue(id, referrer));
         self.recorded.notify_one();
         Ok(image)
     }

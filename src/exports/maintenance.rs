@@ -2,6 +2,7 @@
 
 use burrow_model::error::Error;
 use burrow_model::key::Sha256Hex;
+use burrow_vault::referrer::Referrer;
 use burrow_vault::vault::{self, Archived, ArchivedState, Filter, Label, Plan};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
@@ -83,10 +84,12 @@ impl TryFrom<wit::Image> for Archived {
             (wit::Status::Failed, _, error) => ArchivedState::Failed(error.unwrap_or_default()),
             (wit::Status::Pending | wit::Status::Storing, ..) => ArchivedState::Job,
         };
+        let referrer = image.source.as_ref().and_then(|source| source.referrer.as_deref());
         Ok(Self {
             id: parse(&image.id)?,
             label: Label::new(Some(&image.name), &image.tags)?,
-            source: image.source,
+            referrer: Referrer::given(referrer)?,
+            source: image.source.map(|source| source.url),
             created: image.created,
             updated: image.updated,
             attempts: image.attempts,

@@ -5,9 +5,10 @@ use burrow_model::error::Error;
 use burrow_model::key::ImageId;
 use burrow_model::record::{Codec, ImageRecord, State};
 use burrow_model::status::Status;
+use burrow_vault::referrer::Referrer;
 use burrow_vault::store::blob::Form;
 use burrow_vault::terms::Phrase;
-use burrow_vault::vault::{self, DayCount, Edit, FormatCount, Jobs, Label, Order, Vault, Worker};
+use burrow_vault::vault::{self, DayCount, Draft, Edit, FormatCount, Jobs, Label, Order, Vault, Worker};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 
 use super::Component;
@@ -20,12 +21,14 @@ use crate::wasi::streams::{Bytes, write};
 use crate::wasi::{Wasi, vault};
 
 impl Guest for Component {
-    async fn ingest(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await?.ingest(&url, label.try_into()?).await?.into())
+    async fn ingest(source: wit::Source, label: wit::Label) -> Result<wit::Image, wit::Error> {
+        let vault = vault().await?;
+        Ok(vault.ingest(draft(&vault, &source, label)?).await?.into())
     }
 
-    async fn submit(url: String, label: wit::Label) -> Result<wit::Image, wit::Error> {
-        Ok(vault().await?.submit(&url, label.try_into()?).await?.into())
+    async fn submit(source: wit::Source, label: wit::Label) -> Result<wit::Image, wit::Error> {
+        let vault = vault().await?;
+        Ok(vault.accept(draft(&vault, &source, label)?, Worker::Anybody).await?.into())
     }
 
     async fn list_jobs(after: Option<u64>, limit: u32) -> Result<JobsPage, wit::Error> {
@@ -138,14 +141,14 @@ impl Guest for Component {
         Ok(vault.edit(parse(&id)?, &edit, |_| Ok::<(), Error>(())).await?.into())
     }
 
-    async fn retry(id: String) -> Result<wit::Image, wit::Error> {
+    async fn retry(id: String, referrer: Option<String>) -> Result<wit::Image, wit::Error> {
         let vault = vault().await?;
-        let record = try_again(&vault, &id, Worker::Recorder).await?;
+        let record = try_again(&vault, &id, referrer, Worker::Recorder).await?;
         Ok(vault.work(record).await?.into())
     }
 
-    async fn requeue(id: String) -> Result<wit::Image, wit::Error> {
-        Ok(try_again(&vault().await?, &id, Worker::Anybody).await?.into())
+    async fn requeue(id: String, referrer: Option<String>) -> Result<wit::Image, wit::Error> {
+        Ok(try_again(&vault().await?, &id, referrer, Worker::Anybody).await?.into())
     }
 
     async fn remove(id: String) -> Result<bool, wit::Error> {
@@ -189,10 +192,22 @@ impl Guest for Component {
     }
 }
 
+/// Drafts an image that is to be downloaded.
+fn draft(vault: &Vault<Wasi>, source: &wit::Source, label: wit::Label) -> Result<Draft, Error> {
+    let referrer = Referrer::given(source.referrer.as_deref())?;
+    Ok(vault.draft_job(&source.url, label.try_into()?)?.found_on(referrer))
+}
+
 /// Makes a failed image a job again.
-async fn try_again(vault: &Vault<Wasi>, id: &str, worker: Worker) -> Result<ImageRecord, Error> {
+async fn try_again(
+    vault: &Vault<Wasi>,
+    id: &str,
+    referrer: Option<String>,
+    worker: Worker,
+) -> Result<ImageRecord, Error> {
+    let referrer = Referrer::given(referrer.as_deref())?;
     let record = vault.get(parse(id)?).await?;
-    vault.retry(record, worker).await?.ok_or(Error::NotFailed(Status::Pending))
+    vault.retry(record, referrer, worker).await?.ok_or(Error::NotFailed(Status::Pending))
 }
 
 /// Parses an image's id.
@@ -279,7 +294,7 @@ impl From<ImageRecord> for wit::Image {
             id: record.id.to_string(),
             name: record.name,
             tags: record.tags,
-            source: record.source,
+            source: record.source.map(|url| wit::Source { url, referrer: record.referrer }),
             status,
             attempts: record.attempts,
             error,

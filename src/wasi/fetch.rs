@@ -6,7 +6,7 @@ use burrow_model::error::Error;
 use burrow_model::error::FetchError;
 use burrow_model::key::ImageId;
 use burrow_vault::policy::HELPERS;
-use burrow_vault::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers};
+use burrow_vault::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers};
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme};
 use spin_sdk::wasip3::{wit_future, wit_stream};
@@ -25,13 +25,10 @@ impl Message for Response {
 impl Fetch for Wasi {
     type Body = HttpBody;
 
-    async fn fetch(&self, url: &Url, timeouts: FetchTimeouts) -> Result<Fetched<HttpBody>, FetchError> {
+    async fn fetch(&self, get: Get<'_>) -> Result<Fetched<HttpBody>, FetchError> {
+        let Get { url, headers, timeouts } = get;
         warn_of_open_networks(timeouts).await;
-        let headers = [
-            ("accept", "image/*, */*;q=0.1"),
-            // Burrow stores the origin's bytes, not an encoding of them.
-            ("accept-encoding", "identity"),
-        ];
+        let headers: Vec<_> = headers.iter().collect();
         let (request, sent) = request(url, &headers, None, timeouts)?;
         let response = client::send(request).await.map_err(|code| explain(&code))?;
         let headers = response.get_headers();
@@ -57,8 +54,8 @@ impl Fetch for Wasi {
         let (mut sender, reader) = wit_stream::new();
         let length = body.len().to_string();
         // Some servers read no chunks.
-        let headers: Vec<_> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).chain([("content-length", &*length)]).collect();
+        let own = [("content-length", &*length), OURSELVES];
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).chain(own).collect();
         let (request, _sent) = request(url, &headers, Some(reader), timeouts)?;
         request.set_method(&Method::Post).map_err(|()| refused("method"))?;
         spawn(async move {
@@ -83,7 +80,7 @@ async fn warn_of_open_networks(timeouts: FetchTimeouts) {
     let Ok(settings) = super::settings().await else { return };
     // Nothing listens on the discard port (RFC 863), and if something does, it is not harmed.
     let Ok(url) = Url::parse("http://127.0.0.1:9/") else { return };
-    let Ok((request, _sent)) = request(&url, &[], None, timeouts) else { return };
+    let Ok((request, _sent)) = request(&url, &[OURSELVES], None, timeouts) else { return };
     if settings.vault.downloads.origins.allow_private_network {
         return;
     }
@@ -104,15 +101,16 @@ fn refused(what: &str) -> FetchError {
     FetchError::Refused(format!("the host does not take the request's {what}"))
 }
 
+/// How Burrow introduces itself where no setting says it.
+const OURSELVES: (&str, &str) = ("user-agent", concat!("Burrow/", env!("CARGO_PKG_VERSION")));
+
 fn request(
     url: &Url,
     headers: &[(&str, &str)],
     body: Option<StreamReader<u8>>,
     timeouts: FetchTimeouts,
 ) -> Result<(Request, Sent), FetchError> {
-    let own = [("user-agent", concat!("Burrow/", env!("CARGO_PKG_VERSION")))];
-    let headers = headers.iter().chain(&own).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-    let headers: Vec<_> = headers.collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
     let headers = Fields::from_list(&headers).map_err(|_| refused("headers"))?;
     let options = RequestOptions::new();
     let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).ok();

@@ -74,7 +74,7 @@ test("questions and failures quote what was given as text", async (t) => {
   const scripted = await (await here.context(t)).newPage();
   for (const given of MARKUP) {
     const text = encodeURIComponent(given);
-    for (const path of [`/${text}`, `/?order=${text}`, `/?told=${text}&count=1`, `/?told=added&count=${text}`, `/images/${text}`, `/problems/${text}`, `/?cursor=${text}`, `/?tag=${text}&status=${text}`]) {
+    for (const path of [`/${text}`, `/?order=${text}`, `/?told=${text}&count=1`, `/?told=added&count=${text}`, `/images/${text}`, `/problems/${text}`, `/add?url=${text}&referrer=${text}&name=${text}`, `/?cursor=${text}`, `/?tag=${text}&status=${text}`]) {
       await scripted.goto(path);
       assert.equal(await scripted.locator("h1").count(), 1, path);
     }

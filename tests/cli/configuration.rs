@@ -133,12 +133,12 @@ pub async fn what_is_wrong_in_the_file_is_told_with_its_place() {
 pub async fn secrets_are_not_shown() {
     let here = tempfile::tempdir().unwrap();
     let text = "write_token = \"hush-0123456789abcdef\"\nread_token = \"hush-fedcba9876543210\"\n\
-                store = \"redis://ann:hush@cache.example.com\"";
+                request_headers = \"i.example.com Cookie: hush\"\nstore = \"redis://ann:hush@cache.example.com\"";
     let mut command = configured(here.path(), text);
     command.args(["config", "show"]).env("BURROW_LINK_KEYS", "a:hush-0123456789abcdef");
     let (code, out, err) = run(&mut command).await;
     assert!(code == Some(0) && !out.contains("hush") && err.is_empty(), "{out}{err}");
-    for key in ["write_token", "read_token", "link_keys"] {
+    for key in ["write_token", "read_token", "link_keys", "request_headers"] {
         assert_eq!(told(&out, key).0, "(secret)");
     }
     assert_eq!(told(&out, "max_link_seconds").0, "604800");

@@ -6,7 +6,7 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// The methods of each resource, except `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 26] = [
+const HAVE: [(&str, &str); 28] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),
@@ -25,6 +25,8 @@ const HAVE: [(&str, &str); 26] = [
     ("/openapi.json", "GET"),
     ("/problems/malformed", "GET"),
     ("/archive", "GET"),
+    ("/add", "GET"),
+    ("/uploaders/picgo.json", "GET"),
     ("/assets/style.css", "GET"),
     ("/gallery", "POST"),
     ("/session", "POST"),

@@ -128,14 +128,26 @@ pub async fn what_the_component_logs_is_an_event() {
 
 /// No secret is logged, although `--log trace` logs everything that it can.
 pub async fn no_secret_is_in_any_log() {
-    const SECRETS: [&str; 5] =
-        ["the-write-token", "the-read-token", "the-secret-of-all-links", "some-wrong-token", "the-redis-password"];
+    const SECRETS: [&str; 6] = [
+        "the-write-token",
+        "the-read-token",
+        "the-secret-of-all-links",
+        "some-wrong-token",
+        "the-redis-password",
+        "the-secret-cookie",
+    ];
     let bearer = |token: &str| format!("Bearer {token}");
     let (write, read, wrong) = (bearer(SECRETS[0]), bearer(SECRETS[1]), bearer(SECRETS[3]));
     let all = ["--access-log", "--log", "trace"];
     let keys = format!("k:{}", SECRETS[2]);
-    let variables =
-        [("BURROW_WRITE_TOKEN", SECRETS[0]), ("BURROW_READ_TOKEN", SECRETS[1]), ("BURROW_LINK_KEYS", keys.as_str())];
+    let origin = Origin::start().await;
+    let cookie = format!("{} Cookie: {}", origin.base(), SECRETS[5]);
+    let variables = [
+        ("BURROW_WRITE_TOKEN", SECRETS[0]),
+        ("BURROW_READ_TOKEN", SECRETS[1]),
+        ("BURROW_LINK_KEYS", keys.as_str()),
+        ("BURROW_REQUEST_HEADERS", cookie.as_str()),
+    ];
     let mut logs = Vec::new();
     let mut signatures = Vec::new();
     for format in ["text", "json"] {
@@ -144,11 +156,14 @@ pub async fn no_secret_is_in_any_log() {
         let send = async |method, path: &str, token: &str, type_: &str, body: Vec<u8>| {
             client.send(method, path, &[("authorization", token), ("content-type", type_)], body).await
         };
-        let origin = Origin::start().await;
         let stored = send(Method::POST, "/images", &write, "image/png", fixture("photo.png")).await;
         let image = format!("/images/{}", stored.json()["id"].as_str().unwrap());
         let url = json!({ "url": origin.image("/photo.gif", fixture("photo.gif")) }).to_string();
-        assert_eq!(send(Method::POST, "/images", &write, "application/json", url.into()).await.status, 202);
+        let added = send(Method::POST, "/images", &write, "application/json", url.into()).await;
+        assert_eq!(added.status, 202);
+        while origin.told("/photo.gif", "cookie").last().is_none_or(|told| told != SECRETS[5]) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         for token in [&read, &wrong] {
             send(Method::GET, "/images", token, "image/png", Vec::new()).await;
             send(Method::DELETE, &image, token, "image/png", Vec::new()).await;

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -34,6 +34,8 @@ pub enum Behaviour {
     Slow(Bytes, Duration),
     /// Sends these bytes one by one, with a pause before each.
     Dribbling(Bytes),
+    /// Sends these bytes to those whose `Referer` begins so, and 403 to others.
+    Guarded(&'static str, Bytes),
     /// Behaves as the first for one request, and then as the second.
     AtFirst(Box<Behaviour>, Box<Behaviour>),
 }
@@ -43,6 +45,7 @@ pub struct Origin {
     base: String,
     paths: Arc<Mutex<HashMap<String, Behaviour>>>,
     requests: Arc<AtomicUsize>,
+    heads: Arc<Mutex<Vec<(String, HeaderMap)>>>,
 }
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -53,21 +56,37 @@ impl Origin {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let paths = Arc::<Mutex<HashMap<String, Behaviour>>>::default();
         let requests = Arc::<AtomicUsize>::default();
-        let (served, counted) = (paths.clone(), requests.clone());
+        let heads = Arc::<Mutex<Vec<(String, HeaderMap)>>>::default();
+        let (served, counted, kept) = (paths.clone(), requests.clone(), heads.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (served, counted) = (served.clone(), counted.clone());
+                let (served, counted, kept) = (served.clone(), counted.clone(), kept.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     counted.fetch_add(1, Ordering::Relaxed);
-                    let behaviour = take(&mut served.lock().unwrap(), request.uri().path());
-                    async move { Ok::<_, Infallible>(answer(behaviour)) }
+                    let path = request.uri().path().to_owned();
+                    let behaviour = take(&mut served.lock().unwrap(), &path);
+                    let headers = request.headers().clone();
+                    kept.lock().unwrap().push((path, headers.clone()));
+                    async move { Ok::<_, Infallible>(answer(behaviour, &headers)) }
                 });
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
                 );
             }
         });
-        Self { base, paths, requests }
+        Self { base, paths, requests, heads }
+    }
+
+    /// Scheme, host and port.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A header of each request for this path so far; empty where it was not there.
+    pub fn told(&self, path: &str, name: &str) -> Vec<String> {
+        let heads = self.heads.lock().unwrap();
+        let text = |headers: &HeaderMap| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        heads.iter().filter(|(asked, _)| asked == path).map(|(_, headers)| text(headers)).collect()
     }
 
     /// Sets the behaviour of a path and returns its URL.
@@ -95,7 +114,7 @@ fn take(paths: &mut HashMap<String, Behaviour>, path: &str) -> Option<Behaviour>
     Some(*now)
 }
 
-fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
+fn answer(behaviour: Option<Behaviour>, headers: &HeaderMap) -> Response<Body> {
     let plain = |status, bytes: Bytes| {
         Response::builder()
             .status(status)
@@ -105,6 +124,14 @@ fn answer(behaviour: Option<Behaviour>) -> Response<Body> {
     match behaviour {
         None => plain(404, Bytes::new()),
         Some(Behaviour::Image(bytes)) => plain(200, bytes),
+        Some(Behaviour::Guarded(pages, bytes)) => {
+            let referer = headers.get("referer").and_then(|referer| referer.to_str().ok());
+            if referer.is_some_and(|referer| referer.starts_with(pages)) {
+                plain(200, bytes)
+            } else {
+                plain(403, Bytes::new())
+            }
+        }
         Some(Behaviour::Status(status)) => plain(status, Bytes::new()),
         Some(Behaviour::Answer(status, headers)) => {
             let mut response = plain(status, Bytes::new());

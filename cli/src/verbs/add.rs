@@ -35,13 +35,17 @@ pub(crate) struct Add {
     images: Vec<OsString>,
 
     /// Read images from this list, too; - is standard input. It has a URL a line, a JSON object a line, or is a table
-    /// with a header (url or file, name, tags) or a JSON array. May be repeated.
+    /// with a header (url or file, referrer, name, tags) or a JSON array. May be repeated.
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
 
     /// Name of the image; only for a single image [default: the last part of its URL, or the file's name].
     #[arg(long)]
     name: Option<String>,
+
+    /// The page on which the images were found; their origins are told it, as browsers tell it.
+    #[arg(long, value_name = "URL")]
+    referrer: Option<String>,
 
     /// Tag of all these images; may be repeated.
     #[arg(long = "tag", value_name = "TAG")]
@@ -91,7 +95,13 @@ impl Add {
     pub(crate) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let how = report::How { json: self.json, quiet: self.quiet, lists: !self.from.is_empty() };
         let report = RefCell::new(Report::new(how, self.failed.as_deref(), &self.from)?);
-        let given = Arguments { images: self.images, lists: self.from, name: self.name, tags: self.tags };
+        let given = Arguments {
+            images: self.images,
+            lists: self.from,
+            referrer: self.referrer,
+            name: self.name,
+            tags: self.tags,
+        };
         let items::Items { items, total } = given.read().context("cannot start a thread")?;
         if !self.json && !self.quiet && !opened.uses_proxy {
             output::note_proxies();
@@ -114,7 +124,7 @@ impl Add {
                 tell(None, &item, &Outcome::Twice);
                 return None;
             }
-            let url = if let Source::Url(url) = &item.source { Some(url.clone()) } else { None };
+            let url = if let Source::Url(source) = &item.source { Some(source.url.clone()) } else { None };
             Some(Wanted { url, what: item })
         });
         let work = async |item: Item| {
@@ -165,7 +175,7 @@ struct Adding<'a> {
 impl Adding<'_> {
     async fn add(&self, item: &Item) -> Outcome {
         match &item.source {
-            Source::Url(url) => self.url(url, item.label.clone()).await,
+            Source::Url(source) => self.url(source.clone(), item.label.clone()).await,
             Source::File { path, is_found } => match self.file(path, item.label.clone()).await {
                 Err(Error::Vault(VaultError::NotAnImage(_))) if *is_found => Outcome::NoImage,
                 added => added.unwrap_or_else(|error| Outcome::Failed(error.to_string())),
@@ -174,11 +184,11 @@ impl Adding<'_> {
         }
     }
 
-    async fn url(&self, url: &str, label: Label) -> Outcome {
+    async fn url(&self, source: burrow_host::Source, label: Label) -> Outcome {
         let added = if self.again {
-            self.burrow.ingest(url, label).await.map(|image| (image, false))
+            self.burrow.ingest(source, label).await.map(|image| (image, false))
         } else {
-            self.burrow.ensure(url, label).await
+            self.burrow.ensure(source, label).await
         };
         match added {
             Ok((image, true)) => Outcome::Present(image),

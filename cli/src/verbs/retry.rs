@@ -20,6 +20,10 @@ pub(crate) struct Retry {
     /// Try every failed image.
     #[arg(long, conflicts_with = "images")]
     all: bool,
+
+    /// The page on which the images were found, in place of the one that each has; the origin is told it.
+    #[arg(long, value_name = "URL")]
+    referrer: Option<String>,
 }
 
 impl Retry {
@@ -31,13 +35,13 @@ impl Retry {
             given.then(async |image| (image.clone(), find_failed(burrow, &image).await)).right_stream()
         };
         let wanted = images.map(|(shown, found)| {
-            let url = found.as_ref().ok().and_then(|image| image.source.clone());
+            let url = found.as_ref().ok().and_then(|image| image.source.as_ref().map(|source| source.url.clone()));
             Wanted { url, what: (shown, found) }
         });
         let (code, stop, untold) = (Cell::new(ExitCode::SUCCESS), CancellationToken::new(), Cell::new(None));
         let try_again = async |(shown, found): (String, Result<Image, Error>)| {
             let tried = match found {
-                Ok(image) => burrow.retry(&image.id).await,
+                Ok(image) => burrow.retry(&image.id, self.referrer.clone()).await,
                 Err(error) => Err(error),
             };
             let failure = match tried {

@@ -47,7 +47,10 @@ fn tell(image: &Image) -> anyhow::Result<()> {
         field("tags", &image.tags.join(", "))?;
     }
     if let Some(source) = &image.source {
-        field("url", source)?;
+        field("url", &source.url)?;
+        if let Some(referrer) = &source.referrer {
+            field("referrer", referrer)?;
+        }
     }
     let style = output::status_style(image.status);
     output::drawn(&format!("{}{style}{}{style:#}", label("status"), image.status))?;

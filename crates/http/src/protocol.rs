@@ -1,5 +1,6 @@
 //! Rules of HTTP itself: conditions, ranges, negotiation, digests, preferences, forms.
 
+pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod conditional;
 pub(crate) mod digest;

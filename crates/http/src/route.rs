@@ -13,6 +13,8 @@ const MAX_TARGET: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Home,
+    AddForm,
+    Uploader(String),
     Asset(String),
     Form,
     Session,
@@ -63,7 +65,7 @@ fn of_shared(text: &str, what: fn(ImageId) -> Shared) -> Option<Route> {
 /// A part in braces is one segment, percent-decoded; with a star, it is the rest of the path. Of two parts the text has
 /// both, with a slash in between.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 33] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 35] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -91,6 +93,8 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 33] = [
     ("/problems/{kind}", |kind| Some(Route::Problem(kind)), &[Method::GET]),
     ("/archive", |_| Some(Route::Archive), &[Method::GET]),
     ("/assets/{name}", |name| Some(Route::Asset(name)), &[Method::GET]),
+    ("/add", |_| Some(Route::AddForm), &[Method::GET]),
+    ("/uploaders/{name}", |name| Some(Route::Uploader(name)), &[Method::GET]),
     ("/gallery", |_| Some(Route::Form), &[Method::POST]),
     ("/session", |_| Some(Route::Session), &[Method::POST]),
     ("/upload", |_| Some(Route::Upload), &[Method::POST]),

@@ -80,6 +80,8 @@ impl<P: Ports> Service<P> {
         let reading = matches!(*method, Method::GET | Method::HEAD);
         let answer = match (route, method) {
             (Route::Home, _) => self.home(head).await,
+            (Route::AddForm, _) => self.add_form(head),
+            (Route::Uploader(name), _) => self.uploader(head, &name),
             (Route::Asset(name), _) => Ok(assets::asset(&name)?.into()),
             (Route::Form, _) => self.act(head, body).await,
             (Route::Session, _) => self.session(head, body).await,
@@ -101,7 +103,7 @@ impl<P: Ports> Service<P> {
             }
             (Route::Content(id), _) => return self.content(head, &self.vault.find(id).await?).await,
             (Route::Thumbnail(id), _) => self.thumbnail(head, &self.vault.get(id).await?).await,
-            (Route::Retry(id), _) => self.retry(head, id).await,
+            (Route::Retry(id), _) => self.retry(head, id, body).await,
             (Route::Links(id), _) => self.link(head, id, body).await,
             (Route::ByName(name), _) => Ok(json::image(&self.vault.get_by_name(&name).await?).into()),
             (Route::ContentByName(name), _) => {

@@ -19,6 +19,8 @@ pub struct Image<'a> {
     pub tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<&'a str>,
     pub status: &'static str,
     pub attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +145,7 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
             name: &record.name,
             tags: &record.tags,
             url: record.source.as_deref(),
+            referrer: record.referrer.as_deref(),
             status: record.status().as_str(),
             attempts: record.attempts,
             error: record.failure(),

@@ -96,6 +96,9 @@ pub struct ImageRecord {
     pub tags: Vec<String>,
     /// The URL that it came from; `None` if the bytes were given.
     pub source: Option<String>,
+    /// The page on which that URL was found: origins are told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
     /// When it was accepted, in milliseconds since 1970.
     pub created: u64,
     /// When this record was written, in the same unit.

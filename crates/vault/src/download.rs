@@ -10,8 +10,10 @@ use percent_encoding::{CONTROLS, percent_encode};
 use url::Url;
 
 use self::coding::Decoded;
+use crate::headers::HeaderRules;
 use crate::policy::OriginPolicy;
-use crate::ports::{ByteSource, FetchTimeouts, Fetched, Ports};
+use crate::ports::{ByteSource, FetchTimeouts, Fetched, Get, Ports};
+use crate::referrer::Referrer;
 
 /// How long an origin may send less than the least speed.
 pub const WINDOW: Duration = Duration::from_secs(30);
@@ -21,6 +23,8 @@ pub const WINDOW: Duration = Duration::from_secs(30);
 pub struct DownloadRules {
     /// Which origins Burrow asks.
     pub origins: OriginPolicy,
+    /// What Burrow sends to them besides the URL.
+    pub headers: HeaderRules,
     /// Time limits of one request to an origin.
     pub timeouts: FetchTimeouts,
     /// The time limit of a whole download, however steadily bytes arrive.
@@ -33,6 +37,7 @@ impl Default for DownloadRules {
     fn default() -> Self {
         Self {
             origins: OriginPolicy::default(),
+            headers: HeaderRules::default(),
             timeouts: FetchTimeouts {
                 connect: Duration::from_secs(5),
                 first_byte: Duration::from_secs(10),
@@ -77,14 +82,21 @@ impl Speed {
     }
 }
 
-/// Asks for `url`, and follows the redirects that the rules allow, until an origin answers 200.
-pub async fn open<P: Ports>(ports: &P, rules: &DownloadRules, mut url: Url) -> Result<Download<P>, FetchError> {
-    let DownloadRules { origins, timeouts, total_time, least_speed } = rules;
+/// Asks for `url`, which was found on the page `referrer`, and follows the redirects that the rules allow, until an
+/// origin answers 200. Each origin on the way gets the headers that are for it, and no other's.
+pub async fn open<P: Ports>(
+    ports: &P,
+    rules: &DownloadRules,
+    mut url: Url,
+    referrer: Option<&Referrer>,
+) -> Result<Download<P>, FetchError> {
+    let DownloadRules { origins, headers, timeouts, total_time, least_speed } = rules;
     let deadline = ports.now() + u64::try_from(total_time.as_millis()).unwrap_or(u64::MAX);
     let mut asked_before = Vec::new();
     for _ in 0..=MAX_REDIRECTS {
         origins.check(&url).map_err(FetchError::Refused)?;
-        let answer = ports.fetch(&url, *timeouts).await?;
+        let headers = headers.of_request(&url, referrer);
+        let answer = ports.fetch(Get { url: &url, headers: &headers, timeouts: *timeouts }).await?;
         let Fetched { status, location, content_encoding, retry_after: asked, body } = answer;
         match status {
             200 => {

@@ -4,7 +4,7 @@
 //!
 //! - [`vault`]: the operations, a file each; [`vault::Vault::ingest`] is the whole pipeline
 //! - [`packer`]: the middle of the pipeline: hashes, counts, sniffs, cuts, packs and verifies
-//! - [`codec`], [`sniff`], [`policy`], [`download`]: the parts of the pipeline
+//! - [`codec`], [`sniff`], [`policy`], [`headers`], [`referrer`], [`download`]: the parts of the pipeline
 //! - [`compression`]: which images are repacked, with which codec
 //! - [`thumbnail`]: draws thumbnails
 //! - [`terms`]: what an image is found by
@@ -15,10 +15,12 @@
 pub mod codec;
 pub mod compression;
 pub mod download;
+pub mod headers;
 mod jpeg;
 pub mod packer;
 pub mod policy;
 pub mod ports;
+pub mod referrer;
 pub mod sniff;
 pub mod store;
 pub mod terms;

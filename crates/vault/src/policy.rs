@@ -23,38 +23,54 @@ pub struct OriginPolicy {
     pub allowed_hosts: AllowedHosts,
 }
 
-/// Names of hosts. `*.example.com` stands for every name below `example.com`.
+/// The name of a host, or `*.example.com`, which stands for every name below `example.com`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPattern(String);
+
+impl std::str::FromStr for HostPattern {
+    type Err = ();
+
+    fn from_str(pattern: &str) -> Result<Self, ()> {
+        let (below, name) = pattern.strip_prefix("*.").map_or(("", pattern), |name| ("*.", name));
+        // As the URL parser writes hosts: lower-case, internationalized names in ASCII, addresses in full.
+        let host = Host::parse(name).map_err(|_| ())?;
+        Ok(Self(format!("{below}{host}")))
+    }
+}
+
+impl HostPattern {
+    /// Whether `host` is this one, or below this one.
+    pub fn matches(&self, host: &str) -> bool {
+        let (host, Self(pattern)) = (host.trim_end_matches('.'), self);
+        match pattern.strip_prefix('*') {
+            Some(below) => host.len() > below.len() && host.ends_with(below),
+            None => host == pattern,
+        }
+    }
+}
+
+/// Names of hosts, and patterns of such.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AllowedHosts(Vec<String>);
+pub struct AllowedHosts(Vec<HostPattern>);
 
 impl std::str::FromStr for AllowedHosts {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let host = |pattern: &str| {
-            let (below, name) = pattern.strip_prefix("*.").map_or(("", pattern), |name| ("*.", name));
-            // As the URL parser writes hosts: lower-case, internationalized names in ASCII, addresses in full.
-            let host = Host::parse(name).map_err(|_| ())?;
-            Ok(format!("{below}{host}"))
-        };
-        words(text, host).map(Self)
+        words(text, str::parse).map(Self)
     }
 }
 
 impl AllowedHosts {
     /// Whether `host` is one of these, or below one of these.
     pub fn contain(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.');
-        let allows = |pattern: &String| match pattern.strip_prefix('*') {
-            Some(below) => host.len() > below.len() && host.ends_with(below),
-            None => host == pattern,
-        };
-        self.0.iter().any(allows)
+        self.0.iter().any(|pattern| pattern.matches(host))
     }
 }
 
-/// Parses a URL that a user gave. It does not check whether Burrow may fetch it.
-pub fn parse(text: &str) -> Result<Url, Error> {
+/// Parses a URL that a user gave in a field. It does not check whether Burrow may fetch it.
+pub fn parse(field: &'static str, text: &str) -> Result<Url, Error> {
+    let invalid = |reason| Error::Invalid { field, reason };
     if text.len() > MAX_URL_BYTES {
         return Err(invalid(format!("at most {MAX_URL_BYTES} bytes are allowed; there are {}", text.len())));
     }
@@ -71,15 +87,11 @@ pub fn parse(text: &str) -> Result<Url, Error> {
     })
 }
 
-fn invalid(reason: String) -> Error {
-    Error::Invalid { field: "url", reason }
-}
-
 impl OriginPolicy {
     /// Parses a URL that a user gave for download, and checks that Burrow may fetch it.
     pub fn parse(&self, text: &str) -> Result<Url, Error> {
-        let url = parse(text)?;
-        self.check(&url).map_err(invalid)?;
+        let url = parse("url", text)?;
+        self.check(&url).map_err(|reason| Error::Invalid { field: "url", reason })?;
         Ok(url)
     }
 
@@ -155,10 +167,10 @@ mod tests {
         for url in
             ["http://example.com/a\tb", "http://example.com/a.png\rhttp://example.com/b", "http://exam\nple.com/"]
         {
-            let error = parse(url).unwrap_err().to_string();
+            let error = parse("url", url).unwrap_err().to_string();
             assert!(error.contains("control characters"), "{error}");
         }
-        assert!(parse(" http://example.com/a b.png\r\n").is_ok());
+        assert!(parse("url", " http://example.com/a b.png\r\n").is_ok());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use burrow_model::error::FetchError;
 use burrow_model::error::{Error, KvError};
 use burrow_model::key::{ImageId, Key};
 
+use crate::headers::Headers;
+
 /// The key-value store: the operations that every provider implements correctly (no batch, no compare-and-swap).
 #[expect(async_fn_in_trait, reason = "one thread; callers are generic and never box")]
 pub trait Kv {
@@ -48,6 +50,17 @@ pub struct Fetched<B> {
     pub body: B,
 }
 
+/// One `GET` request to an origin.
+#[derive(Clone, Copy, Debug)]
+pub struct Get<'a> {
+    /// The URL.
+    pub url: &'a url::Url,
+    /// All headers but those that the host must set.
+    pub headers: &'a Headers,
+    /// How long it may take.
+    pub timeouts: FetchTimeouts,
+}
+
 /// Time limits of one outgoing request.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchTimeouts {
@@ -65,7 +78,7 @@ pub trait Fetch {
     /// The body of an answer.
     type Body: ByteSource;
     /// Sends one `GET`. It does not follow redirects.
-    async fn fetch(&self, url: &url::Url, timeouts: FetchTimeouts) -> Result<Fetched<Self::Body>, FetchError>;
+    async fn fetch(&self, get: Get<'_>) -> Result<Fetched<Self::Body>, FetchError>;
     /// Sends one `POST` with these headers and this body. Returns the status of the answer, and its `Retry-After`, if there
     /// is one. It does not follow redirects, and reads no body.
     async fn post(

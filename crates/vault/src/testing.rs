@@ -19,7 +19,7 @@ use burrow_model::key::{ImageId, Key};
 use futures::task::{ArcWake, waker};
 
 use crate::codec::gzip::Pack;
-use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers, Kv, Random};
+use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers, Kv, Random};
 use crate::vault::{HostFacts, Vault, VaultSettings};
 
 /// The time at which tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
@@ -301,7 +301,7 @@ impl Helpers for World {
 impl Fetch for World {
     type Body = Whole;
 
-    async fn fetch(&self, _: &url::Url, _: FetchTimeouts) -> Result<Fetched<Whole>, FetchError> {
+    async fn fetch(&self, _: Get<'_>) -> Result<Fetched<Whole>, FetchError> {
         self.0.asked.borrow_mut().push(self.0.passed.get());
         let (status, retry_after, body) = self.0.answers.borrow_mut().pop_front().unwrap_or(IMAGE);
         let retry_after = retry_after.map(str::to_owned);

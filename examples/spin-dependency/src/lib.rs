@@ -8,7 +8,7 @@ use spin_sdk::http::body::IncomingBodyExt as _;
 use spin_sdk::http::{FullBody, HeaderMap, HeaderValue, IntoResponse, Method, Request, StatusCode};
 use spin_sdk::http_service;
 
-use burrow::vault::types::{Error, Label};
+use burrow::vault::types::{Error, Label, Source};
 use burrow::vault::vault;
 
 // An app outside of this repository writes `spin_sdk::dependencies!();`, which reads the file that `spin build` writes.
@@ -25,7 +25,8 @@ async fn handle(request: Request) -> Result<impl IntoResponse> {
     let kept = if *request.method() == Method::POST {
         let url = String::from_utf8(request.into_body().bytes().await?.to_vec())?;
         // Waits until the image is stored. `submit` would only record the job.
-        vault::ingest(url.trim().to_owned(), Label { name: None, tags: vec!["kept".into()] }).await
+        let source = Source { url: url.trim().to_owned(), referrer: None };
+        vault::ingest(source, Label { name: None, tags: vec!["kept".into()] }).await
     } else {
         vault::get(request.uri().query().unwrap_or_default().to_owned()).await
     };

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{HEAD, broken, foreign};
 use crate::bindings::burrow::vault::types::{Content, Packing};
-use crate::{Error, Image, Status};
+use crate::{Error, Image, Source, Status};
 
 /// The largest JSON entry read, in bytes; a label and a URL take far less.
 const MAX_JSON: u64 = 1024 * 1024;
@@ -29,6 +29,8 @@ pub(super) struct ImageEntry {
     tags: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    referrer: Option<String>,
     status: String,
     #[serde(default)]
     attempts: u32,
@@ -65,7 +67,8 @@ impl ImageEntry {
             id: image.id.clone(),
             name: image.name.clone(),
             tags: image.tags.clone(),
-            url: image.source.clone(),
+            url: image.source.as_ref().map(|source| source.url.clone()),
+            referrer: image.source.as_ref().and_then(|source| source.referrer.clone()),
             // The archive does not record whether a worker holds the job.
             status: if image.status == Status::Storing { Status::Pending } else { image.status }.as_str().into(),
             attempts: image.attempts,
@@ -110,7 +113,7 @@ impl ImageEntry {
             id: entry.id,
             name: entry.name,
             tags: entry.tags,
-            source: entry.url,
+            source: entry.url.map(|url| Source { url, referrer: entry.referrer }),
             status,
             attempts: entry.attempts,
             error: entry.error,

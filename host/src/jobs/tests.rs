@@ -171,7 +171,7 @@ async fn what_is_there_is_not_fetched_again() {
     let (mended, was_there) = burrow.ensure(&bad, Label::default()).await.unwrap();
     assert_eq!((&mended.id, mended.status, was_there), (&failed.id, Status::Ready, false));
     let begun = burrow.submit(&origin.image("/begun.bmp", image(60_000)), Label::default()).await.unwrap();
-    let (ended, _) = burrow.ensure(begun.source.as_deref().unwrap(), Label::default()).await.unwrap();
+    let (ended, _) = burrow.ensure(begun.source.unwrap(), Label::default()).await.unwrap();
     assert_eq!((ended.id, ended.status), (begun.id, Status::Ready));
     assert_eq!(burrow.list(&Filter::default(), None, 10).await.unwrap().images.len(), 3);
 }

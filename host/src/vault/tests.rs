@@ -49,7 +49,7 @@ async fn an_image_goes_in_and_comes_out_whole_and_in_ranges() {
     let burrow = burrow(&directory);
     let image = image(600_000);
     let record = burrow.put(Cursor::new(image.clone()), label("x")).await.unwrap();
-    assert_eq!((record.status, record.name.as_str(), record.source.as_deref()), (Status::Ready, "x", None));
+    assert_eq!((record.status, record.name.as_str(), record.source.is_none()), (Status::Ready, "x", true));
     assert_eq!(burrow.get(&record.id).await.unwrap().id, burrow.get_by_name("x").await.unwrap().id);
     assert!(read(burrow.open(&record.id, None).await.unwrap()).await.unwrap() == image);
     for (first, last) in

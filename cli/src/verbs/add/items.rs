@@ -29,7 +29,7 @@ pub(crate) struct Item {
 /// Where an image is.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    Url(String),
+    Url(burrow_host::Source),
     File {
         path: PathBuf,
         /// Whether it was found in a directory, which may also hold files that are no images.
@@ -53,7 +53,8 @@ impl Source {
     /// The source as people name it.
     pub(crate) fn shown(&self) -> String {
         match self {
-            Self::Url(text) | Self::Nowhere(text, _) | Self::Unread(text, _) => text.clone(),
+            Self::Url(source) => source.url.clone(),
+            Self::Nowhere(text, _) | Self::Unread(text, _) => text.clone(),
             Self::File { path, .. } => path.display().to_string(),
         }
     }
@@ -64,6 +65,7 @@ impl Source {
 pub(crate) struct Arguments {
     pub(crate) images: Vec<OsString>,
     pub(crate) lists: Vec<PathBuf>,
+    pub(crate) referrer: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<String>,
 }
@@ -105,7 +107,8 @@ impl Arguments {
     pub(crate) fn read(self) -> std::io::Result<Items> {
         let (sender, items) = mpsc::channel(AHEAD);
         let total = Arc::new(Total::default());
-        let reader = Reader { to: sender, total: total.clone(), tags: self.tags.clone() };
+        let reader =
+            Reader { to: sender, total: total.clone(), referrer: self.referrer.clone(), tags: self.tags.clone() };
         // Nobody waits for the thread to end: standard input may never end.
         std::thread::Builder::new().name("list".into()).spawn(move || reader.read(&self))?;
         Ok(Items { items, total })
@@ -115,6 +118,7 @@ impl Arguments {
 struct Reader {
     to: mpsc::Sender<Item>,
     total: Arc<Total>,
+    referrer: Option<String>,
     tags: Vec<String>,
 }
 
@@ -139,10 +143,15 @@ impl Reader {
         self.to.blocking_send(Item { source, label, at }).map_err(|_| Enough)
     }
 
+    /// A URL that is to be downloaded; a list may state another referrer for it.
+    fn url(&self, url: String, referrer: Option<String>) -> Source {
+        Source::Url(burrow_host::Source { url, referrer: referrer.or_else(|| self.referrer.clone()) })
+    }
+
     fn argument(&self, image: &OsStr, name: Option<&str>) -> Result<(), Enough> {
         let (path, name) = (Path::new(image), name.map(str::to_owned));
         if let Some(url) = image.to_str().filter(|image| is_url(image)) {
-            self.send(Source::Url(url.into()), name, &[], None)
+            self.send(self.url(url.into(), None), name, &[], None)
         } else if path.is_dir() {
             self.directory(path)
         } else if path.exists() {
@@ -195,8 +204,8 @@ impl Reader {
             let at = format!("{}, line {}", path.display(), line.number);
             match line.entry {
                 Ok(Entry { file: Some(file), name, tags, .. }) => self.file(Path::new(&file), name, &tags, Some(at))?,
-                Ok(Entry { url, name, tags, .. }) => {
-                    self.send(Source::Url(url.unwrap_or_default()), name, &tags, Some(at))?;
+                Ok(Entry { url, referrer, name, tags, .. }) => {
+                    self.send(self.url(url.unwrap_or_default(), referrer), name, &tags, Some(at))?;
                 }
                 Err(reason) => self.send(Source::Unread(at.clone(), reason), None, &[], Some(at))?,
             }

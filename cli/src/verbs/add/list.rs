@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) url: Option<String>,
     /// The path of the file.
     pub(crate) file: Option<String>,
+    /// The URL of the page on which the URL was found.
+    pub(crate) referrer: Option<String>,
     /// The image's name.
     pub(crate) name: Option<String>,
     /// The image's tags.
@@ -53,6 +55,9 @@ impl Entry {
     fn checked(self) -> std::result::Result<Self, String> {
         if self.url.is_some() == self.file.is_some() {
             return Err("it needs either a url or a file".into());
+        }
+        if self.file.is_some() && self.referrer.is_some() {
+            return Err("a referrer goes with a url, not with a file".into());
         }
         Ok(self)
     }

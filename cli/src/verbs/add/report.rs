@@ -301,7 +301,7 @@ impl<'a> Place<'a> {
     /// Returns `None` for a line that cannot be read.
     fn of(source: &'a Source) -> Option<Self> {
         match source {
-            Source::Url(url) => Some(Self::Url(url)),
+            Source::Url(source) => Some(Self::Url(&source.url)),
             Source::File { path, .. } => Some(Self::File(path.display().to_string())),
             Source::Nowhere(argument, _) => Some(Self::Argument(argument)),
             Source::Unread(..) => None,
@@ -356,6 +356,8 @@ impl<'a> JsonLine<'a> {
 struct FailedLine<'a> {
     #[serde(flatten)]
     place: Place<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer: Option<&'a str>,
     name: Option<&'a str>,
     tags: &'a [String],
     error: &'a str,
@@ -379,7 +381,8 @@ impl FailedList {
             return writeln!(self.file, "# {}", output::plain(&text));
         };
         let label = &item.label;
-        let line = FailedLine { place, name: label.name.as_deref(), tags: &label.tags, error: reason };
+        let referrer = if let Source::Url(source) = &item.source { source.referrer.as_deref() } else { None };
+        let line = FailedLine { place, referrer, name: label.name.as_deref(), tags: &label.tags, error: reason };
         writeln!(self.file, "{}", serde_json::to_string(&line)?)
     }
 

@@ -1,10 +1,11 @@
 //! Adding images: `POST /images`, `POST /upload`.
 
 use burrow_model::error::Error;
-use burrow_model::json::Image;
+use burrow_model::json::{Image, content_path};
 use burrow_model::key::Sha256Hex;
 use burrow_model::record::ImageRecord;
 use burrow_vault::ports::{ByteSource, Ports};
+use burrow_vault::referrer::Referrer;
 use burrow_vault::vault::{Answering, Draft, Label, Once, Packed, Worker};
 use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use serde_json::json;
@@ -13,12 +14,13 @@ use crate::api::json;
 use crate::api::json::{AddByUrl, Upload, response};
 use crate::api::multipart::split_tags;
 use crate::api::notice::Notice;
-use crate::message::{Answer, Body, Job, see_other, set};
+use crate::message::{Answer, Body, Job, respond, see_other, set};
 use crate::problem::Problem;
+use crate::protocol::address::address;
 use crate::protocol::body::media_type;
 use crate::protocol::body::read_body;
 use crate::protocol::digest::Digested;
-use crate::protocol::negotiation::wants_html;
+use crate::protocol::negotiation::{wants_html, wants_text};
 use crate::protocol::prefer::{PREFERENCE_APPLIED, Wait};
 use crate::route::Unchecked;
 use crate::service::{Head, Service};
@@ -51,9 +53,10 @@ impl<P: Ports> Service<P> {
                 let form = String::from_utf8(read_body(body, limit).await?);
                 let form =
                     Unchecked::parse(&form.map_err(|_| Problem::malformed(format!("the form is not UTF-8; {HINT}")))?)?;
-                let form = form.only(&["url", "name", "tags"], &[])?;
+                let form = form.only(&["url", "referrer", "name", "tags"], &[])?;
                 let owned = |name| form.get(name).map(str::to_owned);
-                let add = Upload { url: owned("url"), name: owned("name"), tags: form.get("tags").map(split_tags) };
+                let tags = form.get("tags").map(split_tags);
+                let add = Upload { url: owned("url"), referrer: owned("referrer"), name: owned("name"), tags };
                 Ok(back_to_page(head, self.add_job(head, key, add).await?))
             }
             "multipart/form-data" => {
@@ -62,6 +65,9 @@ impl<P: Ports> Service<P> {
                 let images: Vec<_> = records.iter().map(Image::from).collect();
                 if wants_html(head.headers) {
                     return Ok(see_other(&Notice::Stored.on("/", images.len())).into());
+                }
+                if wants_text(head.headers) {
+                    return Ok(links(head.headers, &records).into());
                 }
                 Ok(response(StatusCode::CREATED, &json!({ "images": images })).into())
             }
@@ -101,7 +107,8 @@ impl<P: Ports> Service<P> {
     async fn record_job(&self, key: Option<String>, add: Upload) -> Result<(ImageRecord, Option<Job>), Problem> {
         let url = add.url.ok_or_else(|| Problem::missing("url"))?;
         let label = Label::new(add.name.as_deref(), &add.tags.unwrap_or_default())?;
-        let mut draft = self.vault.draft_job(&url, label)?;
+        let referrer = Referrer::given(add.referrer.as_deref())?;
+        let mut draft = self.vault.draft_job(&url, label)?.found_on(referrer);
         let mut answering = None;
         if let Some(key) = key {
             match self.vault.once(&key, draft.fingerprint(None), vec![draft.id()]).await? {
@@ -244,6 +251,13 @@ pub(crate) fn located<P>(status: StatusCode, record: &ImageRecord) -> Response<B
     response
 }
 
+/// The links to images, a line each and no more, for programs that paste what they get.
+fn links<P>(headers: &HeaderMap, records: &[ImageRecord]) -> Response<Body<P>> {
+    let address = address(headers).unwrap_or_default();
+    let links: Vec<_> = records.iter().map(|record| format!("{address}{}", content_path(record.id))).collect();
+    respond(StatusCode::CREATED, "text/plain; charset=utf-8", links.join("\n").into_bytes())
+}
+
 /// Sends a browser that submitted a form back to the gallery.
 fn back_to_page<P>(head: Head<'_>, mut answer: Answer<P>) -> Answer<P> {
     if wants_html(head.headers) {
@@ -327,7 +341,8 @@ mod tests {
         let world = World::default();
         world.answers([(404, None, &[][..])]);
         let url = "http://origin.example/";
-        let failed = world.run(world.vault().ingest(url, Label::default())).unwrap();
+        let draft = world.vault().draft_job(url, Label::default()).unwrap();
+        let failed = world.run(world.vault().ingest(draft)).unwrap();
         let path = format!("/images/{}/retry", failed.id);
         let told = world.run(post(&world, false, &path, &[], ""));
         assert_eq!((told.status, told.jobs.len()), (202, 0));

@@ -9,12 +9,13 @@ use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_model::time::{moment, timestamp};
 use burrow_vault::ports::{ByteSource, Ports};
+use burrow_vault::referrer::Referrer;
 use burrow_vault::terms::Phrase;
 use burrow_vault::vault::{Edit, Filter, Label, Order, Page, RepackedSome};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use crate::api::json::{self, Change, Link, List, Patch, read, response};
+use crate::api::json::{self, Change, Link, List, Patch, Retry, read, response};
 use crate::message::{Answer, Job, etag, no_content, set};
 use crate::problem::Problem;
 use crate::protocol::body::{media_type, read_body};
@@ -108,9 +109,12 @@ impl<P: Ports> Service<P> {
     }
 
     /// `POST /images/{id}/retry`.
-    pub(crate) async fn retry(&self, head: Head<'_>, id: ImageId) -> Result<Answer<P>, Problem> {
+    pub(crate) async fn retry(&self, head: Head<'_>, id: ImageId, body: impl ByteSource) -> Result<Answer<P>, Problem> {
+        let bytes = read_body(body, self.settings.max_request_bytes).await?;
+        let retry = if bytes.is_empty() { Retry::default() } else { json::parse(&bytes)? };
+        let referrer = Referrer::given(retry.referrer.as_deref())?;
         let record = self.vault.get(id).await?;
-        let (record, job) = match self.vault.retry(record, self.worker()).await? {
+        let (record, job) = match self.vault.retry(record, referrer, self.worker()).await? {
             Some(record) => {
                 let job = self.job(&record);
                 (record, job)

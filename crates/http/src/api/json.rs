@@ -19,13 +19,16 @@ use crate::protocol::body::read_body;
 pub(crate) struct Upload {
     #[serde(default)]
     pub(crate) url: Option<String>,
+    /// Clients of the first design know none.
+    #[serde(skip)]
+    pub(crate) referrer: Option<String>,
     #[serde(default)]
     pub(crate) name: Option<String>,
     #[serde(default)]
     pub(crate) tags: Option<Vec<String>>,
 }
 
-/// `POST /images`: the members of [`Upload`]; others are refused.
+/// `POST /images`: the members of [`Upload`], and a referrer; others are refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[serde(expecting = "an object")]
@@ -33,14 +36,16 @@ pub(crate) struct AddByUrl {
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
+    referrer: Option<String>,
+    #[serde(default)]
     name: Option<String>,
     #[serde(default)]
     tags: Option<Vec<String>>,
 }
 
 impl From<AddByUrl> for Upload {
-    fn from(AddByUrl { url, name, tags }: AddByUrl) -> Self {
-        Self { url, name, tags }
+    fn from(AddByUrl { url, referrer, name, tags }: AddByUrl) -> Self {
+        Self { url, referrer, name, tags }
     }
 }
 
@@ -77,6 +82,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 pub(crate) struct Link {
     #[serde(default)]
     pub(crate) seconds: Option<u64>,
+}
+
+/// `POST /images/{id}/retry`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object")]
+pub(crate) struct Retry {
+    #[serde(default)]
+    pub(crate) referrer: Option<String>,
 }
 
 /// Reads a body as JSON.

@@ -1,5 +1,6 @@
 // Adds images without leaving the page: by address, or as files that are picked, dropped or pasted.
 
+import "./elsewhere.js";
 import { lookSoon } from "./live.js";
 import { act } from "./server.js";
 import { images, listed, toast } from "./toast.js";
@@ -101,14 +102,6 @@ addEventListener("pointerdown", (event) => {
   }
 });
 const isFilled = (open) => [...open.querySelectorAll("textarea, input:not([type=hidden], [type=file])")].some(({ value }) => value);
-
-// A bookmark that adds the page or picture that it is used on.
-const bookmarklet = document.getElementById("bookmarklet");
-bookmarklet.href = `javascript:location.href=${JSON.stringify(`${location.origin}/?add=`)}+encodeURIComponent(location.href)`;
-bookmarklet.addEventListener("click", (event) => {
-  event.preventDefault();
-  toast("Drag this to your bookmarks; it adds the picture of the page that you use it on.");
-});
 
 // Images dragged from this page itself are stored already.
 let isOurs = false;

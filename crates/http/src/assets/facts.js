@@ -1,6 +1,7 @@
 // What one can do with an image beside looking at it: copy links, sign them, check its bytes, name it, tag it.
 
 import { check } from "./check.js";
+import { correct } from "./elsewhere.js";
 import "./known.js";
 import { act, link } from "./server.js";
 import { listed, toast } from "./toast.js";
@@ -18,9 +19,8 @@ const DONE = {
 /** Gives an article's facts their scripts; `changed` is called after a change, with the form's action. */
 export function facts(article, changed) {
   article.querySelectorAll("[data-link]").forEach(whole);
+  correct(article);
   article.addEventListener("click", (event) => {
-    const copied = event.target.closest("[data-copy]");
-    if (copied) copy(copied.parentElement.querySelector("[data-link]"));
     const checked = event.target.closest("[data-check]");
     if (checked) check(checked);
   });
@@ -42,16 +42,6 @@ export function facts(article, changed) {
       toast(`That could not be done: ${error.message}.`);
     }
   });
-}
-
-async function copy(field) {
-  field.select();
-  try {
-    await navigator.clipboard.writeText(field.value);
-    toast("Copied.");
-  } catch {
-    toast("The link is selected: press Ctrl+C to copy it.");
-  }
 }
 
 /** Makes a signed link without leaving the page. */

@@ -4,6 +4,7 @@ use burrow_model::error::Error;
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_vault::ports::{ByteSource, Ports};
+use burrow_vault::referrer::Referrer;
 use burrow_vault::vault::Label;
 
 use crate::api::multipart::{Sent, split_tags};
@@ -24,7 +25,7 @@ enum Added {
 }
 
 /// The fields that the form has besides files and tags.
-const FIELDS: [&str; 4] = ["action", "urls", "back", "again"];
+const FIELDS: [&str; 5] = ["action", "urls", "referrer", "back", "again"];
 
 impl<P: Ports> Service<P> {
     /// Adds the files of a form, and then its addresses. Returns the form's fields, too.
@@ -81,9 +82,10 @@ impl<P: Ports> Service<P> {
         // One name for several images would not distinguish them.
         let name = label.name.filter(|_| lines.len() == 1);
         let label = Label { name, ..label };
+        let referrer = Referrer::given(form.get("referrer"))?;
         let mut outcome = Outcome::new(Notice::Added);
         for line in lines {
-            match self.add_one(line, label.clone(), again).await {
+            match self.add_one(line, referrer.clone(), label.clone(), again).await {
                 Ok(Added::Begun(job)) => outcome.done(job),
                 Ok(Added::Here(record)) => {
                     outcome.here.push(Here { what: line.to_owned(), id: record.id.to_string(), name: record.name });
@@ -94,8 +96,14 @@ impl<P: Ports> Service<P> {
         Ok(outcome)
     }
 
-    async fn add_one(&self, url: &str, label: Label, again: bool) -> Result<Added, Problem> {
-        let draft = self.vault.draft_job(url, label)?;
+    async fn add_one(
+        &self,
+        url: &str,
+        referrer: Option<Referrer>,
+        label: Label,
+        again: bool,
+    ) -> Result<Added, Problem> {
+        let draft = self.vault.draft_job(url, label)?.found_on(referrer);
         if !again {
             match self.vault.get_by_source(url).await {
                 Ok(record) if record.status() != Status::Failed => return Ok(Added::Here(Box::new(record))),

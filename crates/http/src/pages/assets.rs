@@ -1,4 +1,4 @@
-//! `GET /assets/{name}`: style, scripts and the icon of the pages, from `assets/`.
+//! `GET /assets/{name}`: style, scripts, icon and manifest of the pages, from `assets/`.
 
 use http::{Response, StatusCode, header};
 
@@ -11,7 +11,7 @@ const MANIFEST: &str = "application/manifest+json";
 const SVG: &str = "image/svg+xml";
 
 /// Every file: its name, media type and bytes.
-const ASSETS: [(&str, &str, &[u8]); 32] = [
+const ASSETS: [(&str, &str, &[u8]); 33] = [
     ("style.css", CSS, include_bytes!("../assets/style.css")),
     ("rows.css", CSS, include_bytes!("../assets/rows.css")),
     ("one.css", CSS, include_bytes!("../assets/one.css")),
@@ -33,6 +33,7 @@ const ASSETS: [(&str, &str, &[u8]); 32] = [
     ("server.js", JS, include_bytes!("../assets/server.js")),
     ("toast.js", JS, include_bytes!("../assets/toast.js")),
     ("times.js", JS, include_bytes!("../assets/times.js")),
+    ("elsewhere.js", JS, include_bytes!("../assets/elsewhere.js")),
     ("pictures.js", JS, include_bytes!("../assets/pictures.js")),
     ("viewer.js", JS, include_bytes!("../assets/viewer.js")),
     ("lightbox.js", JS, include_bytes!("../assets/lightbox.js")),

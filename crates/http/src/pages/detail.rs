@@ -13,9 +13,11 @@ use crate::api::notice;
 use crate::api::thumbnail::has_few_pixels;
 use crate::message::Answer;
 use crate::pages::card::{Look, bytes, failure, saved, stored};
+use crate::pages::copy::{Copied, forms};
 use crate::pages::frame::{Frame, Moment, html};
 use crate::pages::search::Search;
 use crate::problem::Problem;
+use crate::protocol::address::address;
 use crate::service::{Head, Service};
 
 #[derive(Template)]
@@ -26,6 +28,7 @@ struct One {
     name: String,
     tags: Vec<String>,
     source: Option<String>,
+    referrer: Option<String>,
     status: &'static str,
     attempts: u32,
     error: Option<String>,
@@ -36,6 +39,9 @@ struct One {
     has_links: bool,
     /// A link that was just signed, and when it expires.
     link: Option<(String, Moment)>,
+    /// The address of this service, if the request says it.
+    address: String,
+    copies: [Copied; 3],
     /// The path of this page, in its search.
     here: String,
     /// The path of the gallery, at this image.
@@ -143,11 +149,13 @@ impl<P: Ports> Service<P> {
             let told = &content.repacking;
             told.kept.clone().or_else(|| self.vault.never_repacked(content).filter(|_| told.unpack_ms.is_none()))
         });
+        let address = address(head.headers).unwrap_or_default();
         let page = One {
             frame: self.frame(head.headers),
             name: record.name.clone(),
             tags: record.tags.clone(),
             source: record.source.clone(),
+            referrer: record.referrer.clone(),
             status: record.status().as_str(),
             attempts: record.attempts,
             error: record.failure().map(failure),
@@ -156,6 +164,8 @@ impl<P: Ports> Service<P> {
             facts: record.content().ok().map(|content| Facts::new(content, is_cut, kept)),
             has_links: self.settings.link_keys.can_sign(),
             link,
+            copies: forms(record, &address),
+            address,
             here: search.image(&id),
             back: search.around(record),
             after: next.as_ref().or(previous.as_ref()).map_or_else(|| search.here(), page),

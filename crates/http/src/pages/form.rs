@@ -7,6 +7,7 @@ use burrow_model::name::normal;
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use burrow_vault::ports::{ByteSource, Ports};
+use burrow_vault::referrer::Referrer;
 use burrow_vault::vault::{Edit, Filter, Label, Order};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -44,10 +45,15 @@ struct Partly {
     done: Option<String>,
     failures: Vec<Failure>,
     here: Vec<Here>,
-    /// The tags to add what is there already with, if the user insists.
+    /// The tags, referrer and name to add what is there already with, if the user insists.
     tags: String,
+    referrer: String,
+    name: String,
     back: String,
 }
+
+/// The fields that a form without files has once.
+const FIELDS: [&str; 9] = ["action", "urls", "again", "referrer", "name", "tags", "back", "sure", "all"];
 
 /// How many jobs of one request run at once: the memory of an instance is limited.
 const ROWS: usize = 8;
@@ -136,7 +142,7 @@ impl<P: Ports> Service<P> {
             return self.told(head, &form, outcome);
         }
         let form = read_form(head.headers, body, self.settings.max_request_bytes).await?;
-        let form = form.only(&["action", "urls", "again", "name", "tags", "back", "sure", "all"], &["id", "tag"])?;
+        let form = form.only(&FIELDS, &["id", "tag"])?;
         let back = back(form, head.headers);
         self.act_on(head, form, &back).await.map_err(|problem| problem.leading_to(back))
     }
@@ -164,7 +170,10 @@ impl<P: Ports> Service<P> {
                 let edit = Edit::new(Some(name), None)?;
                 self.each(form, Notice::Renamed, async |id| self.rename(id, &edit).await).await?
             }
-            Some("retry") => self.each(form, Notice::Retried, async |id| self.retry_one(id).await).await?,
+            Some("retry") => {
+                let referrer = Referrer::given(form.get("referrer"))?;
+                self.each(form, Notice::Retried, async |id| self.retry_one(id, referrer.clone()).await).await?
+            }
             Some("delete") if form.get("sure").is_none() && wants_html(head.headers) => {
                 return Ok(html(StatusCode::OK, &self.question(head, form, back.to_owned()).await?)?.into());
             }
@@ -192,8 +201,17 @@ impl<P: Ports> Service<P> {
         } else if failures.is_empty() && here.is_empty() {
             see_other(&what.on(&back, done))
         } else {
-            let (frame, tags) = (self.frame(head.headers), form.get("tags").unwrap_or_default().to_owned());
-            let page = Partly { frame, done: (done > 0).then(|| what.sentence(done)), failures, here, tags, back };
+            let given = |field: &str| form.get(field).unwrap_or_default().to_owned();
+            let page = Partly {
+                frame: self.frame(head.headers),
+                done: (done > 0).then(|| what.sentence(done)),
+                failures,
+                here,
+                tags: given("tags"),
+                referrer: given("referrer"),
+                name: given("name"),
+                back,
+            };
             html(StatusCode::UNPROCESSABLE_ENTITY, &page)?
         };
         Ok(Answer { jobs: in_rows(jobs), ..response.into() })
@@ -266,9 +284,10 @@ impl<P: Ports> Service<P> {
         Ok(Effect::Done)
     }
 
-    async fn retry_one(&self, id: ImageId) -> Result<Effect, Problem> {
+    async fn retry_one(&self, id: ImageId, referrer: Option<Referrer>) -> Result<Effect, Problem> {
         let record = self.vault.get(id).await?;
-        Ok(Effect::Begun(self.vault.retry(record, self.worker()).await?.and_then(|record| self.job(&record))))
+        let retried = self.vault.retry(record, referrer, self.worker()).await?;
+        Ok(Effect::Begun(retried.and_then(|record| self.job(&record))))
     }
 
     async fn question(&self, head: Head<'_>, form: &Query, back: String) -> Result<Question, Problem> {

@@ -15,6 +15,7 @@ use crate::api::json::{List, counts, response};
 use crate::api::notice;
 use crate::api::notice::{images, number};
 use crate::message::{Answer, see_other, varying};
+use crate::pages::add::Bookmark;
 use crate::pages::card::{bytes, saved};
 use crate::pages::frame::{Frame, html};
 use crate::pages::search::{Search, spelled_out};
@@ -41,6 +42,7 @@ struct Home<'a> {
     next: Option<String>,
     /// An address that another program or page shares, to be added.
     add: String,
+    bookmark: Bookmark,
     /// The notice of the form that led to this page.
     told: Option<String>,
     /// Whether an image on the page is pending or storing.
@@ -124,6 +126,7 @@ impl<P: Ports> Service<P> {
             search,
             found,
             add: query.get("add").unwrap_or_default().to_owned(),
+            bookmark: Bookmark::new(headers),
             told: notice::read(query),
             unindexed: page.unindexed,
             waits,

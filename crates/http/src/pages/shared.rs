@@ -201,7 +201,7 @@ fn filter(share: &Share) -> Filter {
 
 /// The record of a shared image: without its origin and its other tags.
 fn json_of<'a>(image: &'a ImageRecord, prefix: &str, share: &'a Share) -> Image<'a> {
-    let mut shown = Image { url: None, tags: std::slice::from_ref(&share.tag), ..Image::from(image) };
+    let mut shown = Image { url: None, referrer: None, tags: std::slice::from_ref(&share.tag), ..Image::from(image) };
     if let Some(content) = &mut shown.content {
         content.path = format!("{prefix}{}", content.path);
     }

@@ -131,6 +131,13 @@ pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
     !wants_html(headers) && weight(&weights(headers, &header::ACCEPT), &["application/json"]).is_some_and(|q| q > 0)
 }
 
+/// Whether the client asks for plain text rather than for JSON: some libraries name both and expect JSON.
+pub(crate) fn wants_text(headers: &HeaderMap) -> bool {
+    let weights = weights(headers, &header::ACCEPT);
+    let of = |name| weight(&weights, &[name]).unwrap_or(0);
+    !wants_html(headers) && of("text/plain") > of("application/json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{Label, Packed, Vault, Worker};
 use crate::ports::Ports;
+use crate::referrer::Referrer;
 
 /// A new image whose URL, name and tags are checked. Nothing of it is stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub struct Draft {
     id: ImageId,
     label: Label,
     source: Option<Url>,
+    referrer: Option<Referrer>,
 }
 
 impl Draft {
@@ -28,12 +30,23 @@ impl Draft {
         Self { id, ..self }
     }
 
+    /// The same draft of an image that was found on this page.
+    #[must_use]
+    pub fn found_on(self, referrer: Option<Referrer>) -> Self {
+        Self { referrer, ..self }
+    }
+
     /// A hash of the draft, and of the bytes if they were given. [`Vault::once`] takes requests of equal fingerprints
     /// for the same request.
     pub fn fingerprint(&self, packed: Option<&Packed>) -> Sha256Hex {
         let Label { name, tags } = &self.label;
         let what = (self.source.as_ref().map(Url::as_str), packed.map(|packed| packed.sha256().as_str()), name, tags);
-        Sha256Hex::of(format!("{what:?}").as_bytes())
+        let text = match &self.referrer {
+            // As before there were referrers, so that a request is known again that was sent before an upgrade.
+            None => format!("{what:?}"),
+            Some(referrer) => format!("{what:?} {referrer:?}"),
+        };
+        Sha256Hex::of(text.as_bytes())
     }
 }
 
@@ -53,7 +66,7 @@ impl<P: Ports> Vault<P> {
     /// Drafts an image whose bytes are given.
     pub fn draft(&self, label: Label) -> Draft {
         let id = ImageId::new(self.ports.now(), &self.ports.ten_bytes());
-        Draft { id, label, source: None }
+        Draft { id, label, source: None, referrer: None }
     }
 
     /// Records a job, so that it is done even if this process dies.
@@ -70,14 +83,9 @@ impl<P: Ports> Vault<P> {
         Ok(record)
     }
 
-    /// Records a job for the first worker that takes it up.
-    pub async fn submit(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
-        self.accept(self.draft_job(url, label)?, Worker::Anybody).await
-    }
-
     /// Makes the record of a new image. It takes a feed number, but does not store the record.
     pub(super) async fn new_record(&self, draft: Draft, state: State) -> Result<ImageRecord, Error> {
-        let Draft { id, label, source } = draft;
+        let Draft { id, label, source, referrer } = draft;
         let now = self.ports.now();
         Ok(ImageRecord {
             id,
@@ -85,6 +93,7 @@ impl<P: Ports> Vault<P> {
             name: label.name_or_default(source.as_ref(), id),
             tags: label.tags,
             source: source.map(|source| source.to_string()),
+            referrer: referrer.map(|referrer| referrer.as_str().to_owned()),
             created: now,
             updated: now,
             restored: None,

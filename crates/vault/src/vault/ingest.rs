@@ -11,6 +11,7 @@ use super::lease::Committed;
 use super::{Draft, Label, Packed, Vault, Worker};
 use crate::download;
 use crate::ports::{ByteSource, Ports};
+use crate::referrer::Referrer;
 use crate::store::LEASE;
 use crate::terms;
 
@@ -25,8 +26,8 @@ const MAX_ATTEMPTS: u32 = 30;
 
 impl<P: Ports> Vault<P> {
     /// Records a job and does it. Returns its record, ready or failed.
-    pub async fn ingest(&self, url: &str, label: Label) -> Result<ImageRecord, Error> {
-        let record = self.accept(self.draft_job(url, label)?, Worker::Recorder).await?;
+    pub async fn ingest(&self, draft: Draft) -> Result<ImageRecord, Error> {
+        let record = self.accept(draft, Worker::Recorder).await?;
         self.work(record).await
     }
 
@@ -90,7 +91,8 @@ impl<P: Ports> Vault<P> {
     async fn attempt(&self, record: &ImageRecord) -> Result<Content, Error> {
         let source = record.source.as_deref().unwrap_or_default();
         let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
-        let mut body = download::open(&self.ports, &self.settings.downloads, url).await?;
+        let referrer = record.referrer.as_deref().map(Referrer::new).transpose()?;
+        let mut body = download::open(&self.ports, &self.settings.downloads, url, referrer.as_ref()).await?;
         self.check_bytes().await?;
         let packed = self.pack_content(&mut body).await?;
         self.share_or_complete(packed).await

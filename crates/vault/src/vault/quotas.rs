@@ -51,7 +51,7 @@ impl<P: Ports> Vault<P> {
 mod tests {
     use super::*;
     use crate::testing::{Whole, World};
-    use crate::vault::{Label, VaultSettings};
+    use crate::vault::{Label, VaultSettings, Worker};
 
     const GIF: &[u8] = b"GIF89a\x01\0\x01\0\0\0\0;";
 
@@ -68,7 +68,9 @@ mod tests {
         let world = World::default();
         world.run(async {
             let submit = async |quotas, n: u32| {
-                vault(&world, quotas).submit(&format!("http://origin.example/{n}.gif"), Label::default()).await
+                let vault = vault(&world, quotas);
+                let draft = vault.draft_job(&format!("http://origin.example/{n}.gif"), Label::default())?;
+                vault.accept(draft, Worker::Anybody).await
             };
             let put = async |quotas| {
                 let vault = vault(&world, quotas);

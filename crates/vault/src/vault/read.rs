@@ -79,7 +79,7 @@ impl<P: Ports> Vault<P> {
 
     /// Returns the image last recorded for that URL. It may miss one: the pointer is a hint.
     pub async fn get_by_source(&self, url: &str) -> Result<ImageRecord, Error> {
-        self.as_stored(self.store.image_from(policy::parse(url)?.as_str()).await?.ok_or(Error::NotFound)?).await
+        self.as_stored(self.store.image_from(policy::parse("url", url)?.as_str()).await?.ok_or(Error::NotFound)?).await
     }
 
     /// Opens the content of a ready image.
@@ -118,5 +118,6 @@ pub(super) fn size_of_text(image: &ImageRecord) -> usize {
     REST + error
         + image.name.len()
         + image.source.as_ref().map_or(0, String::len)
+        + image.referrer.as_ref().map_or(0, String::len)
         + image.tags.iter().map(String::len).sum::<usize>()
 }

@@ -13,6 +13,7 @@ use super::measure::sniffed;
 use super::{Edit, Label, Vault, Worker};
 use crate::policy::OriginPolicy;
 use crate::ports::{ByteSource, Ports};
+use crate::referrer::Referrer;
 use crate::sniff::Sniffed;
 use crate::terms;
 
@@ -32,6 +33,8 @@ pub struct Archived {
     pub label: Label,
     /// The URL that it came from.
     pub source: Option<String>,
+    /// The page on which that URL was found.
+    pub referrer: Option<Referrer>,
     /// When it was accepted, in milliseconds since 1970.
     pub created: u64,
     /// When its record last changed, in the same unit.
@@ -145,7 +148,7 @@ impl<P: Ports> Vault<P> {
             tries += 1;
             self.ports.sleep(PAUSE).await;
         }
-        let Archived { id, label, source, created, updated, attempts, state } = archived;
+        let Archived { id, label, source, referrer, created, updated, attempts, state } = archived;
         let state = match (content, state) {
             (Some(content), _) => State::Ready(content),
             (None, ArchivedState::Failed(error)) => State::Failed { error },
@@ -156,7 +159,8 @@ impl<P: Ports> Vault<P> {
         let since = self.ports.now();
         let seq = self.store.next_seq().await?;
         let (tags, restored) = (self.renamed(label.tags, since).await?, Some(self.ports.now()));
-        let record = ImageRecord { id, seq, name, tags, source, created, updated, restored, attempts, state };
+        let referrer = referrer.map(|referrer| referrer.as_str().to_owned());
+        let record = ImageRecord { id, seq, name, tags, source, referrer, created, updated, restored, attempts, state };
         match record.state {
             State::Ready(_) => self.publish(&record).await?,
             State::Failed { .. } => self.count(Vaultwide::Failed).await?,
@@ -180,7 +184,7 @@ impl<P: Ports> Vault<P> {
     async fn finish(&self, here: ImageRecord, content: Content) -> Result<Restored, Error> {
         let blob = content.blob;
         let held = match here.status() {
-            Status::Failed => self.retry(here, Worker::Recorder).await?,
+            Status::Failed => self.retry(here, None, Worker::Recorder).await?,
             _ => self.take_over(here, None).await?,
         };
         let Some(record) = held else {
@@ -242,6 +246,7 @@ impl<P: Ports> Vault<P> {
         match &archived.source {
             // Whether Burrow may fetch the URL is checked when it fetches it. The other vault may have been allowed to.
             Some(source) => OriginPolicy { allow_private_network: true, ..Default::default() }.parse(source).map(drop),
+            None if archived.referrer.is_some() => invalid("referrer", "it goes with a URL, and there is none"),
             None if archived.state == ArchivedState::Job => invalid("source", "a job needs one, and this has none"),
             None => Ok(()),
         }

@@ -7,12 +7,18 @@ use burrow_model::status::Status;
 
 use super::{Vault, Worker};
 use crate::ports::Ports;
+use crate::referrer::Referrer;
 use crate::terms;
 
 impl<P: Ports> Vault<P> {
-    /// Makes a failed image a pending job again, with a new feed number, so that a resume finds it. `None` if another
-    /// caller retries it just now.
-    pub async fn retry(&self, mut record: ImageRecord, worker: Worker) -> Result<Option<ImageRecord>, Error> {
+    /// Makes a failed image a pending job again, with a new feed number, so that a resume finds it. A referrer replaces
+    /// the one that it has. `None` if another caller retries it just now.
+    pub async fn retry(
+        &self,
+        mut record: ImageRecord,
+        referrer: Option<Referrer>,
+        worker: Worker,
+    ) -> Result<Option<ImageRecord>, Error> {
         if record.status() != Status::Failed {
             return Err(Error::NotFailed(record.status()));
         }
@@ -23,6 +29,7 @@ impl<P: Ports> Vault<P> {
         let before = record.clone();
         record.seq = self.store.next_seq().await?;
         record.attempts = 0;
+        record.referrer = referrer.map(|referrer| referrer.as_str().to_owned()).or(record.referrer);
         record.updated = self.ports.now().max(record.updated + 1);
         record.state = State::Pending { lease: self.lease_for(worker) };
         self.store.add(Vaultwide::Failed, -1).await?;

@@ -8,6 +8,7 @@ use burrow_model::record::{ImageRecord, Pointer, State};
 use burrow_model::status::Status;
 
 use super::{Archived, ArchivedState, Discovery, FaultKind, Jobs, Label, Plan, Restored, Worker};
+use crate::referrer::Referrer;
 use crate::testing::{Answer, IMAGE, Whole, World};
 
 mod clocks;
@@ -22,7 +23,8 @@ const MINUTE: u64 = 60_000;
 impl World {
     fn submit(&self, path: &str) -> ImageRecord {
         let url = format!("http://origin.example/{path}");
-        let record = self.run(self.vault().submit(&url, Label::default())).unwrap();
+        let draft = self.vault().draft_job(&url, Label::default()).unwrap();
+        let record = self.run(self.vault().accept(draft, Worker::Anybody)).unwrap();
         self.pass(1);
         record
     }
@@ -127,12 +129,12 @@ fn a_failed_job_is_queued_again() {
     world.answers([(404, None, &[][..]), IMAGE]);
     let failed = world.work_on(&record, None).unwrap();
     world.submit("b");
-    let queued = world.run(world.vault().retry(failed.clone(), Worker::Anybody)).unwrap().unwrap();
+    let queued = world.run(world.vault().retry(failed.clone(), None, Worker::Anybody)).unwrap().unwrap();
     assert_eq!((queued.status(), queued.lease(), queued.attempts), (Status::Pending, Some(Lease::NOBODY), 0));
     assert_eq!(queued.seq, 3, "it is the newest now");
-    assert_eq!(world.run(world.vault().retry(failed, Worker::Anybody)).unwrap(), None, "somebody has done so");
+    assert_eq!(world.run(world.vault().retry(failed, None, Worker::Anybody)).unwrap(), None, "somebody has done so");
     assert_eq!(world.work_on(&record, None).unwrap().status(), Status::Ready);
-    let again = world.run(world.vault().retry(world.run(world.vault().get(record.id)).unwrap(), Worker::Anybody));
+    let again = world.run(world.vault().retry(world.run(world.vault().get(record.id)).unwrap(), None, Worker::Anybody));
     assert!(matches!(again, Err(Error::NotFailed(Status::Ready))));
 }
 
@@ -145,7 +147,7 @@ fn a_job_that_fails_at_once_is_queued_again_at_once() {
         let record = world.run(world.vault().get(record.id)).unwrap();
         let failed = world.run(world.vault().work(record)).unwrap();
         assert_eq!(failed.status(), Status::Failed);
-        let queued = world.run(world.vault().retry(failed, Worker::Recorder)).unwrap();
+        let queued = world.run(world.vault().retry(failed, None, Worker::Recorder)).unwrap();
         assert!(queued.is_some(), "in this millisecond the job was taken up, too, but that claim is not on this state");
     }
 }
@@ -234,6 +236,7 @@ fn a_hint_is_checked_and_mended() {
         id: ImageId::new(1, &[9; 10]),
         label: Label::new(Some("again"), &[]).unwrap(),
         source: a.source.clone(),
+        referrer: Some(Referrer::new("http://page.example/7").unwrap()),
         created: 1,
         updated: 1,
         attempts: 0,
@@ -245,6 +248,7 @@ fn a_hint_is_checked_and_mended() {
     };
     restore(&again);
     assert_eq!(find(&a).unwrap().id, again.id);
+    assert_eq!(find(&a).unwrap().referrer.as_deref(), Some("http://page.example/7"));
     restore(&Archived { id: ImageId::new(2, &[9; 10]), ..again.clone() });
     assert_eq!(find(&a).unwrap().id, again.id);
 }
@@ -254,7 +258,10 @@ fn an_origin_that_asks_to_be_left_alone_is() {
     let begun_and_waited = |answers: [Answer; 2]| {
         let world = World::default();
         world.answers(answers);
-        let record = world.run(world.vault().ingest("http://origin.example/", Label::default())).unwrap();
+        let record = world.run(async {
+            let draft = world.vault().draft_job("http://origin.example/", Label::default()).unwrap();
+            world.vault().ingest(draft).await.unwrap()
+        });
         (record, world.asked())
     };
     // The backoff is the minimum wait; a little is added at random.

@@ -237,7 +237,7 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
 async fn submit(vault: &Vault<World>, path: &str, name: &str, tag: Option<&str>, book: &Book) -> Result<(), Error> {
     let tags: Vec<String> = tag.into_iter().map(str::to_owned).collect();
     let label = Label::new(Some(name), &tags)?;
-    let record = vault.submit(&url(path), label).await?;
+    let record = vault.accept(vault.draft_job(&url(path), label)?, Worker::Anybody).await?;
     book.borrow_mut().told(&record);
     Ok(())
 }
@@ -270,7 +270,7 @@ async fn retry(vault: &Vault<World>, id: ImageId, worker: Worker, book: &Book) -
         Err(Error::NotFound) if !book.borrow().is_kept(id) => return Ok(()),
         record => record?,
     };
-    match vault.retry(record, worker).await {
+    match vault.retry(record, None, worker).await {
         Ok(Some(record)) => {
             book.borrow_mut().told(&record);
             if worker == Worker::Recorder { work(vault, record, book).await } else { Ok(()) }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use burrow_model::error::FetchError;
 use burrow_model::error::{Error, KvError};
 use burrow_model::key::{ImageId, Key};
-use burrow_vault::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Helpers, Kv, Random};
+use burrow_vault::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers, Kv, Random};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::disk::{Disk, Map, Model};
@@ -418,7 +418,7 @@ impl Helpers for World {
 impl Fetch for World {
     type Body = Body;
 
-    async fn fetch(&self, url: &url::Url, _: FetchTimeouts) -> Result<Fetched<Body>, FetchError> {
+    async fn fetch(&self, Get { url, .. }: Get<'_>) -> Result<Fetched<Body>, FetchError> {
         let times = {
             let mut asked = self.shared.asked.borrow_mut();
             let times = asked.entry(url.to_string()).or_default();

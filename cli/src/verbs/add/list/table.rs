@@ -11,6 +11,7 @@ pub(super) struct Table {
     separator: char,
     url: Option<usize>,
     file: Option<usize>,
+    referrer: Option<usize>,
     name: Option<usize>,
     tags: Option<usize>,
 }
@@ -28,7 +29,14 @@ impl Table {
             let column = |name: &str| columns.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
             let (url, file) = (column("url"), column("file"));
             let is_one = url.is_some() || file.is_some();
-            is_one.then(|| Self { separator, url, file, name: column("name"), tags: column("tags") })
+            is_one.then(|| Self {
+                separator,
+                url,
+                file,
+                referrer: column("referrer"),
+                name: column("name"),
+                tags: column("tags"),
+            })
         })
     }
 
@@ -40,7 +48,8 @@ impl Table {
             (!field.is_empty()).then(|| field.to_owned())
         };
         let tags = split_tags(&field(self.tags).unwrap_or_default());
-        Ok(Entry { url: field(self.url), file: field(self.file), name: field(self.name), tags })
+        let referrer = field(self.referrer);
+        Ok(Entry { url: field(self.url), file: field(self.file), referrer, name: field(self.name), tags })
     }
 }
 
@@ -127,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_header_shows_its_separator() {
-        let table = |separator| Table { separator, url: Some(1), file: None, name: Some(0), tags: None };
+        let table =
+            |separator| Table { separator, url: Some(1), file: None, referrer: None, name: Some(0), tags: None };
         for (header, separator) in [("name,url", ','), ("Name;URL", ';'), ("name\turl", '\t'), ("name | url", '|')] {
             assert_eq!(Table::of(header, None), Some(table(separator)), "{header}");
         }

@@ -44,7 +44,7 @@ fn csv_by_its_header() {
     let lines: Vec<_> = Lines::new(list.as_slice()).map(|line| line.unwrap()).collect();
     let entry = |url: &str, name: &str, tags: &[&str]| {
         let tags = tags.iter().map(ToString::to_string).collect();
-        Ok(Entry { url: Some(url.into()), name: Some(name.into()), tags, file: None })
+        Ok(Entry { url: Some(url.into()), name: Some(name.into()), tags, ..Entry::default() })
     };
     let expected = [
         (3, entry("http://a/1", "an otter", &["river", "brown"])),
@@ -54,6 +54,20 @@ fn csv_by_its_header() {
         (7, entry("http://a/4", "n", &[])),
     ];
     assert_eq!(lines, expected.map(|(number, entry)| Line { number, entry }));
+}
+
+#[test]
+fn referrers_of_every_kind_of_list() {
+    for list in [
+        "Referrer,url\nhttp://a/page,http://a/1\n",
+        "{\"url\":\"http://a/1\",\"referrer\":\"http://a/page\"}\n",
+        "[{\"url\":\"http://a/1\",\"referrer\":\"http://a/page\"}]",
+    ] {
+        let entry = Lines::new(list.as_bytes()).next().unwrap().unwrap().entry.unwrap();
+        assert_eq!((entry.url.as_deref(), entry.referrer.as_deref()), (Some("http://a/1"), Some("http://a/page")));
+    }
+    let read = read(b"file,referrer\na.png,http://a/page\nb.png,\n");
+    assert_eq!(read, [(2, "a referrer goes with a url, not with a file".into()), (3, "b.png".into())]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn an_image_that_failed_in_the_future_can_be_retried_now() {
     world.answers([(404, None, &[][..])]);
     let failed = world.work_on(&record, None).unwrap();
     world.set_back();
-    let queued = world.run(world.vault().retry(failed, Worker::Recorder)).unwrap().unwrap();
+    let queued = world.run(world.vault().retry(failed, None, Worker::Recorder)).unwrap().unwrap();
     assert!(world.vault().is_held(&queued), "{queued:?}");
     assert_eq!(world.run(world.vault().work(queued)).unwrap().status(), Status::Ready);
 }

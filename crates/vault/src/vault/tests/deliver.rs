@@ -70,7 +70,7 @@ fn each_image_is_told_once_when_it_is_ready_or_failed() {
     world.deliver();
     assert_eq!(world.told(), [failed(&job)]);
     // It is tried again, and changed: only the former is told.
-    let job = world.run(vault(&world).retry(job, Worker::Anybody)).unwrap().unwrap();
+    let job = world.run(vault(&world).retry(job, None, Worker::Anybody)).unwrap().unwrap();
     world.deliver();
     let job = world.run(vault(&world).work_on(job.id, None)).unwrap();
     world.run(vault(&world).rename_tag("a", "b", std::time::Duration::ZERO)).unwrap();

@@ -127,7 +127,7 @@ async fn change(vault: &Vault<World>, world: &World, dice: &mut Dice, images: &m
         0..=2 => images.push(vault.put(&mut Whole::new(dice.one_of(&FILES)), label).await.unwrap()),
         3..=4 => {
             let url = format!("http://{}/pictures/{}.gif", dice.one_of(&["a.example", "b.example"]), dice.below(5));
-            let record = vault.submit(&url, label).await.unwrap();
+            let record = vault.accept(vault.draft_job(&url, label).unwrap(), Worker::Anybody).await.unwrap();
             if dice.below(3) > 0 {
                 if dice.below(3) == 0 {
                     world.answers([(404, None, &b""[..])]);
@@ -147,7 +147,7 @@ async fn change(vault: &Vault<World>, world: &World, dice: &mut Dice, images: &m
         7 if !images.is_empty() => {
             let record = vault.get(images[at].id).await.unwrap();
             if record.status() == Status::Failed {
-                vault.retry(record, Worker::Anybody).await.unwrap();
+                vault.retry(record, None, Worker::Anybody).await.unwrap();
             }
         }
         _ => {}
