@@ -110,6 +110,7 @@ fn largest(full: &Full) -> Vec<Asked> {
     ask("/images/{id}/content", get, format!("{image}/content"), &[], none(), 4 * KIB);
     ask("/images/{id}/content", get, format!("{image}/content?download"), ranges, none(), 4 * KIB);
     ask("/images/{id}/thumbnail", get, format!("{image}/thumbnail?width=1280"), &[], none(), 240 * KIB);
+    ask("/images/{id}/similar", get, format!("{image}/similar?limit=1000"), &[], none(), 2 * MIB);
     ask("/images/{id}/retry", post, format!("{image}/retry"), &[], none(), 4 * KIB);
     ask("/images/{id}/links", post, format!("{image}/links"), JSON, b"{\"seconds\":1}".to_vec(), 4 * KIB);
     ask("/images/by-name/{name}", get, format!("/images/by-name/{name}"), &[], none(), 8 * KIB);

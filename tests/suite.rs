@@ -36,6 +36,7 @@ mod proxy_field;
 mod referrers;
 mod repacking;
 mod sharing;
+mod similar;
 mod socket;
 mod spin_template;
 mod stores;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
             a_policy_may_forbid_it;
         sharing: a_link_to_a_tag_shows_its_images_and_nothing_else, a_shared_tag_is_one_file,
             links_to_tags_end_and_cannot_be_forged;
+        similar: similar_pictures_are_found, what_cannot_be_compared_is_told;
         stores: the_command_line_goes_on_where_a_server_stopped;
         thumbnails: small_pictures_are_made_and_kept, every_kind_has_something_to_show, drawings_run_nothing,
             what_cannot_be_decoded_is_told, nobody_waits_for_a_picture_to_be_drawn;
@@ -176,6 +178,7 @@ fn main() -> ExitCode {
         referrers: the_command_line_tells_the_page;
         repacking: the_command_line_repacks, the_component_packs_what_native_code_packs,
             files_are_explained_and_not_kept, an_idle_server_repacks;
+        similar: the_command_line_compares;
         socket: verbs_work_while_a_server_runs, a_server_that_was_killed_is_in_nobodys_way, what_was_left_is_done_once,
             short_verbs_wait_for_each_other,
             a_long_list_leaves_room_for_others;

@@ -8,8 +8,8 @@ use crate::help;
 use crate::open::{Access, Global};
 use crate::parse::Parsed;
 use crate::verbs::{
-    add, completions, config, explain, export, get, import, ls, man, rename, repack, retry, rm, serve, show, stats,
-    tag, tags, verify, version,
+    add, completions, config, explain, export, get, import, ls, man, rename, repack, retry, rm, serve, show, similar,
+    stats, tag, tags, verify, version,
 };
 
 /// Keeps images: download, compress without loss, store, and give the same bytes back.
@@ -36,6 +36,9 @@ pub(crate) enum Verb {
     /// Print everything that is known of images.
     #[command(after_help = help::SHOW)]
     Show(show::Show),
+    /// Find images that look like another one, or all pairs that look alike.
+    #[command(after_help = help::SIMILAR)]
+    Similar(similar::Similar),
     /// Write images' original bytes to files.
     #[command(after_help = help::GET)]
     Get(get::Get),
@@ -104,6 +107,7 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         Verb::Import(import) => import.run(&global.open(Access::Long).await?).await,
         Verb::Ls(ls) => ls.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Show(show) => show.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Similar(similar) => similar.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Get(get) => get.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Tag(tag) => tag.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Tags(tags) => match tags.words() {

@@ -32,6 +32,11 @@ Examples:
   burrow show otter.png beaver.jpg
   burrow show otter.png --json | jq -r .sha256";
 
+pub(crate) const SIMILAR: &str = "\
+Examples:
+  burrow similar otter.png
+  burrow similar --all --json | jq -r '.images[].id'";
+
 pub(crate) const GET: &str = "\
 Examples:
   burrow get otter.png

@@ -15,6 +15,7 @@ pub(crate) mod retry;
 pub(crate) mod rm;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod similar;
 pub(crate) mod stats;
 pub(crate) mod tag;
 pub(crate) mod tags;

@@ -86,9 +86,9 @@ pub use outbound::Proxy;
 pub use repack::{Hours, Repack};
 pub use serve::{AnswerBody, ClientLimits, Handler, Limits, Service, TrustedProxies};
 pub use types::{
-    ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, Label, Numbers, Packing, Page, Renaming,
-    Repackable, Repacked, Restored, Resumed, Shown, SmallPicture, Smaller, Source, Statistics, Status, Sum, TagCount,
-    TagsPage, VaultError, Verified,
+    Alike, ByteRange, Discovery, Fault, FaultKind, Filter, Image, Job, JobsPage, KnownLikeness, Label, LikenessesPage,
+    Numbers, Packing, Page, Renaming, Repackable, Repacked, Restored, Resumed, Shown, SimilarImage, SmallPicture,
+    Smaller, Source, Statistics, Status, Sum, TagCount, TagsPage, VaultError, Verified,
 };
 pub use variables::Variables;
 

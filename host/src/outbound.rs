@@ -151,12 +151,17 @@ impl Outbound {
 }
 
 impl Packers {
-    /// Has another instance do the work: `/thumbnails/{id}/{width}` draws a thumbnail, any other path packs a block.
+    /// Has another instance do the work: `/thumbnails/{id}/{width}` draws a thumbnail, `/likenesses/{id}` makes a likeness,
+    /// any other path packs a block.
     async fn answer(&self, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
         let path = request.uri().path().to_owned();
-        match path.strip_prefix("/thumbnails/").and_then(|rest| rest.split_once('/')) {
-            Some((id, width)) => self.draw(id, width).await,
-            None => self.pack(request.into_body()).await,
+        if let Some((id, width)) = path.strip_prefix("/thumbnails/").and_then(|rest| rest.split_once('/')) {
+            let width = width.parse().map_err(|_| Error::HttpRequestDenied)?;
+            self.draw(id, async { self.burrow.thumbnail(id, width).await.map(drop) }).await
+        } else if let Some(id) = path.strip_prefix("/likenesses/") {
+            self.draw(id, async { self.burrow.likeness(id).await.map(drop) }).await
+        } else {
+            self.pack(request.into_body()).await
         }
     }
 
@@ -178,21 +183,24 @@ impl Packers {
         Ok(answer(StatusCode::OK, packed))
     }
 
-    /// Has another instance draw and store a thumbnail. The answer is 204 if the call ended, 500 if the instance failed
-    /// or took too long, 503 if no turn came in time.
-    async fn draw(&self, id: &str, width: &str) -> Result<http::Response<WasiBody>, Error> {
-        let width = width.parse().map_err(|_| Error::HttpRequestDenied)?;
+    /// Has another instance draw an image and store what comes of it. The answer is 204 if the call ended, 500 if the
+    /// instance failed or took too long, 503 if no turn came in time.
+    async fn draw(
+        &self,
+        id: &str,
+        work: impl Future<Output = Result<(), crate::Error>>,
+    ) -> Result<http::Response<WasiBody>, Error> {
         let Ok(turn) = tokio::time::timeout(TURN, self.drawing.acquire()).await else {
             return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, Vec::new()));
         };
         // The semaphore is never closed.
         let _turn = turn.map_err(|_| Error::HttpRequestDenied)?;
-        let drawn = tokio::time::timeout(DRAWING, self.burrow.thumbnail(id, width)).await;
+        let drawn = tokio::time::timeout(DRAWING, work).await;
         let drawn = drawn.unwrap_or(Err(crate::Error::TooLong(DRAWING)));
         match drawn {
-            Ok(_) | Err(crate::Error::Vault(_)) => Ok(answer(StatusCode::NO_CONTENT, Vec::new())),
+            Ok(()) | Err(crate::Error::Vault(_)) => Ok(answer(StatusCode::NO_CONTENT, Vec::new())),
             Err(error) => {
-                tracing::warn!("the thumbnail of image {id} could not be drawn: {error}");
+                tracing::warn!("image {id} could not be drawn: {error}");
                 Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, Vec::new()))
             }
         }

@@ -10,7 +10,8 @@ pub use crate::bindings::exports::burrow::vault::maintenance::{
 };
 pub use crate::bindings::exports::burrow::vault::tags::{Renaming, TagCount, TagsPage};
 pub use crate::bindings::exports::burrow::vault::vault::{
-    Filter, Job, JobsPage, Numbers, Page, Resumed, Shown, SmallPicture, Statistics, Sum,
+    Alike, Filter, Job, JobsPage, KnownLikeness, LikenessesPage, Numbers, Page, Resumed, Shown, SimilarImage,
+    SmallPicture, Statistics, Sum,
 };
 
 impl Status {

@@ -9,7 +9,9 @@ use wasmtime::Store;
 use wasmtime::component::StreamReader;
 
 use crate::bindings::Burrow as Instance;
-use crate::bindings::exports::burrow::vault::vault::{Filter, JobsPage, Numbers, Page, Resumed, Shown, Statistics};
+use crate::bindings::exports::burrow::vault::vault::{
+    Alike, Filter, JobsPage, LikenessesPage, Numbers, Page, Resumed, Shown, Statistics,
+};
 use crate::metrics::{self, Attempt};
 use crate::pool::Running;
 use crate::state::InstanceState;
@@ -276,6 +278,41 @@ impl Burrow {
         self.compute(async move { Ok(call!(burrow, burrow_vault_vault.call_thumbnail(id, width))) }).await
     }
 
+    /// Finds ready images that look like this one, at most `limit` (1 to 1000): the nearest first. Makes the likeness of
+    /// this one if that was not done before; of others it is made with their first thumbnail, or by
+    /// [`Burrow::likeness`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, or for the limit; `not-found`, `wrong-status`, `corrupt`,
+    /// `store-failed`; [`Error::TooLong`] as [`Burrow::put`].
+    pub async fn similar(&self, id: &str, limit: u32) -> Result<Alike, Error> {
+        let (burrow, id) = (self.clone(), id.to_owned());
+        self.compute(async move { Ok(call!(burrow, burrow_vault_vault.call_similar(id, limit))) }).await
+    }
+
+    /// Returns the likeness of a ready image, 64 bits of which few differ between pictures that look alike. The first
+    /// call makes it. `None` if the image cannot be drawn, or is too plain.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id; `not-found`, `wrong-status`, `corrupt`, `store-failed`;
+    /// [`Error::TooLong`] as [`Burrow::put`].
+    pub async fn likeness(&self, id: &str) -> Result<Option<u64>, Error> {
+        let (burrow, id) = (self.clone(), id.to_owned());
+        self.compute(async move { Ok(call!(burrow, burrow_vault_vault.call_likeness(id))) }).await
+    }
+
+    /// Lists ready images and the likenesses that were made, in the order in which the images were accepted: those after
+    /// `after` ([`LikenessesPage::next`]; `None` for the first page). It examines `limit` images (1 to 1000).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Vault`]: `invalid-input` (limit), `corrupt`, `store-failed`.
+    pub async fn list_likenesses(&self, after: Option<u64>, limit: u32) -> Result<LikenessesPage, Error> {
+        Ok(call!(self, burrow_vault_vault.call_list_likenesses(after, limit)))
+    }
+
     /// Lists images, newest first: those after `cursor` (the `next` of the page before; `None` for the first page), at
     /// most `limit` (1 to 1000). A page may have fewer images than `limit`, or no image, and still have a `next`.
     ///
@@ -314,8 +351,8 @@ impl Burrow {
     ///
     /// # Errors
     ///
-    /// [`Error::Vault`]: `invalid-input` if `id` is no id, or for the referrer; `not-found`, `wrong-status` if it has not failed or another
-    /// caller retries it, `corrupt`, `store-failed`.
+    /// [`Error::Vault`]: `invalid-input` if `id` is no id, or for the referrer; `not-found`, `wrong-status` if it has not
+    /// failed or another caller retries it, `corrupt`, `store-failed`.
     pub async fn requeue(&self, id: &str, referrer: Option<String>) -> Result<Image, Error> {
         let id = id.to_owned();
         let image = call!(self, burrow_vault_vault.call_requeue(id, referrer));

@@ -14,7 +14,8 @@ use spin_sdk::wit_bindgen::{FutureReader, StreamReader, spawn};
 use super::Component;
 use crate::bindings::burrow::vault::types as wit;
 use crate::bindings::exports::burrow::vault::vault::{
-    Filter, Guest, Job, JobsPage, Numbers, Page, Resumed, Shown, SmallPicture, Statistics, Sum,
+    Alike, Filter, Guest, Job, JobsPage, KnownLikeness, LikenessesPage, Numbers, Page, Resumed, Shown, SimilarImage,
+    SmallPicture, Statistics, Sum,
 };
 use crate::bindings::{wit_future, wit_stream};
 use crate::wasi::streams::{Bytes, write};
@@ -116,6 +117,30 @@ impl Guest for Component {
             vault::Shown::Nothing(why) | vault::Shown::UnsupportedHere(why) => Shown::Nothing(why),
             vault::Shown::NotYet => Shown::Nothing("it is being drawn".into()),
         })
+    }
+
+    async fn similar(id: String, limit: u32) -> Result<Alike, wit::Error> {
+        let vault = vault().await?;
+        let record = vault.get(parse(&id)?).await?;
+        let vault::Alike { images, is_incomparable, unindexed } = vault.similar(&record, limit as usize).await?;
+        let similar = |it: vault::Similar| SimilarImage { image: it.image.into(), distance: it.distance };
+        Ok(Alike { images: images.into_iter().map(similar).collect(), incomparable: is_incomparable, unindexed })
+    }
+
+    async fn likeness(id: String) -> Result<Option<u64>, wit::Error> {
+        let vault = vault().await?;
+        Ok(vault.likeness(&vault.get(parse(&id)?).await?).await?)
+    }
+
+    async fn list_likenesses(after: Option<u64>, limit: u32) -> Result<LikenessesPage, wit::Error> {
+        let vault::Likenesses { images, next, is_last } = vault().await?.likenesses(after, limit as usize).await?;
+        let known = |vault::Known { id, name, is_made, bits }| KnownLikeness {
+            image: id.to_string(),
+            name,
+            made: is_made,
+            bits,
+        };
+        Ok(LikenessesPage { images: images.into_iter().map(known).collect(), next, is_last })
     }
 
     async fn list_images(filter: Filter, cursor: Option<String>, limit: u32) -> Result<Page, wit::Error> {

@@ -6,7 +6,7 @@ use burrow_model::error::Error;
 use burrow_model::error::FetchError;
 use burrow_model::key::ImageId;
 use burrow_vault::policy::HELPERS;
-use burrow_vault::ports::{ByteSource as _, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers};
+use burrow_vault::ports::{ByteSource as _, Drawing, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers};
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, RequestOptions, Response, Scheme};
 use spin_sdk::wasip3::{wit_future, wit_stream};
@@ -139,8 +139,12 @@ impl Helpers for Wasi {
         Some(packed)
     }
 
-    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<Elsewhere> {
-        let (response, _sent) = ask_packers(&format!("/thumbnails/{image}/{width}"), Vec::new()).await?;
+    async fn draw_elsewhere(&self, image: ImageId, what: Drawing) -> Option<Elsewhere> {
+        let path = match what {
+            Drawing::Thumbnail(width) => format!("/thumbnails/{image}/{width}"),
+            Drawing::Likeness => format!("/likenesses/{image}"),
+        };
+        let (response, _sent) = ask_packers(&path, Vec::new()).await?;
         Some(match response.get_status_code() {
             204 => Elsewhere::Ended,
             503 => Elsewhere::Busy,

@@ -6,11 +6,12 @@ use super::{NOBODY, Stored};
 const MERGE: &str = "application/merge-patch+json";
 
 /// The methods of each resource, except `HEAD` and `OPTIONS`.
-const HAVE: [(&str, &str); 28] = [
+const HAVE: [(&str, &str); 29] = [
     ("/", "GET"),
     ("/images", "GET POST"),
     ("/images/ID", "GET PATCH DELETE"),
     ("/images/ID/content", "GET"),
+    ("/images/ID/similar", "GET"),
     ("/images/ID/retry", "POST"),
     ("/images/by-name/photo.png", "GET"),
     ("/images/by-name/photo.png/content", "GET"),

@@ -26,6 +26,7 @@ pub(crate) enum Route {
     Image(ImageId),
     Content(ImageId),
     Thumbnail(ImageId),
+    Similar(ImageId),
     Retry(ImageId),
     Links(ImageId),
     ByName(String),
@@ -65,7 +66,7 @@ fn of_shared(text: &str, what: fn(ImageId) -> Shared) -> Option<Route> {
 /// A part in braces is one segment, percent-decoded; with a star, it is the rest of the path. Of two parts the text has
 /// both, with a slash in between.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 35] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 36] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -73,6 +74,7 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 35] = [
     ("/images/{id}", |id| ImageId::parse(&id).map(Route::Image), &[Method::GET, Method::PATCH, Method::DELETE]),
     ("/images/{id}/content", |id| ImageId::parse(&id).map(Route::Content), &[Method::GET]),
     ("/images/{id}/thumbnail", |id| ImageId::parse(&id).map(Route::Thumbnail), &[Method::GET]),
+    ("/images/{id}/similar", |id| ImageId::parse(&id).map(Route::Similar), &[Method::GET]),
     ("/images/{id}/retry", |id| ImageId::parse(&id).map(Route::Retry), &[Method::POST]),
     ("/images/{id}/links", |id| ImageId::parse(&id).map(Route::Links), &[Method::POST]),
     ("/stats", |_| Some(Route::Stats), &[Method::GET]),

@@ -103,6 +103,7 @@ impl<P: Ports> Service<P> {
             }
             (Route::Content(id), _) => return self.content(head, &self.vault.find(id).await?).await,
             (Route::Thumbnail(id), _) => self.thumbnail(head, &self.vault.get(id).await?).await,
+            (Route::Similar(id), _) => self.similar(head, &self.vault.get(id).await?).await,
             (Route::Retry(id), _) => self.retry(head, id, body).await,
             (Route::Links(id), _) => self.link(head, id, body).await,
             (Route::ByName(name), _) => Ok(json::image(&self.vault.get_by_name(&name).await?).into()),

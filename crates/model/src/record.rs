@@ -406,6 +406,9 @@ pub enum Preview {
         since: u64,
         /// How many earlier attempts are known to have killed their instance.
         died: u32,
+        /// The likeness that was made with an earlier thumbnail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        likeness: Option<Likeness>,
     },
     /// At least one was drawn.
     Drawn {
@@ -414,14 +417,34 @@ pub enum Preview {
         /// Whether the original is cut or damaged, so that a part of the picture is missing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         cut: bool,
+        /// Its likeness; `None` if an earlier version drew it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        likeness: Option<Likeness>,
     },
     /// No thumbnail can be drawn, for this reason.
     None(String),
 }
 
+/// What a picture looks like, in so few bits that many can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Likeness {
+    /// The version of the way in which it was made. Only those of one version can be compared.
+    pub version: u8,
+    /// The bits: few differ between pictures that look alike. `None` if the picture is too plain.
+    pub bits: Option<u64>,
+}
+
 impl Preview {
     /// The value of `since` while no instance draws.
     pub const NOBODY: u64 = 0;
+
+    /// The likeness, if one was made.
+    pub fn likeness(&self) -> Option<Likeness> {
+        match self {
+            Self::Begun { likeness, .. } | Self::Drawn { likeness, .. } => *likeness,
+            Self::None(_) => None,
+        }
+    }
 }
 
 impl Record for Preview {
@@ -487,4 +510,26 @@ pub struct Postings {
 impl Record for Postings {
     const KIND: u8 = b'Q';
     const WHAT: &'static str = "page of postings";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_earlier_versions_are_read_and_written_alike() {
+        let image = r#"{"id":"0192f5a3-7c1e-7b52-9d41-3f2a6c8e0b17","seq":7,"name":"a","tags":[],"source":"http://a.example/","created":1,"updated":2,"attempts":1,"state":{"status":"failed","error":"x"}}"#;
+        let read: ImageRecord = serde_json::from_str(image).unwrap();
+        assert_eq!((read.referrer.as_deref(), read.restored), (None, None));
+        assert_eq!(serde_json::to_string(&read).unwrap(), image);
+        for preview in [r#"{"drawn":{"placeholder":"abc"}}"#, r#"{"begun":{"since":5,"died":1}}"#, r#"{"none":"x"}"#] {
+            let read: Preview = serde_json::from_str(preview).unwrap();
+            assert_eq!(read.likeness(), None);
+            assert_eq!(serde_json::to_string(&read).unwrap(), preview);
+        }
+        let likeness = r#"{"drawn":{"placeholder":"abc","likeness":{"version":1,"bits":18446744073709551615}}}"#;
+        let read: Preview = serde_json::from_str(likeness).unwrap();
+        assert_eq!(read.likeness(), Some(Likeness { version: 1, bits: Some(u64::MAX) }));
+        assert_eq!(serde_json::to_string(&read).unwrap(), likeness);
+    }
 }

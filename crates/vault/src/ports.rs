@@ -112,8 +112,17 @@ pub trait Random {
 pub trait Helpers {
     /// Has a helper pack a block into one gzip stream, as `codec.pack` does. `None` if no helper did.
     async fn pack_elsewhere(&self, block: &[u8]) -> Option<Vec<u8>>;
-    /// Has a helper draw and store the thumbnail of an image. `None` if the host provides no helper.
-    async fn draw_elsewhere(&self, image: ImageId, width: u32) -> Option<Elsewhere>;
+    /// Has a helper draw and store something of an image. `None` if the host provides no helper.
+    async fn draw_elsewhere(&self, image: ImageId, what: Drawing) -> Option<Elsewhere>;
+}
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawing {
+    /// The thumbnail of this width in pixels.
+    Thumbnail(u32),
+    /// Any thumbnail, for its likeness.
+    Likeness,
 }
 
 /// The outcome of work that a helper was to do.

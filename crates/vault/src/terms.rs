@@ -1,4 +1,4 @@
-//! Terms: what an image is found by: words of its name and URL, tags, host, type, status and month.
+//! Terms: what an image is found by: words of its name and URL, tags, host, type, status, month and likeness.
 //!
 //! A term is a letter, a colon and a text. The index has a list of images for each term; that an image is in such a list
 //! is a hint, and its record decides.
@@ -16,6 +16,7 @@ use url::Url;
 pub use words::{Phrase, Words};
 
 use crate::sniff::extension;
+use crate::thumbnail::likeness::VERSION;
 
 /// The most words of a URL's path that count.
 const MAX_PATH_WORDS: usize = 64;
@@ -135,6 +136,39 @@ pub fn count(before: Option<&ImageRecord>, after: Option<&ImageRecord>) -> LogEn
 /// The log entry that no image has this feed number any more.
 pub fn gone(seq: u64) -> LogEntry {
     LogEntry { seq: Some(seq), terms: None, counts: Vec::new() }
+}
+
+/// The likeness of the image with a feed number has its terms under that number with this bit: a likeness is made long
+/// after the image, and an image can change without it.
+pub const LIKENESS: u64 = 1 << 63;
+
+/// Pictures look alike if at most so many bits of their likenesses differ. Of four parts of the bits then one differs in
+/// one bit at most.
+pub const NEAR: u32 = 7;
+
+/// The bits of a part of a likeness, and the parts.
+const PART: u32 = 16;
+const PARTS: u32 = u64::BITS / PART;
+
+/// The term of a likeness's part.
+fn part(bits: u64, n: u32) -> String {
+    format!("l:{VERSION}{n}:{:04x}", (bits >> (PART * n)) & 0xffff)
+}
+
+/// The terms of a likeness, sorted.
+pub fn likeness_terms(bits: u64) -> Vec<String> {
+    (0..PARTS).map(|n| part(bits, n)).collect()
+}
+
+/// The terms of which every likeness that is [`NEAR`] has one: those of the parts, and of the parts with one bit changed.
+pub fn near(bits: u64) -> Vec<String> {
+    let changed = (0..u64::BITS).map(|bit| part(bits ^ (1 << bit), bit / PART));
+    likeness_terms(bits).into_iter().chain(changed).collect()
+}
+
+/// The log entry of the likeness of the image with a feed number.
+pub fn of_likeness(seq: u64, bits: u64) -> LogEntry {
+    LogEntry { seq: Some(LIKENESS | seq), terms: Some(likeness_terms(bits)), counts: Vec::new() }
 }
 
 /// One condition on terms.

@@ -19,7 +19,7 @@ use burrow_model::key::{ImageId, Key};
 use futures::task::{ArcWake, waker};
 
 use crate::codec::gzip::Pack;
-use crate::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers, Kv, Random};
+use crate::ports::{ByteSource, Clock, Drawing, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers, Kv, Random};
 use crate::vault::{HostFacts, Vault, VaultSettings};
 
 /// The time at which tests begin, in milliseconds since 1970: 2027-01-15T08:00:00Z.
@@ -293,7 +293,7 @@ impl Helpers for World {
         pack.finish().ok().filter(|_| number % 5 != 4)
     }
 
-    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<Elsewhere> {
+    async fn draw_elsewhere(&self, _: ImageId, _: Drawing) -> Option<Elsewhere> {
         self.0.draws_elsewhere.get()
     }
 }

@@ -12,6 +12,7 @@ mod colour;
 mod decode;
 pub mod drawing;
 mod encode;
+pub mod likeness;
 pub mod placeholder;
 mod shrink;
 mod tail;
@@ -76,6 +77,8 @@ pub struct Thumbnail {
     pub placeholder: Vec<u8>,
     /// Whether the original is cut or damaged, so that a part of the picture is missing. The thumbnail is grey there.
     pub is_cut: bool,
+    /// Its [likeness]; `None` if it is too plain.
+    pub likeness: Option<u64>,
 }
 
 /// Why no thumbnail is drawn: one sentence for people.
@@ -100,9 +103,10 @@ pub async fn draw(
     let decoded = decode::decode(original, media_type, width, is_apart, clock).await?;
     clock.yield_now().await;
     let (pixels, placeholder) = finish(&decoded, width)?;
+    let likeness = likeness::of(&pixels);
     clock.yield_now().await;
     let thumbnail = encode::encode(&pixels, decoded.is_drawn, placeholder)?;
-    Ok(Thumbnail { is_cut: decoded.is_cut, ..thumbnail })
+    Ok(Thumbnail { is_cut: decoded.is_cut, likeness, ..thumbnail })
 }
 
 /// An original, decoded and shrunk to less than twice the thumbnail's size.

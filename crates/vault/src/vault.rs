@@ -21,6 +21,7 @@ mod restore;
 mod resume;
 mod retry;
 mod search;
+mod similar;
 mod thumbnail;
 mod verify;
 
@@ -43,6 +44,7 @@ pub use repack::{Outcome, Repackable, RepackedSome};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
 pub use search::{DayCount, Estimate, Filter, FormatCount, Numbers, TagCount, Tags};
+pub use similar::{Alike, Known, Likenesses, Similar};
 pub use thumbnail::Shown;
 
 use crate::compression::Compression;

@@ -42,6 +42,8 @@ struct One {
     /// The address of this service, if the request says it.
     address: String,
     copies: [Copied; 3],
+    /// Images that look like this one.
+    similar: Vec<Other>,
     /// The path of this page, in its search.
     here: String,
     /// The path of the gallery, at this image.
@@ -52,6 +54,12 @@ struct One {
     /// Where a deletion leads: to an image beside this one, or to the gallery.
     after: String,
     told: Option<String>,
+}
+
+/// Another image.
+struct Other {
+    id: String,
+    name: String,
 }
 
 /// Facts about the content of a ready image.
@@ -82,6 +90,9 @@ const MAX_SHOWN: u64 = 64 * 1024 * 1024;
 
 /// The largest moving original that the page shows without scripts: a thumbnail does not move.
 const MAX_MOVING: u64 = 8 * 1024 * 1024;
+
+/// The most similar images that the page shows.
+const SIMILAR: usize = 8;
 
 /// Whether the page shows an original itself: if every browser can show its format, and it is not too large for one.
 pub(crate) fn is_shown(content: &Content) -> bool {
@@ -166,6 +177,7 @@ impl<P: Ports> Service<P> {
             link,
             copies: forms(record, &address),
             address,
+            similar: self.similar_shown(record).await,
             here: search.image(&id),
             back: search.around(record),
             after: next.as_ref().or(previous.as_ref()).map_or_else(|| search.here(), page),
@@ -175,6 +187,14 @@ impl<P: Ports> Service<P> {
             told: notice::read(&query),
         };
         Ok(html(StatusCode::OK, &page)?.into())
+    }
+
+    /// The images that the page shows as similar.
+    async fn similar_shown(&self, record: &ImageRecord) -> Vec<Other> {
+        let found = self.vault.similar_at_once(record, SIMILAR).await;
+        // What is missing here must not hide the image.
+        let images = found.map(|alike| alike.images).unwrap_or_default();
+        images.into_iter().map(|it| Other { id: it.image.id.to_string(), name: it.image.name }).collect()
     }
 
     /// The ids of the images before and after `record` in a search.

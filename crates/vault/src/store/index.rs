@@ -11,6 +11,7 @@
 mod build;
 mod check;
 mod counts;
+mod near;
 mod page;
 mod recent;
 mod search;

@@ -9,12 +9,20 @@ use burrow_model::record::{Picture, Preview};
 
 use super::Store;
 use crate::ports::Ports;
+use crate::thumbnail::likeness::VERSION;
 use crate::thumbnail::{Thumbnail, WIDTHS};
 
 impl<P: Ports> Store<P> {
     /// Returns the preview of a blob. A damaged one is `None`.
     pub async fn preview(&self, blob: BlobId) -> Result<Option<Preview>, Error> {
         passing_over(self.load(&Key::preview(blob)).await)
+    }
+
+    /// Returns the likeness of a blob, if one was made that can be compared; in it, `None` says that the picture is too
+    /// plain.
+    pub async fn likeness(&self, blob: BlobId) -> Result<Option<Option<u64>>, Error> {
+        let likeness = self.preview(blob).await?.and_then(|preview| preview.likeness());
+        Ok(likeness.filter(|likeness| likeness.version == VERSION).map(|likeness| likeness.bits))
     }
 
     /// Writes the preview of a blob.

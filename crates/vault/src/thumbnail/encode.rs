@@ -25,7 +25,7 @@ pub(super) fn encode(picture: &RgbaImage, is_drawn: bool, placeholder: Vec<u8>) 
         return Err(Undrawable::Never(format!("its thumbnail would have {} bytes", bytes.len())));
     }
     let (width, height) = picture.dimensions();
-    Ok(Thumbnail { media_type, width, height, bytes, placeholder, is_cut: false })
+    Ok(Thumbnail { media_type, width, height, bytes, placeholder, is_cut: false, likeness: None })
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Undrawable {

@@ -10,6 +10,7 @@ use crate::testing::World;
 
 mod colours;
 mod cut;
+mod likeness;
 
 fn drawn(original: &[u8], media_type: &str, width: u32) -> Result<Thumbnail, Undrawable> {
     let world = World::default();

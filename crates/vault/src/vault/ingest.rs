@@ -84,6 +84,7 @@ impl<P: Ports> Vault<P> {
         let record = self.new_record(draft, State::Ready(content)).await?;
         self.publish(&record).await?;
         self.store.list_image(None, &record).await?;
+        self.list_known_likeness(&record).await;
         let since = record.created;
         self.catch_up(record, since).await
     }
@@ -136,7 +137,10 @@ impl<P: Ports> Vault<P> {
         self.store.add(Vaultwide::Pending, -1).await?;
         self.store.log(&terms::change(Some(&before), &record)).await?;
         match self.commit_or_undo(&record).await? {
-            Committed::Kept => return Ok(record),
+            Committed::Kept => {
+                self.list_known_likeness(&record).await;
+                return Ok(record);
+            }
             Committed::Removed { is_ours_to_undo: false } => {}
             Committed::Removed { is_ours_to_undo: true } => {
                 // The remover did not see the record as ready, so it counts the image out as pending.

@@ -29,6 +29,9 @@ impl<P: Ports> Vault<P> {
         // completes it after the claim sees the claim, and may have deleted the record already.
         let record = self.store.image(id).await?.unwrap_or(before);
         self.store.take_out(&record).await?;
+        if let Some(entry) = self.unlisted_likeness(&record).await? {
+            self.store.log(&entry).await?;
+        }
         let mut gone = terms::gone(record.seq);
         if first {
             gone.counts = self.count_out(&record).await?;

@@ -122,7 +122,11 @@ impl<P: Ports> Vault<P> {
                 return Err(Error::Changed);
             }
             self.store.log(&terms::change(Some(&here), &mended)).await?;
+            if let Some(entry) = self.unlisted_likeness(&here).await? {
+                self.store.log(&entry).await?;
+            }
             self.commit(&mended).await?;
+            self.list_known_likeness(&mended).await;
             self.store.leave(*blob).await?;
             restored = Restored::Restored;
         }
@@ -172,6 +176,7 @@ impl<P: Ports> Vault<P> {
             self.store.hint_source(&record).await?;
         }
         self.store.list_image(None, &record).await?;
+        self.list_known_likeness(&record).await;
         self.catch_up(record, since).await?;
         Ok(Restored::Restored)
     }

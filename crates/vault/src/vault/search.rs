@@ -13,7 +13,7 @@ use super::read::{AT_ONCE, MAX_SCAN, MAX_TEXT, check_limit, size_of_text};
 use super::{Order, Page, Vault};
 use crate::ports::Ports;
 use crate::store::index::{Counted, Found};
-use crate::terms::{COUNTED, Clause, Phrase, host_of, is_of_type, words_of};
+use crate::terms::{COUNTED, Clause, LIKENESS, Phrase, host_of, is_of_type, words_of};
 
 /// The most tags of one page.
 const MAX_TAGS: usize = 1000;
@@ -284,6 +284,8 @@ impl<P: Ports> Vault<P> {
         let (mut images, mut text, mut looked_at) = (Vec::<ImageRecord>::new(), 0, 0);
         let next = loop {
             let seq = match search.next().await? {
+                // These are no feed numbers, and come after all of them.
+                Found::Image(seq) | Found::Spent(seq) if seq >= LIKENESS => break None,
                 Found::Image(seq) => seq,
                 Found::Spent(seq) => break Some(order.before(seq)),
                 Found::End => break None,

@@ -16,6 +16,7 @@ mod deliver;
 mod rename;
 mod repack;
 mod search;
+mod similar;
 mod thumbnails;
 
 const MINUTE: u64 = 60_000;

@@ -10,13 +10,14 @@ use base64::prelude::BASE64_STANDARD;
 use burrow_model::error::Error;
 use burrow_model::key::BlobId;
 use burrow_model::lease::lasts;
-use burrow_model::record::{Content, ImageRecord, Preview};
+use burrow_model::record::{Content, ImageRecord, Likeness, Preview};
 use futures::StreamExt as _;
 
 use super::Vault;
 use super::read::AT_ONCE;
-use crate::ports::{Elsewhere, Ports};
+use crate::ports::{Drawing, Elsewhere, Ports};
 use crate::store::blob::Form;
+use crate::thumbnail::likeness::VERSION;
 use crate::thumbnail::{self, MAX_ORIGINAL, MAX_ORIGINAL_AMONG_OTHERS, Thumbnail, Undrawable, WIDTHS};
 
 /// A JPEG of at most this many bytes that is no larger than the thumbnail would be is its own thumbnail.
@@ -99,19 +100,53 @@ impl<P: Ports> Vault<P> {
         if content.media_type == DRAWING_TYPE {
             return self.drawing(image).await;
         }
+        self.draw_somewhere(image, Drawing::Thumbnail(width)).await
+    }
+
+    /// Returns the likeness of a ready image. Makes it with a thumbnail if that was not done before. `None` if the image
+    /// cannot be drawn, or is too plain.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if it is being made, or if too many others are; otherwise as [`Vault::thumbnail`].
+    pub async fn likeness(&self, image: &ImageRecord) -> Result<Option<u64>, Error> {
+        let content = image.content()?;
+        if self.store.likeness(content.blob).await?.is_none() && content.media_type != DRAWING_TYPE {
+            match self.draw_somewhere(image, Drawing::Likeness).await? {
+                Shown::NotYet => return Err(Error::Busy("the image is being looked at".into())),
+                Shown::Picture { .. } | Shown::Original | Shown::Nothing(_) | Shown::UnsupportedHere(_) => {}
+            }
+        }
+        Ok(self.store.likeness(content.blob).await?.flatten())
+    }
+
+    /// Has another instance draw, if there are any for that; else draws here.
+    async fn draw_somewhere(&self, image: &ImageRecord, what: Drawing) -> Result<Shown, Error> {
         if self.settings.host.packers > 0 {
-            match self.ports.draw_elsewhere(image.id, width).await {
+            match self.ports.draw_elsewhere(image.id, what).await {
                 Some(Elsewhere::Ended) => {
-                    if let Some(shown) = self.known_thumbnail(content, width).await? {
+                    if let Some(shown) = self.known(image.content()?, what).await? {
                         return Ok(shown);
                     }
                 }
-                Some(Elsewhere::Died) => return self.bury(content.blob).await,
+                Some(Elsewhere::Died) => return self.bury(image).await,
                 Some(Elsewhere::Busy) => return Ok(Shown::NotYet),
                 None => {}
             }
         }
-        self.draw(image, width).await
+        self.draw(image, what).await
+    }
+
+    /// What is to be drawn, if that is known already. Of a likeness that is known, it says that the original will do.
+    async fn known(&self, content: &Content, what: Drawing) -> Result<Option<Shown>, Error> {
+        match what {
+            Drawing::Thumbnail(width) => self.known_thumbnail(content, width).await,
+            Drawing::Likeness => Ok(match self.store.preview(content.blob).await? {
+                Some(Preview::None(why)) => Some(Shown::Nothing(why)),
+                Some(preview) if is_current(preview.likeness()) => Some(Shown::Original),
+                _ => None,
+            }),
+        }
     }
 
     /// The thumbnail, or what to show in its place, if that is known without drawing.
@@ -143,22 +178,24 @@ impl<P: Ports> Vault<P> {
         self.give_up_drawing(content.blob, why).await
     }
 
-    async fn draw(&self, image: &ImageRecord, width: u32) -> Result<Shown, Error> {
+    async fn draw(&self, image: &ImageRecord, what: Drawing) -> Result<Shown, Error> {
         let content = image.content()?;
         let mut waited = Duration::ZERO;
-        let died = loop {
-            if let Some(shown) = self.known_thumbnail(content, width).await? {
+        let (died, likeness) = loop {
+            if let Some(shown) = self.known(content, what).await? {
                 return Ok(shown);
             }
             let now = self.ports.now();
-            let died = match self.store.preview(content.blob).await? {
-                Some(Preview::Begun { since: Preview::NOBODY, died }) => Some(died),
+            let preview = self.store.preview(content.blob).await?;
+            let likeness = preview.as_ref().and_then(Preview::likeness);
+            let died = match preview {
+                Some(Preview::Begun { since: Preview::NOBODY, died, .. }) => Some(died),
                 Some(Preview::Begun { since, .. }) if lasts(since.saturating_add(DRAWING), DRAWING, now) => None,
                 Some(Preview::Begun { died, .. }) => Some(died + 1),
                 _ => Some(0),
             };
             match died {
-                Some(died) if !DRAWS.replace(true) => break died,
+                Some(died) if !DRAWS.replace(true) => break (died, likeness),
                 _ if waited >= PATIENCE => {
                     return Ok(Shown::NotYet);
                 }
@@ -167,38 +204,54 @@ impl<P: Ports> Vault<P> {
             self.ports.sleep(LOOK_AGAIN).await;
             waited += LOOK_AGAIN;
         };
-        let _turn = Turn;
+        let turn = Turn;
         if died >= TRIES {
             return self.give_up_drawing(content.blob, FATAL.into()).await;
         }
         // If drawing kills this instance, this record says so.
-        self.store.save_preview(content.blob, &Preview::Begun { since: self.ports.now(), died }).await?;
+        let begun = |since, died| Preview::Begun { since, died, likeness };
+        self.store.save_preview(content.blob, &begun(self.ports.now(), died)).await?;
         let drawn = match self.original(image).await {
             Ok(Ok(original)) => {
                 let is_apart = self.settings.host.packers > 0;
-                thumbnail::draw(&original, &content.media_type, width, is_apart, &self.ports).await
+                thumbnail::draw(&original, &content.media_type, width_of(what), is_apart, &self.ports).await
             }
             Ok(Err(why)) => Err(why),
             Err(error) => {
                 // The original could not be read, which says nothing about drawing it.
-                self.store.save_preview(content.blob, &Preview::Begun { since: Preview::NOBODY, died: 0 }).await?;
+                self.store.save_preview(content.blob, &begun(Preview::NOBODY, 0)).await?;
                 return Err(error);
             }
         };
+        drop(turn);
         match drawn {
-            Ok(drawn) => self.keep_thumbnail(content.blob, width, drawn).await,
+            Ok(drawn) => self.keep_thumbnail(image, width_of(what), likeness, drawn).await,
             Err(Undrawable::Never(why)) => self.give_up_drawing(content.blob, why).await,
             Err(Undrawable::Here(why)) => {
-                self.store.save_preview(content.blob, &Preview::Begun { since: Preview::NOBODY, died: 0 }).await?;
+                self.store.save_preview(content.blob, &begun(Preview::NOBODY, 0)).await?;
                 Ok(Shown::UnsupportedHere(why))
             }
         }
     }
 
-    async fn keep_thumbnail(&self, blob: BlobId, width: u32, drawn: Thumbnail) -> Result<Shown, Error> {
+    /// Keeps a thumbnail, and a likeness if there was none: it stays the same, at whatever width others are drawn.
+    async fn keep_thumbnail(
+        &self,
+        image: &ImageRecord,
+        width: u32,
+        before: Option<Likeness>,
+        drawn: Thumbnail,
+    ) -> Result<Shown, Error> {
+        let blob = image.content()?.blob;
         self.store.save_thumbnail(blob, width, &drawn).await?;
         let placeholder = BASE64_STANDARD.encode(&drawn.placeholder);
-        self.store.save_preview(blob, &Preview::Drawn { placeholder, cut: drawn.is_cut }).await?;
+        let is_first = !is_current(before);
+        let made = Likeness { version: VERSION, bits: drawn.likeness };
+        let likeness = before.filter(|_| !is_first).or(Some(made));
+        self.store.save_preview(blob, &Preview::Drawn { placeholder, cut: drawn.is_cut, likeness }).await?;
+        if let Some(bits) = drawn.likeness.filter(|_| is_first) {
+            self.list_likeness(image.id, image.seq, bits).await?;
+        }
         let (media_type, size) = (drawn.media_type.into(), (drawn.width, drawn.height));
         Ok(Shown::Picture { media_type, size, bytes: drawn.bytes })
     }
@@ -210,15 +263,18 @@ impl<P: Ports> Vault<P> {
 
     /// Records that a helper died of drawing this image, so that the next attempt need not wait until [`DRAWING`] has
     /// passed.
-    async fn bury(&self, blob: BlobId) -> Result<Shown, Error> {
-        let died = match self.store.preview(blob).await? {
+    async fn bury(&self, image: &ImageRecord) -> Result<Shown, Error> {
+        let blob = image.content()?.blob;
+        let preview = self.store.preview(blob).await?;
+        let likeness = preview.as_ref().and_then(Preview::likeness);
+        let died = match preview {
             Some(Preview::Begun { died, .. }) => died + 1,
             _ => 1,
         };
         if died >= TRIES {
             return self.give_up_drawing(blob, FATAL.into()).await;
         }
-        self.store.save_preview(blob, &Preview::Begun { since: Preview::NOBODY, died }).await?;
+        self.store.save_preview(blob, &Preview::Begun { since: Preview::NOBODY, died, likeness }).await?;
         Ok(Shown::NotYet)
     }
 
@@ -260,8 +316,22 @@ impl<P: Ports> Vault<P> {
     }
 }
 
+/// The width at which to draw: a likeness is made with the smallest thumbnail.
+fn width_of(what: Drawing) -> u32 {
+    let [least, ..] = WIDTHS;
+    match what {
+        Drawing::Thumbnail(width) => width,
+        Drawing::Likeness => least,
+    }
+}
+
+/// Whether a likeness was made that can be compared with others.
+fn is_current(likeness: Option<Likeness>) -> bool {
+    likeness.is_some_and(|likeness| likeness.version == VERSION)
+}
+
 /// Whether an original is its own thumbnail, however its camera was turned.
-fn is_small(content: &Content, width: u32) -> bool {
+pub(super) fn is_small(content: &Content, width: u32) -> bool {
     match (content.media_type.as_str(), content.appearance.dimensions) {
         ("image/jpeg", Some((wide, high))) => content.size <= SMALL && wide <= width && high <= width,
         _ => false,

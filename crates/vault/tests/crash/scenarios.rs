@@ -17,7 +17,7 @@ use futures::executor::block_on;
 
 use crate::disk::{Map, Model};
 use crate::images::BEGINNING;
-use crate::operations::Operation::{self, Ingest, Put, PutTagged, Remove, Submit};
+use crate::operations::Operation::{self, Draw, Ingest, Put, PutTagged, Remove, Submit};
 use crate::operations::{Book, accept, perform, vault};
 use crate::schedule::Start;
 use crate::world::World;
@@ -95,6 +95,13 @@ impl Bench {
     fn put(&self, image: &'static str, name: &'static str) -> ImageRecord {
         self.perform(Put(image, name));
         self.newest()
+    }
+
+    /// An image of which a thumbnail was drawn.
+    fn drawn(&self, image: &'static str, name: &'static str) -> ImageRecord {
+        let record = self.put(image, name);
+        self.perform(Draw(record.id));
+        record
     }
 
     /// An image that failed because its origin could not be reached; now it can.

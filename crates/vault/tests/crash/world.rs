@@ -13,7 +13,9 @@ use std::time::Duration;
 use burrow_model::error::FetchError;
 use burrow_model::error::{Error, KvError};
 use burrow_model::key::{ImageId, Key};
-use burrow_vault::ports::{ByteSource, Clock, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers, Kv, Random};
+use burrow_vault::ports::{
+    ByteSource, Clock, Drawing, Elsewhere, Fetch, FetchTimeouts, Fetched, Get, Helpers, Kv, Random,
+};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::disk::{Disk, Map, Model};
@@ -410,7 +412,7 @@ impl Helpers for World {
         None
     }
 
-    async fn draw_elsewhere(&self, _: ImageId, _: u32) -> Option<Elsewhere> {
+    async fn draw_elsewhere(&self, _: ImageId, _: Drawing) -> Option<Elsewhere> {
         None
     }
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Key, SegmentId, Vaultwide};
-use burrow_model::record::{ImageRecord, LogEntry, Rubbish, Segment};
+use burrow_model::record::{ImageRecord, LogEntry, Rubbish, Segment, State};
 
-use super::super::index::SEALED;
+use super::super::Store;
+use super::super::index::{SEALED, sum_of};
 use super::claims::Trashed;
 use super::found::Found;
 use super::survey::Survey;
 use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
-use crate::terms;
+use crate::terms::{self, LIKENESS};
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     /// Compares the index with the images. If it lacks something, it is made anew.
@@ -78,11 +79,18 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         if !self.is_alone() || self.blind || (found.half_removed && !self.plan.repair) {
             return Ok(is_right);
         }
-        let mut left: Vec<u64> = said.sums.into_keys().collect();
+        let likenesses = said.sums;
+        let mut left: Vec<u64> = likenesses.keys().copied().collect();
         left.sort_unstable();
         for seq in left {
+            let detail = if seq < LIKENESS {
+                format!("the index leads to number {seq}, which no image has")
+            } else if is_likeness(store, seq & !LIKENESS, likenesses.get(&seq).copied().unwrap_or_default()).await? {
+                continue;
+            } else {
+                format!("the index leads by a likeness to number {}, which has no such likeness", seq & !LIKENESS)
+            };
             is_right = false;
-            let detail = format!("the index leads to number {seq}, which no image has");
             self.tell(FaultKind::Stale, key.as_str(), None, detail, self.plan.repair).await;
         }
         let mut right = found.counts.clone();
@@ -120,10 +128,16 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let more = async |most: usize| {
             let mut entries: Vec<LogEntry> = Vec::new();
             while entries.is_empty() && !images.is_empty() {
-                let (some, rest) = images.split_at(images.len().min(most));
+                let (some, rest) = images.split_at(images.len().min((most / 2).max(1)));
                 images = rest;
                 for (_, record) in this.load_all::<_, ImageRecord>(some, |&id| Key::image(id)).await? {
-                    entries.extend(record.ok().flatten().map(|record| terms::change(None, &record)));
+                    let Some(record) = record.ok().flatten() else { continue };
+                    entries.push(terms::change(None, &record));
+                    if let State::Ready(content) = &record.state
+                        && let Some(Some(bits)) = store.likeness(content.blob).await?
+                    {
+                        entries.push(terms::of_likeness(record.seq, bits));
+                    }
                 }
             }
             Ok(entries)
@@ -196,4 +210,18 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         }
         Ok(())
     }
+}
+
+/// Whether the image with a feed number has a likeness whose terms have this [sum](sum_of). What cannot be known now is
+/// taken for right.
+async fn is_likeness<P: Ports>(store: &Store<P>, seq: u64, sum: u64) -> Result<bool, Error> {
+    let Some(image) = passing_over(store.feed(seq).await)? else { return Ok(false) };
+    let State::Ready(content) = &image.state else { return Ok(false) };
+    Ok(match store.likeness(content.blob).await? {
+        Some(Some(bits)) => sum == sum_of(&terms::likeness_terms(bits)),
+        // It is too plain, so it never had one.
+        Some(None) => false,
+        // The preview was lost or is of another version.
+        None => true,
+    })
 }

@@ -43,7 +43,7 @@ fn what_kills_its_decoder_is_given_up() {
     let image = world.run(world.vault().put(&mut Whole::new(&png(400, 300)), Label::default())).unwrap();
     let blob = image.content().unwrap().blob;
     // Two instances died of it, the last one long ago.
-    let begun = |since, died| encode(&Key::preview(blob), &Preview::Begun { since, died }).unwrap();
+    let begun = |since, died| encode(&Key::preview(blob), &Preview::Begun { since, died, likeness: None }).unwrap();
     world.store(&Key::preview(blob), &begun(world.now() - MINUTE, 1));
     let shown = world.run(world.vault().thumbnail(&image, 160)).unwrap();
     assert_eq!(shown, Shown::Nothing("its decoder failed".into()));
@@ -76,7 +76,7 @@ fn what_kills_its_decoder_is_given_up() {
         if came_of_it == Elsewhere::Died {
             // As an instance does before it draws.
             let died = match world.run(world.vault().store.preview(blob)).unwrap() {
-                Some(Preview::Begun { since: Preview::NOBODY, died }) => died,
+                Some(Preview::Begun { since: Preview::NOBODY, died, .. }) => died,
                 _ => 0,
             };
             world.store(&Key::preview(blob), &begun(world.now(), died));

@@ -109,6 +109,30 @@ pub const SCENARIOS: &[Scenario] = &[
         ..SOME
     },
     Scenario {
+        name: "delete while its likeness is made",
+        prepare: |bench| {
+            let id = bench.put("noise", "a").id;
+            vec![Draw(id), Remove(id)]
+        },
+        ..SOME
+    },
+    Scenario {
+        name: "its content comes again while a likeness is made, and another with it is deleted",
+        prepare: |bench| {
+            let (a, b) = (bench.put("noise", "a").id, bench.put("noise", "b").id);
+            vec![Draw(a), Put("noise", "c"), Remove(b)]
+        },
+        ..SOME
+    },
+    Scenario {
+        name: "delete while a content with a likeness comes again",
+        prepare: |bench| {
+            let id = bench.drawn("noise", "a").id;
+            vec![Put("noise", "b"), Remove(id)]
+        },
+        ..SOME
+    },
+    Scenario {
         name: "look during ingest and delete",
         prepare: |bench| {
             bench.put("noise", "b");
