@@ -6,6 +6,7 @@ mod pictures;
 mod printing;
 mod shells;
 mod verbs;
+mod watch;
 
 pub use configuration::*;
 pub use manual::*;
@@ -13,6 +14,7 @@ pub use pictures::*;
 pub use printing::*;
 pub use shells::*;
 pub use verbs::*;
+pub use watch::*;
 
 use std::path::Path;
 use std::process::{Output, Stdio};

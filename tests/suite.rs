@@ -146,7 +146,9 @@ fn main() -> ExitCode {
             a_pipe_that_ends_is_no_failure, pictures_are_shown_in_each_protocol,
             pictures_are_shown_only_where_they_can_be_seen, every_verb_is_documented,
             every_verb_has_a_manual_page_that_renders, bash_completes, fish_completes, zsh_completes,
-            shells_complete_tags, tags_are_listed_and_renamed;
+            shells_complete_tags, tags_are_listed_and_renamed,
+            what_appears_is_kept_whole_and_once, what_cannot_be_kept_is_told_in_one_line,
+            a_watched_directory_may_go_and_come_back, watching_ends_with_the_server_whose_store_it_uses;
         clients_field: an_answer_arrives_though_the_body_is_not_read;
         damage: a_flipped_byte_in_a_value_harms_only_what_it_belongs_to,
             what_a_newer_burrow_stored_is_not_called_damaged,

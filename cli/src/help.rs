@@ -18,7 +18,8 @@ pub(crate) const ADD: &str = "\
 Examples:
   burrow add https://example.com/otter.png --name lutra.png
   burrow add https://i.example.com/otter.png --referrer https://example.com/otters
-  burrow add https://example.com/otter.png https://example.com/beaver.jpg --tag rodents";
+  burrow add https://example.com/otter.png https://example.com/beaver.jpg --tag rodents
+  burrow add --watch ~/Pictures/Screenshots --tag screenshots";
 
 pub(crate) const LS: &str = "\
 Examples:

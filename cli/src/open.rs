@@ -115,6 +115,8 @@ pub(crate) struct Opened {
     pub(crate) needs_token: bool,
     /// Whether origins are reached through a proxy.
     pub(crate) uses_proxy: bool,
+    /// The store's name, the same from wherever this program is started.
+    pub(crate) store: String,
     /// Lets other processes use the store, until it is dropped.
     _server: Option<SocketServer>,
 }
@@ -143,6 +145,12 @@ impl Global {
             component: self.component.path.clone(),
             needs_token: self.settings.needs_token(),
             uses_proxy: self.outbound_proxy.is_some(),
+            store: match &self.store {
+                Location::Directory(path) => {
+                    std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+                }
+                other => other.to_string(),
+            },
             _server: server,
         })
     }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use burrow_host::Label;
+use burrow_model::key::ImageId;
 use burrow_model::name::derived;
 use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
 use super::list::{Entry, Lines};
+use super::watch::{Sight, Watch};
 
 /// Items that are read ahead of the scheduler.
 const AHEAD: usize = 64;
@@ -35,6 +37,16 @@ pub(crate) enum Source {
         /// Whether it was found in a directory, which may also hold files that are no images.
         is_found: bool,
     },
+    /// A file that appeared in a watched directory, and is whole.
+    Watched {
+        path: PathBuf,
+        /// How it looked when its turn came.
+        sight: Sight,
+        /// The image that it became in an earlier run or under another name, and whether nothing of it changed since.
+        image: Option<(ImageId, bool)>,
+        /// How often the store did not take it.
+        tries: u32,
+    },
     /// An argument or file that cannot be read, and the reason.
     Nowhere(String, String),
     /// A line of a list that cannot be read, and the reason.
@@ -45,7 +57,7 @@ impl Source {
     /// What tells the source from others. Two paths that are not UTF-8 may be shown alike.
     pub(crate) fn key(&self) -> OsString {
         match self {
-            Self::File { path, .. } => path.clone().into_os_string(),
+            Self::File { path, .. } | Self::Watched { path, .. } => path.clone().into_os_string(),
             source => source.shown().into(),
         }
     }
@@ -55,12 +67,12 @@ impl Source {
         match self {
             Self::Url(source) => source.url.clone(),
             Self::Nowhere(text, _) | Self::Unread(text, _) => text.clone(),
-            Self::File { path, .. } => path.display().to_string(),
+            Self::File { path, .. } | Self::Watched { path, .. } => path.display().to_string(),
         }
     }
 }
 
-/// The images, lists and labels of the command line.
+/// The images, lists, labels and watched directories of the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Arguments {
     pub(crate) images: Vec<OsString>,
@@ -68,6 +80,7 @@ pub(crate) struct Arguments {
     pub(crate) referrer: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) watch: Option<Watch>,
 }
 
 /// The items as they are read, and their number as far as it is known.
@@ -115,7 +128,7 @@ impl Arguments {
     }
 }
 
-struct Reader {
+pub(super) struct Reader {
     to: mpsc::Sender<Item>,
     total: Arc<Total>,
     referrer: Option<String>,
@@ -123,7 +136,7 @@ struct Reader {
 }
 
 /// The receiver is gone, so nobody wants more items.
-struct Enough;
+pub(super) struct Enough;
 
 impl Reader {
     fn read(&self, given: &Arguments) -> Result<(), Enough> {
@@ -132,10 +145,16 @@ impl Reader {
         let arguments = given.images.iter().try_for_each(|image| self.argument(image, given.name.as_deref()));
         arguments.and_then(|()| given.lists.iter().try_for_each(|list| self.list(list)))?;
         self.total.is_known.store(true, Ordering::Relaxed);
-        Ok(())
+        given.watch.as_ref().map_or(Ok(()), |watch| watch.run(self))
     }
 
-    fn send(&self, source: Source, name: Option<String>, tags: &[String], at: Option<String>) -> Result<(), Enough> {
+    pub(super) fn send(
+        &self,
+        source: Source,
+        name: Option<String>,
+        tags: &[String],
+        at: Option<String>,
+    ) -> Result<(), Enough> {
         self.total.read.fetch_add(1, Ordering::Relaxed);
         // A file may have a name of which nothing is left.
         let name = name.filter(|name| !name.is_empty());
@@ -220,7 +239,7 @@ impl Reader {
 }
 
 /// The name for an image in this file.
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     derived(&path.to_string_lossy())
 }
 

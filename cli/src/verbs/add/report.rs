@@ -28,6 +28,8 @@ pub(crate) enum Outcome {
     Twice,
     /// A file that was found in a directory and is no image.
     NoImage,
+    /// Nothing that is worth telling: a watched file that was kept before, or is gone or changed again.
+    Passed,
     Failed(String),
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct How {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) lists: bool,
+    /// Whether directories are watched, so that it goes on until it is interrupted.
+    pub(crate) watches: bool,
 }
 
 /// Slow images shown at once: those that began first.
@@ -94,7 +98,7 @@ impl Report {
     ///
     /// The file for failures cannot be created.
     pub(crate) fn new(how: How, failed: Option<&Path>, lists: &[PathBuf]) -> anyhow::Result<Self> {
-        let is_live = std::io::stderr().is_terminal() && !how.json && !how.quiet;
+        let is_live = std::io::stderr().is_terminal() && !how.json && !how.quiet && !how.watches;
         let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let picture = MultiProgress::with_draw_target(target);
         let style = |template: &str| ProgressStyle::with_template(template).context("a template of the progress");
@@ -103,7 +107,7 @@ impl Report {
         let slowest = (0..SLOWEST).map(add_line).collect();
         let bar = picture.add(ProgressBar::new(0).with_style(style("{bar:30.green} {msg}")?.progress_chars("━╸─")));
         // On a terminal the lines of a long list would scroll the failures away.
-        let has_lines = !how.quiet && (!how.lists || !std::io::stdout().is_terminal());
+        let has_lines = !how.quiet && (how.watches || !how.lists || !std::io::stdout().is_terminal());
         let failed_list = failed.map(|path| FailedList::create(path, lists)).transpose()?;
         Ok(Self {
             how,
@@ -135,6 +139,7 @@ impl Report {
         number.and_then(|number| self.under_way.remove(&number));
         self.count.ended += 1;
         match outcome {
+            Outcome::Passed => return Ok(()),
             Outcome::Added(image) => {
                 self.count.added += 1;
                 if let Some(content) = &image.content {
@@ -302,7 +307,7 @@ impl<'a> Place<'a> {
     fn of(source: &'a Source) -> Option<Self> {
         match source {
             Source::Url(source) => Some(Self::Url(&source.url)),
-            Source::File { path, .. } => Some(Self::File(path.display().to_string())),
+            Source::File { path, .. } | Source::Watched { path, .. } => Some(Self::File(path.display().to_string())),
             Source::Nowhere(argument, _) => Some(Self::Argument(argument)),
             Source::Unread(..) => None,
         }
@@ -338,6 +343,7 @@ impl<'a> JsonLine<'a> {
             Outcome::Present(image) => ("present", Some(image), None),
             Outcome::Twice => ("twice", None, None),
             Outcome::NoImage => ("no_image", None, None),
+            Outcome::Passed => ("passed", None, None),
             Outcome::Failed(reason) => ("failed", None, Some(reason.as_str())),
         };
         let image = image.map(|image| JsonImage {
@@ -374,7 +380,7 @@ impl FailedList {
 
     fn add(&mut self, item: &Item, reason: &str) -> std::io::Result<()> {
         // A list cannot hold a path that is not UTF-8.
-        let is_text = !matches!(&item.source, Source::File { path, .. } if path.to_str().is_none());
+        let is_text = !matches!(&item.source, Source::File { path, .. } | Source::Watched { path, .. } if path.to_str().is_none());
         let place = Place::of(&item.source).filter(|place| is_text && !matches!(place, Place::Argument(_)));
         let Some(place) = place else {
             let text = format!("{}: {reason}", item.source.shown());
