@@ -10,13 +10,36 @@ const ICC_PROFILE: u64 = 34_675;
 /// The most entries that are looked at.
 const MAX_ENTRIES: u64 = 4096;
 
+/// TIFF's `PlanarConfiguration`, whose value 2 says that each colour stands by itself, and `TileWidth`.
+const PLANAR_CONFIGURATION: u64 = 284;
+const TILE_WIDTH: u64 = 322;
+
 /// The bytes that the longest entry in the first directory of a TIFF takes (TIFF 6.0, section 2; `BigTIFF`).
 pub(super) fn tiff(file: &[u8]) -> u64 {
-    longest_entry(file).unwrap_or(0).saturating_mul(VALUE)
+    let read = |entry: &&Entry| entry.tag <= LAST_TAG || entry.tag == ICC_PROFILE;
+    let entries = entries(file).unwrap_or_default();
+    entries.iter().filter(read).map(|entry| entry.values).max().unwrap_or(0).saturating_mul(VALUE)
 }
 
-/// How many values the longest entry has; `None` if the file ends before.
-fn longest_entry(file: &[u8]) -> Option<u64> {
+/// Whether each colour of a TIFF stands in tiles of its own. The decoder panics on those.
+pub(super) fn is_tiled_by_colour(file: &[u8]) -> bool {
+    let entries = entries(file).unwrap_or_default();
+    let has =
+        |tag: u64, first: Option<u64>| entries.iter().any(|it| it.tag == tag && first.is_none_or(|is| it.first == is));
+    has(PLANAR_CONFIGURATION, Some(2)) && has(TILE_WIDTH, None)
+}
+
+/// An entry of a TIFF's directory.
+struct Entry {
+    tag: u64,
+    /// How many values it has.
+    values: u64,
+    /// The first value, if it is a short number.
+    first: u64,
+}
+
+/// The entries of the first directory; `None` if the file ends before it.
+fn entries(file: &[u8]) -> Option<Vec<Entry>> {
     let is_big_endian = file.starts_with(b"MM");
     let number = |at: u64, length: usize| {
         let at = usize::try_from(at).ok()?;
@@ -28,15 +51,12 @@ fn longest_entry(file: &[u8]) -> Option<u64> {
     let is_big = number(2, 2)? == 43;
     let (first, offset, count, entry) = if is_big { (8, 8, 8, 20) } else { (4, 4, 2, 12) };
     let directory = number(first, offset)?;
-    let mut longest = 0;
-    for n in 0..number(directory, count)?.min(MAX_ENTRIES) {
+    let read = |n: u64| {
         let at = directory.checked_add(count as u64 + n * entry)?;
-        let Some(tag) = number(at, 2) else { break };
-        if tag <= LAST_TAG || tag == ICC_PROFILE {
-            longest = longest.max(number(at + 4, offset).unwrap_or(0));
-        }
-    }
-    Some(longest)
+        let value = |at, length| number(at, length).unwrap_or(0);
+        Some(Entry { tag: number(at, 2)?, values: value(at + 4, offset), first: value(at + 4 + offset as u64, 2) })
+    };
+    Some((0..number(directory, count)?.min(MAX_ENTRIES)).map_while(read).collect())
 }
 
 /// The bytes that the decoder of WebP takes besides the pixels that it gives: planes, canvas and metadata, as the chunks

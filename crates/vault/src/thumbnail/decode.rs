@@ -74,6 +74,9 @@ pub(super) async fn decode(
         Format::Tiff => {
             // The decoder has read an entry, and dropped its values, before it takes anything else.
             memory.check(claims::tiff(original))?;
+            if claims::is_tiled_by_colour(original) {
+                return Err(Undrawable::Never("each of its colours stands in tiles of its own".into()));
+            }
             let decoder = TiffDecoder::new(from).map_err(damaged)?;
             // The decoder also holds an unpacked strip, which may be the whole image.
             let strip = decoder.total_bytes();

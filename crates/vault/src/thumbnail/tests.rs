@@ -251,6 +251,40 @@ fn of_animations_the_first_frame_is_drawn() {
     assert!(red > 200 && blue < 60);
 }
 
+/// The decoder panics on a TIFF that has each colour in tiles of its own, if the picture ends within a tile.
+#[test]
+fn tiff_with_tiles_by_colour_is_refused() {
+    // 20 by 20 pixels of 3 colours, in 12 tiles of 16 by 16.
+    let (tiles, directory) = (12 * 256, 8 + 12 * 256_u32);
+    let offsets = directory + 2 + 11 * 12 + 4;
+    let lengths = offsets + 12 * 4;
+    let entries: [(u16, u16, u32, u32); 10] = [
+        (256, 3, 1, 20),
+        (257, 3, 1, 20),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (277, 3, 1, 3),
+        (284, 3, 1, 2),
+        (322, 3, 1, 16),
+        (323, 3, 1, 16),
+        (324, 4, 12, offsets),
+    ];
+    let mut file = b"II*\0".to_vec();
+    file.extend(directory.to_le_bytes());
+    file.extend(vec![100; tiles]);
+    file.extend(11_u16.to_le_bytes());
+    for (tag, kind, values, value) in entries.into_iter().chain([(325, 4, 12, lengths)]) {
+        file.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        file.extend([values.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    file.extend([0; 4]);
+    file.extend((0..12).flat_map(|tile| (8 + tile * 256_u32).to_le_bytes()));
+    file.extend([256_u32; 12].iter().flat_map(|length| length.to_le_bytes()));
+    let error = drawn(&file, "image/tiff", 160).unwrap_err().to_string();
+    assert!(error.contains("tiles of its own"), "{error}");
+}
+
 #[test]
 fn what_would_take_too_much_is_refused_before_it_does() {
     // The header states a size that is too large.
