@@ -88,10 +88,10 @@ impl Bench {
         self.launch(target).await
     }
 
-    /// Starts a target over what is in its directory.
+    /// Starts a target over what is in its directory. Burrow repacks nothing by itself.
     async fn launch(&self, target: Target) -> Result<Server> {
         let (directory, cache) = (self.store(target), self.cache());
-        let launch = Launch { target, directory: &directory, cache: &cache, flags: &[] };
+        let launch = Launch { target, directory: &directory, cache: &cache, flags: &["--repack", "never"] };
         Ok(Server::start(&self.programs, &self.home, launch).await?.0)
     }
 }

@@ -86,7 +86,8 @@ async fn repacked(bench: &mut Bench, policy: &str, files: &Path, mixed: &[Image]
     let mut note = |what: &str, unit, figure| {
         bench.results.note(TABLE, &format!("{policy}: {what}"), unit, Target::Burrow, figure);
     };
-    note("blocks on disk", "", blocks);
+    // The forms that were replaced stay for an hour, for those who read them.
+    note("blocks on disk, those replaced within the hour included", "", blocks);
     note("repacking took", "MB/s", original / 1e6 / took.as_secs_f64());
     for (kind, media_type, least, most) in KINDS {
         let fits = |image: &&Listed| image.media_type == media_type && (least..=most).contains(&image.size);

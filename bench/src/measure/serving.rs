@@ -21,6 +21,9 @@ pub(crate) const GZIP: &str = "its gzip form";
 pub(crate) const RANGE: &str = "100 bytes in the middle of 40 MB (BMP)";
 pub(crate) const UNCHANGED: &str = "112 KB, unchanged: 304";
 
+/// What is measured again when it is repacked.
+const REPACKED: [&str; 3] = [PHOTO, LARGE_PHOTO, BITMAP];
+
 /// A request, and what its answer must be.
 struct Request {
     what: &'static str,
@@ -67,7 +70,29 @@ pub(crate) async fn take(bench: &mut Bench) -> Result<()> {
             }
         }
     }
+    repack(servers.iter().find(|server| server.target == Target::Burrow).context("Burrow is measured")?).await?;
+    for round in 1..=bench.rounds {
+        say(&format!("{TABLE}, repacked, round {round}"));
+        for request in requests.iter().filter(|request| REPACKED.contains(&request.what)) {
+            for server in servers.iter().filter(|server| [Target::Burrow, Target::Nginx].contains(&server.target)) {
+                let rate = rate(server, request, bench.short).await?.context("it is the original that is asked for")?;
+                let row = format!("{}, then repacked", request.what);
+                bench.results.note(TABLE, &row, "requests/s", server.target, rate);
+            }
+        }
+    }
     Ok(())
+}
+
+/// Makes all images smaller.
+async fn repack(server: &Server) -> Result<()> {
+    loop {
+        let reply = server.client.post("/jobs/repack", &serde_json::json!({})).await?;
+        let done: serde_json::Value = serde_json::from_slice(&reply.body).context("/jobs/repack answers no JSON")?;
+        if done["done"] == true {
+            return Ok(());
+        }
+    }
 }
 
 fn requests(short: bool) -> Result<Vec<Request>> {
