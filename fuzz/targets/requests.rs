@@ -13,8 +13,8 @@ const GIF: &[u8] = b"GIF89a\x01\0\x01\0\0\0\0;0123456789abcdef";
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// The input: a byte for the method, lines of header fields after the target, an empty line, the body. `@` stands for the
-/// path of an image that is there.
+// The input: a byte for the method, lines of header fields after the target, an empty line, the body. `@` stands for the
+// path of an image that is there.
 fuzz_target!(|input: &[u8]| {
     let Some((method, rest)) = input.split_first() else { return };
     let split = rest.windows(2).position(|pair| pair == b"\n\n").unwrap_or(rest.len());
