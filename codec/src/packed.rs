@@ -43,7 +43,8 @@ pub enum Error {
 pub fn pack(original: &[u8], effort: Effort, memory: u64) -> Result<(Codec, Vec<u8>), Error> {
     let media_type = sniff(original.get(..BLOCK).unwrap_or(original)).map_or("", |sniffed| sniffed.media_type);
     for choice in choices(effort, media_type) {
-        let Some(packed) = now(whole::pack(choice.codec, original, Limits { memory }, &async || ()))?.ok() else {
+        let limits = Limits { memory, unpacking: choice.unpack_limit };
+        let Some(packed) = now(whole::pack(choice.codec, original, limits, &async || ()))?.ok() else {
             continue;
         };
         if let Some(packed) = checked(choice.codec, original, packed)? {
