@@ -11,6 +11,7 @@ use super::Vault;
 use super::read::{AT_ONCE, MAX_SCAN, MAX_TEXT, check_limit, size_of_text};
 use super::thumbnail::is_small;
 use crate::ports::Ports;
+use crate::store::index::Index;
 use crate::terms::{self, LIKENESS, likeness_terms};
 
 /// An image that looks like another.
@@ -141,14 +142,28 @@ impl<P: Ports> Vault<P> {
         let index = passing_over(self.store.index().await)?;
         let mut images = Vec::with_capacity(read.len());
         for (seq, known) in read {
-            if let (Some(bits), Some(index)) = (known.bits, &index)
-                && !index.leads_to(LIKENESS | seq, &likeness_terms(bits)).await?
-            {
-                self.list_likeness(known.id, seq, bits).await?;
+            if let (Some(bits), Some(index)) = (known.bits, &index) {
+                self.list_if_unlisted(index, known.id, seq, bits).await?;
             }
             images.push(known);
         }
         Ok(Likenesses { images, next, is_last: next >= newest })
+    }
+
+    /// Lets the index lead to an image by a likeness that its content has already: another image with that content may
+    /// have been looked at, and not this one.
+    pub(super) async fn list_shared_likeness(&self, image: &ImageRecord, bits: u64) -> Result<(), Error> {
+        match passing_over(self.store.index().await)? {
+            Some(index) => self.list_if_unlisted(&index, image.id, image.seq, bits).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn list_if_unlisted(&self, index: &Index<P>, id: ImageId, seq: u64, bits: u64) -> Result<(), Error> {
+        if index.leads_to(LIKENESS | seq, &likeness_terms(bits)).await? {
+            return Ok(());
+        }
+        self.list_likeness(id, seq, bits).await
     }
 
     /// Lets the index lead to an image by its likeness. It may be done twice.

@@ -16,12 +16,19 @@ fn vault(world: &World) -> Vault<World> {
     Vault::new(world.clone(), VaultSettings { index: SMALL, ..VaultSettings::default() })
 }
 
-/// A picture of smooth shapes; another `seed` makes another one.
+/// A picture of four soft spots; another `seed` makes another one.
 fn picture(width: u32, height: u32, seed: u32) -> RgbImage {
+    let spots = [1_i64, 2, 3, 4].map(|n| {
+        let place = |prime: i64| (i64::from(seed) * prime * n + 31 * n) % 256;
+        (place(97), place(57), 40 + place(23) / 4, if n % 2 == 0 { 110 } else { -110 })
+    });
     RgbImage::from_fn(width, height, |x, y| {
-        let (x, y) = (x * 256 / width, y * 256 / height);
-        let wave = |n: u32| (x * (seed * n % 5 + 1) + y * (seed * n % 3 + 1) + seed * n * 40) % 256;
-        Rgb([1, 2, 3].map(|n| u8::try_from(wave(n).abs_diff(128) * 2 % 256).unwrap()))
+        let (x, y) = (i64::from(x * 256 / width), i64::from(y * 256 / height));
+        let light = |(at_x, at_y, radius, light): &(i64, i64, i64, i64)| {
+            light * radius * radius / (radius * radius + 2 * ((x - at_x).pow(2) + (y - at_y).pow(2)))
+        };
+        let grey = u8::try_from((128 + spots.iter().map(light).sum::<i64>()).clamp(0, 255)).unwrap();
+        Rgb([grey, 255 - grey / 2, grey])
     })
 }
 
