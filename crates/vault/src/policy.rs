@@ -32,6 +32,10 @@ impl std::str::FromStr for HostPattern {
 
     fn from_str(pattern: &str) -> Result<Self, ()> {
         let (below, name) = pattern.strip_prefix("*.").map_or(("", pattern), |name| ("*.", name));
+        // The URL parser takes an asterisk as a part of a name. Nobody who writes one here means that.
+        if name.contains('*') {
+            return Err(());
+        }
         // As the URL parser writes hosts: lower-case, internationalized names in ASCII, addresses in full.
         let host = Host::parse(name).map_err(|_| ())?;
         Ok(Self(format!("{below}{host}")))
