@@ -49,14 +49,17 @@ impl Asked {
 struct Full {
     ids: Vec<String>,
     name: String,
+    /// The path of a link to a tag that all images have.
+    shared: String,
 }
 
 /// Fills a vault.
 async fn fill(client: &Client) -> Full {
-    let mut full = Full { ids: Vec::new(), name: String::new() };
+    let mut full = Full { ids: Vec::new(), name: String::new(), shared: String::new() };
     for n in 0..IMAGES {
         let name = format!("{n:03}{}", "n".repeat(252));
-        let tags = (0..32).map(|tag| format!("&tag={:064}", n * 32 + tag)).collect::<Vec<_>>().concat();
+        let own = (0..31).map(|tag| format!("&tag={:064}", n * 31 + tag));
+        let tags = own.chain(["&tag=shared".into()]).collect::<Vec<_>>().concat();
         let gif = [b"GIF89a\x01\0\x01\0\0\0\0;".as_slice(), &n.to_be_bytes()].concat();
         let path = format!("/images?name={name}{tags}");
         let reply = client.send(Method::POST, &path, &[("content-type", "image/gif")], gif).await;
@@ -64,6 +67,8 @@ async fn fill(client: &Client) -> Full {
         full.ids.push(reply.json()["id"].as_str().unwrap().to_owned());
         full.name = name;
     }
+    let link = client.send(Method::POST, "/tags/shared/links", &[], "").await;
+    full.shared = link.json()["path"].as_str().unwrap().to_owned();
     full
 }
 
@@ -120,8 +125,20 @@ fn largest(full: &Full) -> Vec<Asked> {
     ask("/stats", get, "/stats".into(), &[], none(), 64 * KIB);
     ask("/tags", get, "/tags?limit=1000".into(), &[], none(), 512 * KIB);
     ask("/tags", get, "/tags".into(), &[], none(), 512 * KIB);
+    ask("/tags/{tag}/links", post, "/tags/shared/links".into(), JSON, b"{\"seconds\":1}".to_vec(), 4 * KIB);
+    ask("/feed.atom", get, format!("/feed.atom?tag=shared&q={words}"), &[], none(), MIB);
+    let shared = &full.shared;
+    ask("/shared/{link}", get, format!("{shared}?limit=1000"), PAGE, none(), 5 * MIB);
+    ask("/shared/{link}", get, format!("{shared}?limit=1000"), &[], none(), 2 * MIB);
+    ask("/shared/{link}/feed.atom", get, format!("{shared}/feed.atom"), &[], none(), MIB);
+    ask("/shared/{link}/archive", get, format!("{shared}/archive"), &[], none(), 500 * KIB);
+    ask("/shared/{link}/images/{id}", get, format!("{shared}{image}"), PAGE, none(), 64 * KIB);
+    ask("/shared/{link}/images/{id}/content", get, format!("{shared}{image}/content"), ranges, none(), 4 * KIB);
+    ask("/shared/{link}/images/{id}/thumbnail", get, format!("{shared}{image}/thumbnail"), &[], none(), 240 * KIB);
     ask("/basic_stats", get, "/basic_stats".into(), &[], none(), 2 * MIB);
     ask("/jobs/resume", post, "/jobs/resume".into(), &[], none(), 4 * KIB);
+    let rename = json!({ "from": format!("{:064}", 40), "to": "\"".repeat(64) });
+    ask("/jobs/rename-tag", post, "/jobs/rename-tag".into(), JSON, rename.to_string().into_bytes(), 4 * KIB);
     ask("/jobs/repack", post, "/jobs/repack".into(), &[], none(), 4 * KIB);
     ask("/healthz", get, "/healthz".into(), &[], none(), KIB);
     ask("/openapi.json", get, "/openapi.json".into(), &[], none(), 256 * KIB);

@@ -162,7 +162,7 @@ pub async fn the_component_packs_what_native_code_packs() {
         command.arg(verb);
         match verb {
             "add" => command.args(names.map(|name| golden.join(name))),
-            _ => command.args(["--policy", "small"]),
+            _ => command.args(["--compression", "small"]),
         };
         assert!(command.status().await.unwrap().success(), "{verb}");
     }

@@ -165,7 +165,7 @@ fn answer(behaviour: Option<Behaviour>, headers: &HeaderMap) -> Response<Body> {
             });
             Response::new(StreamBody::new(pieces).boxed_unsync())
         }
-        Some(Behaviour::AtFirst(now, _)) => answer(Some(*now)),
+        Some(Behaviour::AtFirst(now, _)) => answer(Some(*now), headers),
     }
 }
 

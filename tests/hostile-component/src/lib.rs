@@ -21,6 +21,8 @@ mod others {
               import wasi:keyvalue/store@0.2.0-draft2;
               import wasi:keyvalue/atomics@0.2.0-draft2;
               export burrow:vault/vault@0.1.0;
+              export burrow:vault/tags@0.1.0;
+              export burrow:vault/webhook@0.1.0;
               export burrow:vault/maintenance@0.1.0;
               export burrow:vault/codec@0.1.0;
             }

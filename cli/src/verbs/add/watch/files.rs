@@ -127,12 +127,13 @@ impl Files {
             return;
         }
         let is_settled = known.is_some();
+        let is_full = self.waiting.len() >= WAITING;
         match self.waiting.get_mut(path) {
             Some(waiting) if waiting.sight == sight => {}
             Some(waiting) => {
                 (waiting.sight, waiting.since, waiting.tries) = (sight, now, 0);
             }
-            None if self.waiting.len() >= WAITING => self.has_left_out = true,
+            None if is_full => self.has_left_out = true,
             None => {
                 // What was kept in an earlier run has been whole since then.
                 let since = if is_settled { now.checked_sub(self.settle).unwrap_or(now) } else { now };
