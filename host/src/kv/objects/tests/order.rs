@@ -130,14 +130,14 @@ async fn a_part_that_fails_is_told_while_chunks_come() {
     let (server, _below, store) = witnessed().await;
     server.plan(|what| what.contains("partNumber").then_some(bucket::Fault::Answer(400, "ExpiredToken")));
     let mut failed = None;
-    for n in 0..200 {
+    for n in 0..1000 {
         if let Err(error) = store.set(Key::chunk(blob(1), n).as_str(), chunk(n, FULL)).await {
             failed = Some((n, error));
             break;
         }
     }
     let (n, KvError(error)) = failed.unwrap();
-    assert!(n < 199 && error.contains("write a part of") && error.contains("have expired"), "{error}");
+    assert!(n < 999 && error.contains("write a part of") && error.contains("have expired"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
