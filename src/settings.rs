@@ -236,7 +236,7 @@ mod tests {
             read(&[("webhook_url", url), secret, ("allow_private_network", private)])
                 .map(|it| it.vault.webhook.is_some())
         };
-        assert_eq!(set("https://example.com/hook?x=1", "false").unwrap(), true);
+        assert!(set("https://example.com/hook?x=1", "false").unwrap());
         for private in
             ["http://127.0.0.1/", "http://[::1]/", "https://localhost/", "https://a.internal/", "http://a.example:81/"]
         {

@@ -68,7 +68,7 @@ async fn fill(client: &Client) -> Full {
         full.name = name;
     }
     let link = client.send(Method::POST, "/tags/shared/links", &[], "").await;
-    full.shared = link.json()["path"].as_str().unwrap().to_owned();
+    link.json()["path"].as_str().unwrap().clone_into(&mut full.shared);
     full
 }
 

@@ -197,8 +197,8 @@ pub async fn the_command_line_tells_the_page() {
     assert!(code == Some(1) && err.contains("referrer: not a URL"), "{err}");
 
     // A retry may bring another, and an archive keeps it.
-    let last = guarded("/4", 4);
-    assert_eq!(run(&store, &["add", &last]).await.0, Some(1));
+    let fourth = guarded("/4", 4);
+    assert_eq!(run(&store, &["add", &fourth]).await.0, Some(1));
     let (code, _, err) = run(&store, &["retry", "--all", "--referrer", "http://page.example/4"]).await;
     assert_eq!(code, Some(0), "{err}");
     let (archive, copy) = (here.path().join("vault.tar"), here.path().join("copy"));

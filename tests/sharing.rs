@@ -116,8 +116,8 @@ pub async fn a_link_to_a_tag_shows_its_images_and_nothing_else(host: Host) {
     assert_eq!(client.send(Method::DELETE, &format!("{path}/images/{first}"), &[], "").await.status, 405);
     assert_eq!(client.get(&format!("{path}/images/{first}?x=1")).await.status, 422);
     // An image that loses its tag is not shared any more.
-    let patch = [WRITE, ("content-type", "application/merge-patch+json")];
-    let untagged = client.send(Method::PATCH, &format!("/images/{first}"), &patch, r#"{"tags":["private"]}"#).await;
+    let merge = [WRITE, ("content-type", "application/merge-patch+json")];
+    let untagged = client.send(Method::PATCH, &format!("/images/{first}"), &merge, r#"{"tags":["private"]}"#).await;
     assert_eq!(untagged.status, 200);
     assert_eq!(client.get(content).await.status, 404);
 }

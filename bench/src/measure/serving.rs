@@ -89,7 +89,7 @@ async fn repack(server: &Server) -> Result<()> {
     loop {
         let reply = server.client.post("/jobs/repack", &serde_json::json!({})).await?;
         let done: serde_json::Value = serde_json::from_slice(&reply.body).context("/jobs/repack answers no JSON")?;
-        if done["done"] == true {
+        if done.get("done") == Some(&true.into()) {
             return Ok(());
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p burrow-vault --features testing --example likeness -- /usr/share/backgrounds`
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "an example")]
+#![allow(missing_docs, clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "an example")]
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -270,7 +270,8 @@ async fn a_job_whose_caller_gave_up_is_gone_on_with_at_once() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    burrow.do_jobs(async { tokio::time::timeout(soon, ends).await.expect("nobody takes it up") }).await;
+    let ended = async { tokio::time::timeout(soon, ends).await.expect("nobody takes it up") };
+    Box::pin(burrow.do_jobs(ended)).await;
     assert_eq!(burrow.stats().await.unwrap().images, 2);
 }
 

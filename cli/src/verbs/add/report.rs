@@ -35,6 +35,7 @@ pub(crate) enum Outcome {
 
 /// How to report: flags of the command line, and whether lists are read.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub(crate) struct How {
     pub(crate) json: bool,
     pub(crate) quiet: bool,

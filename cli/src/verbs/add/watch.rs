@@ -177,11 +177,11 @@ impl Watching<'_> {
             root.next_scan = Instant::now();
             let inbox = self.inbox.clone();
             let watcher = notify::recommended_watcher(move |event| inbox.event(event));
-            let watched = watcher.and_then(|mut watcher| {
+            let begun = watcher.and_then(|mut watcher| {
                 watcher.watch(&root.path, RecursiveMode::Recursive)?;
                 Ok(watcher)
             });
-            root.watcher = match watched {
+            root.watcher = match begun {
                 Ok(watcher) => Some(watcher),
                 Err(error) => {
                     let seconds = SCAN_UNTOLD.as_secs();

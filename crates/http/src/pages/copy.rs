@@ -31,7 +31,7 @@ fn escaped(text: &str, escape: fn(char) -> Option<&'static str>) -> String {
     escaped
 }
 
-/// What would end the text, or be read as markup in it (CommonMark 0.31, section 2.4).
+/// What would end the text, or be read as markup in it (`CommonMark` 0.31, section 2.4).
 fn in_markdown(c: char) -> Option<&'static str> {
     Some(match c {
         '\\' => "\\\\",

@@ -35,7 +35,7 @@ fn file<P>(name: &str, settings: &Value) -> Response<Body<P>> {
     response
 }
 
-/// A custom uploader of ShareX (<https://getsharex.com/docs/custom-uploader>).
+/// A custom uploader of `ShareX` (<https://getsharex.com/docs/custom-uploader>).
 fn sharex(address: &str, needs_token: bool) -> Value {
     let mut settings = json!({
         "Version": "15.0.0",
@@ -48,18 +48,19 @@ fn sharex(address: &str, needs_token: bool) -> Value {
         "ThumbnailURL": format!("{address}/images/{{json:images[0].id}}/thumbnail"),
         "ErrorMessage": "{json:detail}",
     });
-    if needs_token {
-        settings["Headers"] = json!({ "Authorization": TOKEN });
+    if let Some(settings) = settings.as_object_mut().filter(|_| needs_token) {
+        settings.insert("Headers".into(), json!({ "Authorization": TOKEN }));
     }
     settings
 }
 
-/// A configuration of PicGo with its plugin `web-uploader`, which takes an answer without a JSON path as the URL.
+/// A configuration of `PicGo` with its plugin `web-uploader`, which takes an answer without a JSON path as the URL.
 fn picgo(address: &str, needs_token: bool) -> Value {
-    let mut headers = json!({ "Accept": "text/plain" });
-    if needs_token {
-        headers["Authorization"] = json!(TOKEN);
-    }
+    let headers = if needs_token {
+        json!({ "Accept": "text/plain", "Authorization": TOKEN })
+    } else {
+        json!({ "Accept": "text/plain" })
+    };
     json!({
         "picBed": {
             "current": "web-uploader",

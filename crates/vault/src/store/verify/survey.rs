@@ -139,9 +139,8 @@ impl Survey {
             Kind::Segment(level, first) => self.segments.push((level, first)),
             Kind::Building(level, first, window) => self.buildings.push((level, first, window)),
             Kind::Postings(segment, n) => self.postings.push((segment, n)),
-            // The host's own: it shows the chunks of its objects as keys.
-            Kind::Object(_) | Kind::ObjectStore => {}
-            Kind::Job(_) | Kind::Vaultwide => {}
+            // Objects are the host's own: it shows their chunks as keys. The others belong to the vault as a whole.
+            Kind::Object(_) | Kind::ObjectStore | Kind::Job(_) | Kind::Vaultwide => {}
         }
     }
 
