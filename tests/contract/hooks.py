@@ -168,7 +168,7 @@ def before_call(context, case, kwargs):
     # Only uploads of bytes take a name and tags in the query; Burrow refuses them with other bodies.
     if "query" not in wrong and operation == "addImages" and not holds_bytes(case):
         case.query.clear()
-    if operation == "renameTag" and "body" not in wrong:
+    if operation == "renameTag" and "body" not in wrong and isinstance(case.body, dict):
         rename_to_another(case.body)
     suit(case, operation)
     files_last(case)
@@ -191,6 +191,8 @@ def lead(case, operation, always):
     invalid on purpose never does: a 404 would hide the check. Changes never get the other images of the run."""
     as_drawn = not always and one_of(case, 8)
     either = there["deflate" if one_of(case, 2) else "raw"]
+    if "tag" in case.path_parameters:
+        case.path_parameters["tag"] = cut(case.path_parameters["tag"], 64)
     if "link" in case.path_parameters and not as_drawn:
         case.path_parameters["link"] = shared[0]
     if "name" in case.path_parameters and not as_drawn:
