@@ -132,6 +132,8 @@ def map_body(context, body):
         for field, value in body.items():
             if field == "name":
                 body[field] = cut(value, 255)
+            elif field in ["from", "to"]:
+                body[field] = cut(value, 64)
             elif field == "tags" and isinstance(value, str):
                 body[field] = ",".join(cut(tag, 64) for tag in value.split(","))
             elif field == "tags" and isinstance(value, list):
