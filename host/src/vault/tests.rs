@@ -198,13 +198,23 @@ async fn the_codec_packs_and_unpacks_streams() {
 }
 
 /// An instance has one thread, so it answers calls while it packs only if packing yields. The test counts the calls
-/// that ended before the packing did.
+/// that ended before the packing did. A busy machine delays calls, not packing: so the best of three times counts.
 #[tokio::test]
 async fn an_instance_answers_while_it_packs() {
+    let mut most = 0;
+    for _ in 0..3 {
+        most = most.max(answered_while_packing(8_000_000).await);
+    }
+    // 8 MB are 123 steps of packing, each followed by a yield, and 33 blocks.
+    assert!(most >= 50, "{most}");
+}
+
+/// How many calls an instance answers while it packs an image of this size.
+async fn answered_while_packing(size: usize) -> usize {
     let directory = tempfile::tempdir().unwrap();
     let burrow = burrow(&directory);
     let (mut store, instance) = burrow.instantiate().await.unwrap();
-    let content = StreamReader::new(&mut store, image(8_000_000)).unwrap();
+    let content = StreamReader::new(&mut store, image(size)).unwrap();
     let (packed, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     store
         .run_concurrent(async |accessor| {
@@ -226,6 +236,5 @@ async fn an_instance_answers_while_it_packs() {
         })
         .await
         .unwrap();
-    // 8 MB are 123 steps of packing, each followed by a yield.
-    assert!(answered.into_inner() >= 50);
+    answered.into_inner()
 }
