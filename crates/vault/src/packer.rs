@@ -9,8 +9,9 @@ use burrow_model::record::Manifest;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::codec::deflate::{Deflater, inflate_block};
+use crate::codec::deflate::{Deflater, Level, inflate_block};
 use crate::codec::{BLOCK, STEP, pays};
+use crate::compression::Compression;
 use crate::ports::Clock;
 use crate::sniff::{Sniffed, describe, sniff};
 
@@ -23,13 +24,21 @@ const COMPRESSED: [&str; 6] = ["image/avif", "image/heif", "image/jpeg", "image/
 pub struct Packer {
     max_size: u64,
     block: Vec<u8>,
-    codec: Option<Codec>,
-    deflater: Deflater,
+    way: Way,
     sha256: Sha256,
     crc32: crc32fast::Hasher,
     size: u64,
     sniffed: Option<Sniffed>,
     chunks: Vec<(u32, u64)>,
+}
+
+/// How blocks are packed.
+#[derive(Debug)]
+enum Way {
+    /// The first block decides.
+    Undecided,
+    Raw,
+    Deflate(Deflater),
 }
 
 impl Packer {
@@ -38,8 +47,7 @@ impl Packer {
         Self {
             max_size,
             block: Vec::with_capacity(BLOCK),
-            codec: None,
-            deflater: Deflater::default(),
+            way: Way::Undecided,
             sha256: Sha256::new(),
             crc32: crc32fast::Hasher::new(),
             size: 0,
@@ -72,27 +80,27 @@ impl Packer {
         !self.block.is_empty()
     }
 
-    /// Packs the current block and empties it. With the first block it checks that this is an image, and chooses the
-    /// codec: raw for [`COMPRESSED`] types. It lets other tasks run every [`STEP`] bytes.
+    /// Packs the current block and empties it. With the first block it checks that this is an image, and decides how all
+    /// blocks are packed. It lets other tasks run every [`STEP`] bytes.
     pub async fn pack_block(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
-        if self.sniffed.is_none() {
-            let sniffed = sniff(&self.block).ok_or_else(|| Error::NotAnImage(describe(&self.block)))?;
-            self.codec = COMPRESSED.contains(&sniffed.media_type).then_some(Codec::Raw);
-            self.sniffed = Some(sniffed);
-        }
-        let chunk = match self.codec {
-            None => self.choose(clock).await?,
-            Some(Codec::Deflate) => deflate(&mut self.deflater, &self.block, clock).await?,
-            Some(_) => std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)),
+        let chunk = match &mut self.way {
+            Way::Undecided => self.pack_first_block(clock).await?,
+            Way::Deflate(deflater) => deflate(deflater, &self.block, clock).await?,
+            Way::Raw => self.replace_block(),
         };
         clock.yield_now().await;
         self.block.clear();
         Ok(chunk)
     }
 
-    /// Takes the current block for a helper to [`deflate`]. `None` unless the codec is known to be deflate.
+    /// Takes the current block for a helper to [`deflate`]. `None` unless it is to be deflated at the helpers' level.
     pub fn take_block(&mut self) -> Option<Vec<u8>> {
-        (self.codec == Some(Codec::Deflate)).then(|| std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)))
+        let is_for_helpers = matches!(&self.way, Way::Deflate(deflater) if deflater.level() == Level::Quick);
+        is_for_helpers.then(|| self.replace_block())
+    }
+
+    fn replace_block(&mut self) -> Vec<u8> {
+        std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK))
     }
 
     /// Records the length and checksum of the next chunk, in the order of the blocks. Returns its number.
@@ -107,7 +115,7 @@ impl Packer {
     pub fn finish(self) -> Result<(Manifest, Sniffed), Error> {
         let sniffed = self.sniffed.ok_or_else(|| Error::NotAnImage(describe(&[])))?;
         let manifest = Manifest {
-            codec: self.codec.unwrap_or(Codec::Raw),
+            codec: if matches!(self.way, Way::Deflate(_)) { Codec::Deflate } else { Codec::Raw },
             size: self.size,
             sha256: Sha256Hex::from_digest(&self.sha256.finalize()),
             crc32: self.crc32.finalize(),
@@ -117,25 +125,35 @@ impl Packer {
         Ok((manifest, sniffed))
     }
 
-    /// Packs the first block, and chooses the codec of all blocks: raw if the middle of the block, past headers and
-    /// metadata, does not shrink by 2 %, or the whole block does not.
-    async fn choose(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
+    /// Packs the first block. All blocks are raw if the type is one of [`COMPRESSED`], if the middle of the block, past
+    /// headers and metadata, does not shrink by 2 %, or if the whole block does not.
+    async fn pack_first_block(&mut self, clock: &impl Clock) -> Result<Vec<u8>, Error> {
         const PROBE: usize = 32 * 1024;
-        let start = self.block.len().saturating_sub(PROBE) / 2;
-        let probe = self.block.get(start..).unwrap_or_default();
-        let probe = probe.get(..PROBE).unwrap_or(probe);
-        let mut deflater = Deflater::default();
-        deflater.push(probe)?;
-        if pays(probe.len(), deflater.finish_block()?.len()) {
-            let chunk = deflate(&mut self.deflater, &self.block, clock).await?;
-            if pays(self.block.len(), chunk.len()) {
-                self.codec = Some(Codec::Deflate);
-                return Ok(chunk);
+        let sniffed = sniff(&self.block).ok_or_else(|| Error::NotAnImage(describe(&self.block)))?;
+        let media_type = sniffed.media_type;
+        self.sniffed = Some(sniffed);
+        if !COMPRESSED.contains(&media_type) {
+            let start = self.block.len().saturating_sub(PROBE) / 2;
+            let probe = self.block.get(start..).unwrap_or_default();
+            let probe = probe.get(..PROBE).unwrap_or(probe);
+            let mut deflater = Deflater::new(level_of(media_type));
+            deflater.push(probe)?;
+            if pays(probe.len(), deflater.finish_block()?.len()) {
+                let chunk = deflate(&mut deflater, &self.block, clock).await?;
+                if pays(self.block.len(), chunk.len()) {
+                    self.way = Way::Deflate(deflater);
+                    return Ok(chunk);
+                }
             }
         }
-        self.codec = Some(Codec::Raw);
-        Ok(self.block.clone())
+        self.way = Way::Raw;
+        Ok(self.replace_block())
     }
+}
+
+/// Quick for what repacking makes smaller, unless the operator wants otherwise.
+fn level_of(media_type: &str) -> Level {
+    if Compression::default().choices(media_type).is_empty() { Level::Thorough } else { Level::Quick }
 }
 
 /// Packs a block, unpacks it again and compares. It lets other tasks run every [`STEP`] bytes.

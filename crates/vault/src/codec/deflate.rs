@@ -12,8 +12,15 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::STEP;
 
-/// zlib's default level: the best ratio that still packs as fast as a download arrives.
-const LEVEL: i32 = 6;
+/// How hard deflate looks for matches (docs/decisions/0018).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// zlib's level 1, for streams and for what repacking makes smaller later: three to four times as fast as
+    /// [`Level::Thorough`], and 2 to 8 % larger.
+    Quick = 1,
+    /// zlib's default level, 6, for what stays in this form.
+    Thorough = 6,
+}
 
 /// Window bits, negative for raw deflate without a zlib header.
 const RAW_WINDOW: i32 = -15;
@@ -27,6 +34,7 @@ const ROOM: usize = 4 * STEP;
 
 /// Packs blocks one after the other. It takes about 600 KiB: make one for each job and reuse it.
 pub struct Deflater {
+    level: Level,
     compressor: Box<CompressorOxide>,
     out: Vec<u8>,
     packed: Vec<u8>,
@@ -34,18 +42,25 @@ pub struct Deflater {
 
 impl std::fmt::Debug for Deflater {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Deflater").field("packed", &self.packed.len()).finish_non_exhaustive()
-    }
-}
-
-impl Default for Deflater {
-    fn default() -> Self {
-        let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW, STRATEGY);
-        Self { compressor: Box::new(CompressorOxide::new(flags)), out: vec![0; ROOM], packed: Vec::new() }
+        f.debug_struct("Deflater")
+            .field("level", &self.level)
+            .field("packed", &self.packed.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Deflater {
+    /// Makes a compressor of this level.
+    pub fn new(level: Level) -> Self {
+        let flags = create_comp_flags_from_zip_params(level as i32, RAW_WINDOW, STRATEGY);
+        Self { level, compressor: Box::new(CompressorOxide::new(flags)), out: vec![0; ROOM], packed: Vec::new() }
+    }
+
+    /// The level of what it packs.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// Packs a part of the current block. The time grows with the length of the part.
     pub fn push(&mut self, part: &[u8]) -> Result<(), Error> {
         part.chunks(STEP).try_for_each(|step| self.run(step, TDEFLFlush::None))
@@ -96,8 +111,10 @@ mod tests {
     use super::*;
     use crate::codec::BLOCK;
 
-    fn pack(bytes: &[u8]) -> Vec<u8> {
-        let mut deflater = Deflater::default();
+    const LEVELS: [Level; 2] = [Level::Quick, Level::Thorough];
+
+    fn pack(bytes: &[u8], level: Level) -> Vec<u8> {
+        let mut deflater = Deflater::new(level);
         for part in bytes.chunks(10_000) {
             deflater.push(part).unwrap();
         }
@@ -120,9 +137,11 @@ mod tests {
     fn blocks_of_every_kind_come_back() {
         let text: Vec<u8> = b"a burrow of many rooms ".iter().copied().cycle().take(BLOCK).collect();
         for block in [vec![], vec![7], vec![0; BLOCK], noise(BLOCK), text] {
-            let packed = pack(&block);
-            assert!(packed.len() <= 252 * 1024, "{} bytes became {}", block.len(), packed.len());
-            assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+            for level in LEVELS {
+                let packed = pack(&block, level);
+                assert!(packed.len() <= 252 * 1024, "{} bytes became {}", block.len(), packed.len());
+                assert_eq!(inflate_block(&packed, block.len()).unwrap(), block);
+            }
         }
     }
 
@@ -135,13 +154,15 @@ mod tests {
             let block: Vec<u8> = (0..len)
                 .map(|n| if n / stride % 2 == 0 { noise[n] >> (stride % 8) } else { (n % stride) as u8 })
                 .collect();
-            assert!(inflate_block(&pack(&block), len).unwrap() == block, "{stride}");
+            for level in LEVELS {
+                assert!(inflate_block(&pack(&block, level), len).unwrap() == block, "{stride}");
+            }
         }
     }
 
     #[test]
     fn a_wrong_size_or_a_cut_is_an_error() {
-        let packed = pack(&noise(1000));
+        let packed = pack(&noise(1000), Level::Quick);
         assert!(inflate_block(&packed, 1001).is_err());
         assert!(inflate_block(&packed[..500], 1000).is_err());
     }
@@ -149,7 +170,7 @@ mod tests {
     #[test]
     fn blocks_do_not_refer_to_each_other() {
         let block = noise(5000);
-        let mut deflater = Deflater::default();
+        let mut deflater = Deflater::new(Level::Quick);
         for _ in 0..2 {
             deflater.push(&block).unwrap();
             let packed = deflater.finish_block().unwrap();

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use burrow_model::error::Error;
 use flate2::write::GzDecoder;
 
-use super::deflate::{Deflater, inflate_block};
+use super::deflate::{Deflater, Level, inflate_block};
 use super::{BLOCK, STEP};
 
 /// Header: deflate, no name, no time, operating system unknown.
@@ -42,7 +42,7 @@ pub struct Pack {
 impl Default for Pack {
     fn default() -> Self {
         Self {
-            deflater: Deflater::default(),
+            deflater: Deflater::new(Level::Quick),
             block: Vec::new(),
             packed: HEADER.into(),
             crc32: crc32fast::Hasher::new(),

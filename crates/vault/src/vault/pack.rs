@@ -11,7 +11,8 @@ use futures::stream::FuturesOrdered;
 
 use super::Vault;
 use super::measure::measured;
-use crate::codec::{deflate::Deflater, gzip};
+use crate::codec::deflate::{Deflater, Level};
+use crate::codec::gzip;
 use crate::packer::{Packer, deflate};
 use crate::ports::{ByteSource, Ports};
 
@@ -79,7 +80,7 @@ impl<P: Ports> Vault<P> {
         {
             return Ok(chunk.to_vec());
         }
-        deflate(&mut Deflater::default(), &block, &self.ports).await
+        deflate(&mut Deflater::new(Level::Quick), &block, &self.ports).await
     }
 }
 
