@@ -6,11 +6,12 @@ use burrow_model::status::Status;
 use burrow_model::time::timestamp;
 use burrow_vault::ports::Ports;
 use burrow_vault::vault::{Filter, Order};
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::api::images::filter;
 use crate::message::{Answer, respond, set};
 use crate::problem::Problem;
+use crate::protocol::address::address_without_page;
 use crate::route::Query;
 use crate::service::{Head, Service};
 
@@ -19,8 +20,6 @@ const ENTRIES: usize = 50;
 
 /// When a feed without entries was last updated: it always was as it is.
 const NEVER: u64 = 0;
-
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The query parameters, besides `tag`, that decide which images a feed has.
 const SEARCH: [&str; 3] = ["q", "host", "type"];
@@ -118,15 +117,10 @@ fn text(text: &str) -> String {
     text.chars().map(|c| if allowed(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
-/// Scheme and authority under which the client asks: ids of feeds have to be whole, and readers of feeds differ in what
-/// they make of relative links. The scheme is what a proxy says.
+/// The address under which the client asks: ids of feeds have to be whole, and readers of feeds differ in what they make
+/// of relative links.
 fn base(headers: &HeaderMap) -> String {
-    let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_authority = |host: &&str| {
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte))
-    };
-    let scheme = if value(FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
-    format!("{scheme}://{}", value(header::HOST).filter(is_authority).unwrap_or("localhost"))
+    address_without_page(headers).unwrap_or_else(|| "http://localhost".to_owned())
 }
 
 #[cfg(test)]

@@ -12,19 +12,34 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 ///
 /// A request does not say its scheme. A browser that comes from a page of this host says it there, and proxies say it.
 pub(crate) fn address(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let host: Authority = text(&header::HOST)?.parse().ok()?;
-    if host.as_str().contains('@') {
-        return None;
-    }
-    let here = host.as_str().to_ascii_lowercase();
+    let here = host(headers)?;
     let of_page = [header::ORIGIN, header::REFERER].iter().find_map(|name| {
-        let (scheme, place) = text(name)?.split_once("://")?;
+        let (scheme, place) = text(headers, name)?.split_once("://")?;
         let is_here = place.split('/').next().is_some_and(|other| other.eq_ignore_ascii_case(&here));
         Some(scheme).filter(|_| is_here)
     });
-    let is_tls = of_page.or_else(|| text(&FORWARDED_PROTO)).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    Some(format!("{}://{here}", if is_tls { "https" } else { "http" }))
+    Some(with_scheme(of_page.or_else(|| text(headers, &FORWARDED_PROTO)), &here))
+}
+
+/// The same by `Host` and `X-Forwarded-Proto` alone, for answers that do not vary by pages.
+pub(crate) fn address_without_page(headers: &HeaderMap) -> Option<String> {
+    Some(with_scheme(text(headers, &FORWARDED_PROTO), &host(headers)?))
+}
+
+/// The name under which the client asks, and its port.
+fn host(headers: &HeaderMap) -> Option<String> {
+    let host: Authority = text(headers, &header::HOST)?.parse().ok()?;
+    let is_plain = host.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte));
+    is_plain.then(|| host.as_str().to_ascii_lowercase())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn with_scheme(scheme: Option<&str>, host: &str) -> String {
+    let is_tls = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    format!("{}://{host}", if is_tls { "https" } else { "http" })
 }
 
 #[cfg(test)]
