@@ -16,7 +16,7 @@ use crate::pages::frame::{Asked, failed};
 use crate::problem::Problem;
 use crate::protocol::conditional::{self, Validators, Verdict};
 use crate::protocol::negotiation;
-use crate::route::{Route, Target};
+use crate::route::{Route, Shared, Target};
 use crate::service::{Head, Service};
 use crate::settings::ServiceSettings;
 
@@ -132,15 +132,10 @@ impl<P: Ports> Service<P> {
             (Route::RenameTag, _) => self.rename_tag(body).await,
             (Route::TagLinks(tag), _) => self.share(head, &tag, body).await,
             (Route::Feed, _) => self.feed(head).await,
-            (Route::Shared(link, what), _) => {
-                let share = self.settings.link_keys.share(&link, self.vault.now() / 1000)?;
-                let (answer, is_whole) = self.shared(head, &link, &share, what).await?;
-                // Content has conditions of its own.
-                if is_whole {
-                    return Ok(answer);
-                }
-                Ok(answer)
+            (Route::Shared(link, what @ (Shared::Archive | Shared::Content(_))), _) => {
+                return self.shared(head, &link, what).await;
             }
+            (Route::Shared(link, what), _) => self.shared(head, &link, what).await,
         }?;
         if reading { revalidated(answer, headers) } else { Ok(answer) }
     }

@@ -50,16 +50,12 @@ impl<P: Ports> Service<P> {
 
     /// The page of images that a query asks for.
     pub(crate) async fn page(&self, query: &Query) -> Result<Page, Problem> {
-        let cursor = query.get("cursor").map(|cursor| {
-            let reason = "not a cursor of an earlier page".to_owned();
-            cursor.parse().map_err(|_| Error::Invalid { field: "cursor", reason })
-        });
         let limit = query.get("limit").map(|limit| {
             let reason = "not a whole number from 1 to 1000".to_owned();
             limit.parse().map_err(|_| Error::Invalid { field: "limit", reason })
         });
         let limit = limit.transpose()?.unwrap_or(self.settings.page_size);
-        Ok(self.vault.list(&filter(query)?, order(query)?, cursor.transpose()?, limit).await?)
+        Ok(self.vault.list(&filter(query)?, order(query)?, cursor(query)?, limit).await?)
     }
 
     /// `PATCH /images/{id}`.
@@ -178,6 +174,15 @@ impl<P: Ports> Service<P> {
 }
 
 const ACCEPT_PATCH: http::HeaderName = http::HeaderName::from_static("accept-patch");
+
+/// The feed number after which a page begins; `None` for the first page.
+pub(crate) fn cursor(query: &Query) -> Result<Option<u64>, Problem> {
+    let number = |cursor: &str| {
+        let reason = "not a cursor of an earlier page".to_owned();
+        cursor.parse().map_err(|_| Error::Invalid { field: "cursor", reason }.into())
+    };
+    query.get("cursor").map(number).transpose()
+}
 
 /// Reads for how many seconds a request wants a signed link to be valid.
 pub(crate) async fn seconds_of(body: impl ByteSource, settings: &ServiceSettings) -> Result<u64, Problem> {

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::access::links::Share;
 use crate::api::feed::Feed;
-use crate::api::images::seconds_of;
+use crate::api::images::{cursor, seconds_of};
 use crate::api::json::response;
 use crate::api::selection::MAX_MANY;
 use crate::message::{Answer, RESOURCE_POLICY, SAME_SITE, set, varying};
@@ -23,7 +23,7 @@ use crate::pages::detail::is_shown;
 use crate::pages::frame::{Frame, Moment, html};
 use crate::problem::Problem;
 use crate::protocol::negotiation::wants_html;
-use crate::route::{Query, Shared};
+use crate::route::Shared;
 use crate::service::{Head, Service};
 
 #[derive(Template)]
@@ -78,18 +78,13 @@ impl<P: Ports> Service<P> {
         Ok(response(StatusCode::CREATED, &body).into())
     }
 
-    /// Answers the holder of a link. Returns whether the answer is an image's content, which has conditions of its own.
-    pub(crate) async fn shared(
-        &self,
-        head: Head<'_>,
-        link: &str,
-        share: &Share,
-        what: Shared,
-    ) -> Result<(Answer<P>, bool), Problem> {
+    /// Answers the holder of a link.
+    pub(crate) async fn shared(&self, head: Head<'_>, link: &str, what: Shared) -> Result<Answer<P>, Problem> {
+        let share = &self.settings.link_keys.share(link, self.vault.now() / 1000)?;
         let prefix = &format!("/shared/{link}");
-        Ok(match what {
-            Shared::List => (self.shared_list(head, prefix, share).await?, false),
-            Shared::Archive => (self.shared_archive(head, prefix, share).await?, true),
+        match what {
+            Shared::List => self.shared_list(head, prefix, share).await,
+            Shared::Archive => self.shared_archive(head, prefix, share).await,
             Shared::Feed => {
                 head.query.only(&[], &[])?;
                 let feed = Feed {
@@ -100,23 +95,19 @@ impl<P: Ports> Service<P> {
                     prefix: prefix.clone(),
                     tags: Some(std::slice::from_ref(&share.tag)),
                 };
-                (self.atom(head.headers, feed).await?, false)
+                self.atom(head.headers, feed).await
             }
-            Shared::Image(id) => (self.shared_image(head, prefix, share, id).await?, false),
-            Shared::Content(id) => {
-                let image = self.image_of(share, id).await?;
-                (self.content(head, &image).await?, true)
-            }
+            Shared::Image(id) => self.shared_image(head, prefix, share, id).await,
+            Shared::Content(id) => self.content(head, &self.image_of(share, id).await?).await,
             Shared::Thumbnail(id) => {
-                let image = self.image_of(share, id).await?;
-                let mut answer = self.thumbnail(head, &image).await?;
+                let mut answer = self.thumbnail(head, &self.image_of(share, id).await?).await?;
                 let headers = answer.response.headers_mut();
                 // Caches that others share must not keep what needs the link.
                 set(headers, header::CACHE_CONTROL, "private, max-age=3600");
                 headers.insert(RESOURCE_POLICY, SAME_SITE);
-                (answer, false)
+                Ok(answer)
             }
-        })
+        }
     }
 
     /// A ready image that has the shared tag; any other is not there.
@@ -206,10 +197,4 @@ fn json_of<'a>(image: &'a ImageRecord, prefix: &str, share: &'a Share) -> Image<
         content.path = format!("{prefix}{}", content.path);
     }
     shown
-}
-
-fn cursor(query: &Query) -> Result<Option<u64>, Problem> {
-    let number =
-        |cursor: &str| cursor.parse().map_err(|_| Problem::invalid("cursor", "not a cursor of an earlier page"));
-    query.get("cursor").map(number).transpose()
 }
