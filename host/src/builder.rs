@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::jobs::OVERLAP;
 #[cfg(feature = "s3")]
 use crate::kv::Bucket;
-use crate::kv::{Closing, KeyValue, Location};
+use crate::kv::{Keeping, KeyValue, Location};
 use crate::origins::Origins;
 use crate::outbound::{Authorities, Outbound, Proxy};
 use crate::patience::Patience;
@@ -207,7 +207,7 @@ impl Builder {
             self.variables.set("generation", &generation);
         }
         let closed = CancellationToken::new();
-        let kv = Arc::new(Closing::new(kv, closed.clone()));
+        let kv = Arc::new(Keeping::new(kv, closed.clone().drop_guard()));
         let blocks = self.jobs.get() * BLOCKS;
         let working = self.jobs.saturating_mul(OVERLAP).get() + patience.most_lagging();
         let instances = working + blocks + self.jobs.get();

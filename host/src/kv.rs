@@ -1,9 +1,9 @@
 //! Key-value stores, which hold a vault's bytes: the trait, and the stores that implement it.
 
-mod closing;
 mod elsewhere;
 mod embedded;
 mod files;
+mod keeping;
 mod location;
 mod memory;
 #[cfg(feature = "s3")]
@@ -20,9 +20,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
-pub(crate) use closing::Closing;
 pub use embedded::Embedded;
 pub use files::Files;
+pub(crate) use keeping::Keeping;
 pub use location::Location;
 pub use memory::Memory;
 #[cfg(feature = "s3")]

@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::future::{BoxFuture, join_all};
-use futures::stream::BoxStream;
+use futures::future::join_all;
 
 use self::chunks::{chunks_come_in_any_order_and_go_one_by_one, chunks_of_many_blobs_are_written_at_once};
 use super::objects::tests::Place as OverBucket;
 use super::redis::tests::Server;
 use super::spin::tests::App;
-use super::{Embedded, Files, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
+use super::{Embedded, Files, Keeping, KeyValue, Memory, Redis, Result, SocketServer, SocketStore, SpinSqlite};
 
 /// A place for a store. It is empty at first, and stays when the open store is dropped.
 trait Place: Send + Sync {
@@ -36,11 +35,6 @@ impl Place for tempfile::TempDir {
 /// A store that is used through a socket.
 struct OverSocket(tempfile::TempDir);
 
-struct Connected {
-    store: SocketStore,
-    _server: SocketServer,
-}
-
 impl Place for OverSocket {
     async fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -56,29 +50,8 @@ impl Place for OverSocket {
             }
         };
         let server = SocketServer::listen(Arc::new(kv), directory, 1).unwrap();
-        Arc::new(Connected { store: SocketStore::connect(directory).await.unwrap().unwrap(), _server: server })
-    }
-}
-
-impl KeyValue for Connected {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
-        self.store.get(key)
-    }
-
-    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<()>> {
-        self.store.set(key, value)
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.store.delete(key)
-    }
-
-    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> BoxFuture<'a, Result<i64>> {
-        self.store.increment(key, delta)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Vec<String>>> {
-        self.store.keys(prefix)
+        let store = Arc::new(SocketStore::connect(directory).await.unwrap().unwrap());
+        Arc::new(Keeping::new(store, server))
     }
 }
 

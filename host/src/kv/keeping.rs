@@ -1,27 +1,26 @@
-//! A store that says when it has been closed.
+//! A store, and what is dropped after it.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{KeyValue, RecordWrites, Result};
 
-/// A store that cancels a token once it has been dropped.
-pub(crate) struct Closing {
+/// A store that keeps something until it has been dropped.
+pub(crate) struct Keeping<T> {
     // Fields are dropped in their order: first the store, which closes it.
     kv: Arc<dyn KeyValue>,
-    _closed: DropGuard,
+    _kept: T,
 }
 
-impl Closing {
-    pub(crate) fn new(kv: Arc<dyn KeyValue>, closed: CancellationToken) -> Self {
-        Self { kv, _closed: closed.drop_guard() }
+impl<T> Keeping<T> {
+    pub(crate) fn new(kv: Arc<dyn KeyValue>, kept: T) -> Self {
+        Self { kv, _kept: kept }
     }
 }
 
-impl KeyValue for Closing {
+impl<T: Send + Sync + 'static> KeyValue for Keeping<T> {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         self.kv.get(key)
     }
