@@ -78,12 +78,12 @@ async fn warn_of_open_networks(timeouts: FetchTimeouts) {
         return;
     }
     let Ok(settings) = super::settings().await else { return };
-    // Nothing listens on the discard port (RFC 863), and if something does, it is not harmed.
-    let Ok(url) = Url::parse("http://127.0.0.1:9/") else { return };
-    let Ok((request, _sent)) = request(&url, &[OURSELVES], None, timeouts) else { return };
     if settings.vault.downloads.origins.allow_private_network {
         return;
     }
+    // Nothing listens on the discard port (RFC 863), and if something does, it is not harmed.
+    let Ok(url) = Url::parse("http://127.0.0.1:9/") else { return };
+    let Ok((request, _sent)) = request(&url, &[OURSELVES], None, timeouts) else { return };
     let answer = client::send(request).await;
     if !matches!(answer, Err(ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied)) {
         warn(
