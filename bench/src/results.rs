@@ -38,9 +38,9 @@ impl Results {
 
     /// All tables as Markdown: medians, and in parentheses the lowest and the highest figure.
     pub(crate) fn tables(&self) -> String {
-        let mut names: Vec<&str> = self.rows.iter().map(|row| row.table).collect();
-        names.dedup();
-        names.iter().map(|name| self.table(name)).collect()
+        let mut known = BTreeSet::new();
+        let names = self.rows.iter().map(|row| row.table).filter(|name| known.insert(*name));
+        names.map(|name| self.table(name)).collect()
     }
 
     fn table(&self, name: &str) -> String {
@@ -134,5 +134,15 @@ mod tests {
         let table = "\n## Ingest\n\n|  |  | Burrow | Go peer | Burrow / Go peer |\n| --- | --- | --- | --- | --- |\n\
             | speed | MB/s | 2.00 (1.00 to 4.00) | 4.00 | 0.50 |\n| images lost |  |  | 12,345 |  |\n";
         assert_eq!(results.tables(), table);
+    }
+
+    #[test]
+    fn a_table_is_printed_once_though_others_come_between_its_rows() {
+        let mut results = Results::default();
+        for table in ["Sizes", "Views", "Sizes"] {
+            results.note(table, table, "", Target::Burrow, 1.0);
+        }
+        results.note("Sizes", "all", "", Target::Go, 1.0);
+        assert_eq!(results.tables().matches("\n## ").count(), 2);
     }
 }
