@@ -59,9 +59,10 @@ async fn comes_to(store: &Path, images: &[(&str, usize)]) {
     }
 }
 
-async fn told(process: &Process, text: &str) {
+/// Waits until a text was told so many times.
+async fn told(process: &Process, text: &str, times: usize) {
     let begun = Instant::now();
-    while !process.stderr().contains(text) {
+    while process.stderr().matches(text).count() < times {
         assert!(begun.elapsed() < SOON, "{text}: {}", process.stderr());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -151,7 +152,7 @@ pub async fn what_cannot_be_kept_is_told_in_one_line() {
         ("deep/circle", "a link to a directory that it is in"),
         ("lost.png", "cannot be read: No such file"),
     ] {
-        told(&watch, &format!("{}: passed over: {reason}", files.join(name).display())).await;
+        told(&watch, &format!("{}: passed over: {reason}", files.join(name).display()), 1).await;
     }
     // What is behind a link is watched, and one that appears later is told, too.
     let elsewhere = here.path().join("elsewhere");
@@ -160,7 +161,7 @@ pub async fn what_cannot_be_kept_is_told_in_one_line() {
     symlink(&elsewhere, files.join("linked")).unwrap();
     assert!(Command::new("mkfifo").arg(files.join("later")).status().await.unwrap().success());
     comes_to(&store, &[("linked/a.bmp", fixture("photo.bmp").len())]).await;
-    told(&watch, "later: passed over: neither").await;
+    told(&watch, "later: passed over: neither", 1).await;
     let (ended, _) = watch.stop().await;
     assert_eq!(ended.stderr.matches("passed over").count(), 5, "{}", ended.stderr);
     let (code, _, err) = run(burrow(&store).args(["add", "--watch"]).arg(files.join("fifo.png"))).await;
@@ -172,18 +173,14 @@ pub async fn a_watched_directory_may_go_and_come_back() {
     let (store, state, files) = (here.path().join("store"), here.path().join("state"), here.path().join("files"));
     let (image, later, last) = (fixture("photo.bmp"), bitmap(20_000, 2), bitmap(30_000, 3));
     let mut watch = watching(&store, &state, &files);
-    told(&watch, "files is not there; it is watched as soon as it is").await;
+    told(&watch, "files is not there; it is watched as soon as it is", 1).await;
     std::fs::create_dir(&files).unwrap();
     std::fs::write(files.join("a.bmp"), &image).unwrap();
     comes_to(&store, &[("a.bmp", image.len())]).await;
     // It goes, and comes back with one file more, and the first one under another name.
     let away = here.path().join("away");
     std::fs::rename(&files, &away).unwrap();
-    let begun = Instant::now();
-    while watch.stderr().matches("is not there").count() < 2 {
-        assert!(begun.elapsed() < SOON, "{}", watch.stderr());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    told(&watch, "is not there", 2).await;
     std::fs::write(away.join("b.bmp"), &later).unwrap();
     std::fs::rename(away.join("a.bmp"), away.join("c.bmp")).unwrap();
     std::fs::rename(&away, &files).unwrap();

@@ -189,7 +189,7 @@ impl Reader {
     /// Sends all files below a directory except hidden ones, also those behind links. Each is named after its path in
     /// the directory.
     fn directory(&self, directory: &Path) -> Result<(), Enough> {
-        let is_hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+        let is_hidden = |entry: &DirEntry| entry.depth() > 0 && is_hidden(entry.file_name());
         let found = WalkDir::new(directory).follow_links(true).sort_by_file_name();
         for entry in found.into_iter().filter_entry(|entry| !is_hidden(entry)) {
             match entry {
@@ -236,6 +236,11 @@ impl Reader {
         let reason = format!("cannot be read: {error}");
         self.send(Source::Nowhere(path.display().to_string(), reason), None, &[], None)
     }
+}
+
+/// Whether a file or directory of this name is passed over.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// The name for an image in this file.

@@ -9,7 +9,6 @@ mod memory;
 mod whole;
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use burrow_model::key::ImageId;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use walkdir::WalkDir;
 
-use super::items::{Enough, Reader, Source, name_of};
+use super::items::{Enough, Reader, Source, is_hidden, name_of};
 use crate::output;
 use files::{Due, Files, Version};
 use inbox::{Hint, News};
@@ -215,7 +214,6 @@ impl Watching<'_> {
 
     /// Looks at everything below a path: all but hidden files, also those behind links.
     fn walk(&mut self, root: &Path, path: &Path, seen: &mut HashSet<Version>) {
-        let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
         let found = WalkDir::new(path).follow_links(true).into_iter();
         for entry in found.filter_entry(|entry| entry.path() == root || !is_hidden(entry.file_name())) {
             match entry {
@@ -243,14 +241,15 @@ impl Watching<'_> {
         }
     }
 
+    /// The watched directory that a path is in.
+    fn root_of(&self, path: &Path) -> Option<&Root> {
+        self.roots.iter().find(|root| path.starts_with(&root.path))
+    }
+
     /// Looks at a path that something was told of.
     fn look_at(&mut self, path: &Path) {
-        let Some(root) = self.roots.iter().find(|root| path.starts_with(&root.path)).map(|root| root.path.clone())
-        else {
-            return;
-        };
-        let is_hidden = |part: std::path::Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
-        if path.strip_prefix(&root).is_ok_and(|below| below.components().any(is_hidden)) {
+        let Some(root) = self.root_of(path).map(|root| root.path.clone()) else { return };
+        if path.strip_prefix(&root).is_ok_and(|below| below.iter().any(is_hidden)) {
             return;
         }
         match std::fs::symlink_metadata(path) {
@@ -268,8 +267,7 @@ impl Watching<'_> {
     /// Hands over the files whose turn has come; waits until there is room for them.
     fn hand_over(&mut self) -> Result<(), Enough> {
         for Due { path, sight, image, tries } in self.files.due(Instant::now(), AT_ONCE) {
-            let root = self.roots.iter().find(|root| path.starts_with(&root.path));
-            let below = root.and_then(|root| path.strip_prefix(&root.path).ok()).unwrap_or(&path);
+            let below = self.root_of(&path).and_then(|root| path.strip_prefix(&root.path).ok()).unwrap_or(&path);
             let name = name_of(below);
             self.reader.send(Source::Watched { path, sight, image, tries }, Some(name), &[], None)?;
         }
