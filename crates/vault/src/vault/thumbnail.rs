@@ -111,14 +111,14 @@ impl<P: Ports> Vault<P> {
     /// [`Error::Busy`] if it is being made, or if too many others are; otherwise as [`Vault::thumbnail`].
     pub async fn likeness(&self, image: &ImageRecord) -> Result<Option<u64>, Error> {
         let content = image.content()?;
-        let known = self.store.likeness(content.blob).await?;
+        let mut known = self.store.likeness(content.blob).await?;
         if known.is_none() && content.media_type != DRAWING_TYPE {
             match self.draw_somewhere(image, Drawing::Likeness).await? {
                 Shown::NotYet => return Err(Error::Busy("the image is being looked at".into())),
                 Shown::Picture { .. } | Shown::Original | Shown::Nothing(_) | Shown::UnsupportedHere(_) => {}
             }
+            known = self.store.likeness(content.blob).await?;
         }
-        let known = if known.is_some() { known } else { self.store.likeness(content.blob).await? };
         let likeness = known.flatten();
         if let Some(bits) = likeness {
             self.list_shared_likeness(image, bits).await?;
