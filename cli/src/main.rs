@@ -28,6 +28,11 @@ use exit::INTERRUPTED;
 use output::is_broken_pipe;
 use parse::Refused;
 
+/// Releases are linked with musl, whose own allocator has one lock for all threads (docs/decisions/0019).
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Time for interrupted work to end, before the program exits without it.
 const GRACE: Duration = Duration::from_secs(5);
 
