@@ -35,6 +35,8 @@ pub enum Fault {
     Slow(Duration),
     /// It does what it is asked, and sends only the first half of the answer's body.
     Cut,
+    /// It does what it is asked, with the status 200 always.
+    Ok,
     /// It does what it is asked, and says that it failed.
     Lie,
 }
@@ -158,6 +160,11 @@ async fn answer(
         Some(Fault::Slow(time)) => {
             tokio::time::sleep(time).await;
             service.call(request).await
+        }
+        Some(Fault::Ok) => {
+            let mut response = service.call(request).await?;
+            *response.status_mut() = hyper::StatusCode::OK;
+            Ok(response)
         }
         Some(Fault::Lie) => {
             service.call(request).await?;

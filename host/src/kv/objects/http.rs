@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::header::RETRY_AFTER;
+use http::header::{CONTENT_RANGE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -78,7 +78,11 @@ impl Http {
             let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Interrupted };
             HttpError::new_boxed(kind, root(&error))
         })?;
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        // `rclone serve s3` answers a range with 200, and says which part it is; the client takes only 206.
+        if head.status == StatusCode::OK && head.headers.contains_key(CONTENT_RANGE) {
+            head.status = StatusCode::PARTIAL_CONTENT;
+        }
         let body = Limited::new(body, ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| HttpError::new_boxed(HttpErrorKind::Interrupted, root(error.as_ref())))?;
         Ok(HttpResponse::from_parts(head, body.to_bytes().into()))

@@ -48,6 +48,14 @@ async fn a_slow_service_is_waited_for() {
 
 /// An answer whose body breaks off is asked for again.
 #[tokio::test(flavor = "multi_thread")]
+async fn a_range_is_taken_under_the_wrong_status() {
+    let place = Place::new().await;
+    let store = stored(&place).await;
+    place.server.plan(|_| Some(Fault::Ok));
+    assert!(read(&store).await.unwrap() == Some(chunk(1, FULL)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn half_an_answer_is_none() {
     let place = Place::new().await;
     let store = stored(&place).await;
