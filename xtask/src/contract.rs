@@ -10,7 +10,7 @@ use crate::server::Server;
 
 /// Random requests for each operation, unless `--examples` sets their number. Requests from the document's examples and
 /// limits come in addition.
-const EXAMPLES: u32 = 100;
+const EXAMPLES: u32 = 40;
 
 /// Settings of the server, as tests/contract expects them. With these hosts, random URLs reach only the server itself
 /// and names that never resolve.

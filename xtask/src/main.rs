@@ -33,7 +33,7 @@ cargo xtask <command>
   browser [-- FILES] builds all, then tests the pages in Chromium: tests/browser/FILES, or all
   flask              builds all, then tests examples/flask-frontend
   examples           builds all, then tests examples/: clients, the codecs in Python and Node.js, an app on BURROW_SPIN
-  contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (100)
+  contract [-- ARGS] builds all, then checks the service against openapi.json; --examples N for each operation (40)
   torture [-- ARGS]  builds all, then kills and checks `burrow serve` again and again; --minutes N (10), --seed S,
                      --bucket (contents in a bucket of S3)
   bench [-- ARGS]    builds all, then measures Burrow beside its peers; --short, --only NAME, --rounds N, ...
