@@ -151,7 +151,7 @@ impl Packer {
     }
 }
 
-/// Quick for what repacking makes smaller, unless the operator wants otherwise.
+/// Quick for what `balanced`, the default, repacks, whatever the operator's setting is.
 fn level_of(media_type: &str) -> Level {
     if Compression::default().choices(media_type).is_empty() { Level::Thorough } else { Level::Quick }
 }
