@@ -84,6 +84,8 @@ impl Factory {
         let mut config = Config::new();
         config.wasm_component_model_async(true);
         config.epoch_interruption(true);
+        // Both serve only those who debug the component, and are a sixth of what each start reads from the cache.
+        config.generate_address_map(false).native_unwind_info(false);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         match Cache::new(CacheConfig::new()) {
             Ok(cache) => {
