@@ -119,6 +119,12 @@ pub async fn the_command_line_compares() {
     assert_eq!(run(&vault, &["export", archive.to_str().unwrap()]).await.0, Some(0));
     assert_eq!(run(&copy, &["import", archive.to_str().unwrap()]).await.0, Some(0));
     for vault in [&vault, &copy] {
+        let (code, out, _) = run(vault, &["similar", "--all"]).await;
+        let lines: Vec<&str> = out.lines().collect();
+        assert!(
+            code == Some(0) && lines.len() == 4 && lines[0].starts_with(" 0  ") && lines[1].starts_with("    "),
+            "{out}"
+        );
         let (code, out, err) = run(vault, &["similar", "--all", "--json"]).await;
         assert_eq!((code, err.as_str()), (Some(0), ""));
         let pairs: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -12,7 +12,7 @@ use crate::verbs::{
     stats, tag, tags, verify, version,
 };
 
-/// Keeps images: download, compress without loss, store, and give the same bytes back.
+/// Keeps images: download, store, make smaller without loss, and give the same bytes back.
 #[derive(Debug, Parser)]
 #[command(name = "burrow", version, max_term_width = 100, after_help = help::EXIT_CODES)]
 pub(crate) struct Cli {
@@ -102,12 +102,15 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         }
         Verb::Add(add) => {
             add.check()?;
-            add.run(&global.open(Access::Long).await?).await
+            add.run(&global.open(Access::Filling).await?).await
         }
-        Verb::Import(import) => import.run(&global.open(Access::Long).await?).await,
+        Verb::Import(import) => import.run(&global.open(Access::Filling).await?).await,
         Verb::Ls(ls) => ls.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Show(show) => show.run(&global.open(Access::Short).await?.burrow).await,
-        Verb::Similar(similar) => similar.run(&global.open(Access::Short).await?.burrow).await,
+        Verb::Similar(similar) => {
+            let opened = global.open(similar.access()).await?;
+            similar.run(&opened.burrow).await
+        }
         Verb::Get(get) => get.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Tag(tag) => tag.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Tags(tags) => match tags.words() {
@@ -116,12 +119,12 @@ pub(crate) async fn act(cli: Cli, parsed: &Parsed) -> anyhow::Result<ExitCode> {
         },
         Verb::Rename(rename) => rename.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Rm(rm) => rm.run(&global.open(Access::Short).await?.burrow).await,
-        Verb::Retry(retry) => Box::pin(retry.run(&global.open(Access::Short).await?.burrow)).await,
+        Verb::Retry(retry) => Box::pin(retry.run(&global.open(Access::Long).await?.burrow)).await,
         Verb::Repack(repack) => repack.run(&global.open(Access::Long).await?.burrow).await,
         Verb::Explain(explain) => explain.run(&global).await,
         Verb::Stats(stats) => stats.run(&global.open(Access::Short).await?.burrow).await,
         Verb::Verify(verify) => verify.run(&global.open(Access::Short).await?).await,
-        Verb::Export(export) => export.run(&global.open(Access::Short).await?).await,
+        Verb::Export(export) => export.run(&global.open(Access::Long).await?).await,
     }
 }
 

@@ -5,7 +5,8 @@ Exit codes:
     0  all went well
     1  something did not, and standard error says what
     2  invalid arguments or configuration
-  130  it was interrupted
+  130  SIGINT interrupted it
+  143  SIGTERM interrupted it
 
 `burrow VERB --help` has examples of each verb.";
 

@@ -85,9 +85,13 @@ fn up_to(max: NonZeroUsize) -> impl Fn(&str) -> Result<NonZeroUsize, String> + C
 pub(crate) enum Access {
     /// Holds the store for the whole run and must be the process that opens it. Others connect through its socket.
     Alone,
-    /// Holds the store for the whole run. Connects to the process that has it open, if there is one.
+    /// Holds the store for the whole run, and makes it if it does not exist. Connects to the process that has it open, if
+    /// there is one; else others connect to this one.
+    Filling,
+    /// The same for a store that exists.
     Long,
-    /// Holds the store for a moment; it must exist. Connects to the process that has it open, if there is one.
+    /// Holds the store for a moment, and lets nobody in; it must exist. Connects to the process that has it open, if there
+    /// is one.
     Short,
 }
 
@@ -123,7 +127,7 @@ pub(crate) struct Opened {
 
 impl Global {
     pub(crate) async fn open(&self, access: Access) -> anyhow::Result<Opened> {
-        if access == Access::Short && self.store.is_missing() {
+        if matches!(access, Access::Long | Access::Short) && self.store.is_missing() {
             anyhow::bail!("there is no store at {}; add, import and serve make one", self.store);
         }
         let since = SystemTime::now();

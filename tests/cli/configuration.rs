@@ -58,6 +58,10 @@ pub async fn flags_come_before_the_environment_and_that_before_the_file() {
     assert!(code == Some(1) && err.contains("there is no store at from-file"), "{err}");
     let (_, _, err) = run(configured(here.path(), text).arg("ls").env("BURROW_STORE", "from-env")).await;
     assert!(err.contains("there is no store at from-env"), "{err}");
+    for verb in [&["repack"][..], &["similar", "--all"], &["retry", "--all"], &["export", "vault.tar"]] {
+        let (code, _, err) = run(configured(here.path(), text).args(verb)).await;
+        assert!(code == Some(1) && err.contains("there is no store at from-file"), "{verb:?}: {err}");
+    }
     let mut command = configured(here.path(), text);
     let (_, _, err) = run(command.args(["ls", "--store", "from-flag"]).env("BURROW_STORE", "from-env")).await;
     assert!(err.contains("there is no store at from-flag"), "{err}");

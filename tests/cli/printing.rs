@@ -70,7 +70,7 @@ pub async fn what_cannot_be_understood_is_told_in_one_line() {
     assert_eq!(run(&mut burrow("nowhere".as_ref())).await.0, Some(2));
     let (code, help, _) = run(burrow("nowhere".as_ref()).arg("--help")).await;
     assert!(code == Some(0) && help.contains("Exit codes:\n    0  all went well"), "{help}");
-    assert!(help.contains("  130  it was interrupted"), "{help}");
+    assert!(help.contains("  130  SIGINT interrupted it"), "{help}");
 }
 
 /// As with `burrow ls | head -1`, but here the reader is gone before the verb begins.

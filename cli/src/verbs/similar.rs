@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::find::find;
 use crate::json;
+use crate::open::Access;
 use crate::output;
 use pairs::{Looks, pairs};
 
@@ -58,6 +59,11 @@ struct Named<'a> {
 }
 
 impl Similar {
+    /// How it uses the store: `--all` may take long.
+    pub(crate) fn access(&self) -> Access {
+        if self.all { Access::Long } else { Access::Short }
+    }
+
     pub(crate) async fn run(self, burrow: &Burrow) -> anyhow::Result<ExitCode> {
         match &self.image {
             Some(image) => self.one(burrow, image).await,
@@ -119,7 +125,8 @@ impl Similar {
                 json::line(&PairLine { distance, images })?;
             } else {
                 let [first, second] = [one, other].map(|it| format!("{}  {}", it.id, output::plain(&it.name)));
-                output::line(&format!("{distance:2}  {first}\n    {second}"))?;
+                output::line(&format!("{distance:2}  {first}"))?;
+                output::line(&format!("    {second}"))?;
             }
         }
         Ok(code)
