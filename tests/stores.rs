@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::support::host::{Host, burrow};
-use crate::support::images::{bitmap, fixture, repository, sha256};
+use crate::support::images::{bitmap, fixture, repository, sha256, store_of_version_1};
 use crate::support::origin::Origin;
 use crate::support::redis::Redis;
 use crate::support::verify::verify;
@@ -117,13 +117,11 @@ pub async fn what_spin_left_is_read_and_gone_on_with() {
     is_sound(&store).await;
 }
 
-/// Later versions must read a store of every released version. tests/fixtures/store-1/README.md describes this one.
+/// Later versions must read a store of every released version.
 pub async fn a_store_of_version_1_is_read_and_gone_on_with() {
     let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::start().await);
-    let packed = std::fs::File::open(repository().join("tests/fixtures/store-1/vault.redb.gz")).unwrap();
-    let mut unpacked = std::fs::File::create(directory.path().join("vault.redb")).unwrap();
-    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut unpacked).unwrap();
     let store = directory.path();
+    store_of_version_1(store);
     is_sound(store).await;
     let images = std::fs::read_to_string(repository().join("tests/fixtures/store-1/images.json")).unwrap();
     let images: Vec<Value> = serde_json::from_str(&images).unwrap();

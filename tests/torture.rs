@@ -16,16 +16,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use hyper::body::Bytes;
 use tokio::process::Command;
 
 use self::ledger::Ledger;
 use self::load::Visitor;
+use self::orders::Content;
 use self::tally::Tally;
 use crate::support::bucket::Bucket;
 use crate::support::client::Client;
 use crate::support::host::burrow;
+use crate::support::images::{sha256, store_of_version_1};
 use crate::support::origin::Origin;
-use crate::support::process::{Process, SERVE};
+use crate::support::process::{Process, SERVE, serving};
 use crate::support::random::Random;
 
 /// How long the kill loop runs in the suite.
@@ -109,6 +112,7 @@ pub async fn what_was_acknowledged_survives_every_kill() {
                 None
             },
         };
+        begin(&run).await;
         torture(&run, Random::new(seed).branch(number), end).await;
         if !tally.is_clean() {
             let kept = run.directory.keep();
@@ -120,6 +124,22 @@ pub async fn what_was_acknowledged_survives_every_kill() {
         }
     }
     say(&format!("{tally}\n"));
+}
+
+/// The store begins as one of version 1, whose images are repacked with those that come.
+async fn begin(run: &Run) {
+    store_of_version_1(run.store());
+    let (mut process, client) = serving(run.store()).await;
+    for record in check::list(&client, "").await {
+        let bytes = match record["status"].as_str() {
+            Some("ready") => client.get(&format!("/images/{}/content", record["id"].as_str().unwrap())).await.body,
+            // It failed: nobody can read it.
+            _ => Bytes::from_static(b"-"),
+        };
+        run.ledger().inherit(&record, Content { sha256: sha256(&bytes), bytes });
+    }
+    assert_eq!(run.ledger().images.values().filter(|entry| entry.is_readable()).count(), 4);
+    process.stop().await;
 }
 
 /// Kills servers over one store until the store has reached its limits, the time is over, or a check fails. Then checks

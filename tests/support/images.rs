@@ -25,6 +25,13 @@ pub fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Lays out a store of version 1 in a directory. tests/fixtures/store-1/README.md describes it.
+pub fn store_of_version_1(directory: &Path) {
+    let packed = std::fs::File::open(repository().join("tests/fixtures/store-1/vault.redb.gz")).unwrap();
+    let mut unpacked = std::fs::File::create(directory.join("vault.redb")).unwrap();
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut unpacked).unwrap();
+}
+
 /// The directory of this checkout.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -80,7 +80,7 @@ async fn settled(run: &Run, client: &Client) -> bool {
 }
 
 /// All images that match, newest first.
-async fn list(client: &Client, filter: &str) -> Vec<Value> {
+pub async fn list(client: &Client, filter: &str) -> Vec<Value> {
     let (mut images, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = client.get(&format!("/images?limit=1000{filter}{cursor}")).await.json();

@@ -109,6 +109,15 @@ impl Ledger {
         }
     }
 
+    /// Enters an image of the store as it was found, with its content if it is ready.
+    pub fn inherit(&mut self, record: &Value, content: Content) {
+        let id = record["id"].as_str().unwrap_or_default().to_owned();
+        let fate = if record["status"] == "ready" { Fate::Ready } else { Fate::Failed };
+        let (name, tags) = label(record);
+        let wanted = Wanted { name, tags, content, fate, url: None, mendable: None, adopted: None };
+        self.images.insert(id, Entry::new(wanted, true, "it was there before".into()));
+    }
+
     /// A random image for which `may` holds and that no client changes. It is held from now on.
     pub fn hold(&mut self, random: &mut Random, may: impl Fn(&Entry) -> bool) -> Option<(String, Entry)> {
         let id = self.any(random, |entry| entry.can_change() && may(entry))?;
@@ -182,10 +191,7 @@ fn check_record(id: &str, entry: &mut Entry, record: &Value, tally: &Tally) {
     if entry.fate == Fate::Either {
         entry.fate = if ready { Fate::Ready } else { Fate::Failed };
     }
-    let label: Label = (
-        record["name"].as_str().unwrap_or_default().to_owned(),
-        record["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
-    );
+    let label = label(record);
     let right = match entry.fate {
         Fate::Ready => ready && record["sha256"] == entry.content.sha256,
         _ => record["status"] == "failed",
@@ -196,4 +202,9 @@ fn check_record(id: &str, entry: &mut Entry, record: &Value, tally: &Tally) {
         tally.wrong(format!("image {id} ({promise}; {size} bytes) must be {fate:?}, called {labels:?}: {record}"));
     }
     entry.labels = vec![label];
+}
+
+fn label(record: &Value) -> Label {
+    let tags = record["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned));
+    (record["name"].as_str().unwrap_or_default().to_owned(), tags.collect())
 }
