@@ -25,31 +25,38 @@ fn environment_variables_are_named_after_their_flags() {
 #[test]
 fn every_flag_with_a_value_can_be_set_once_and_for_all() {
     let single = [
-        "add",
-        "complete",
-        "dir",
-        "failed",
-        "from",
-        "host",
-        "limit",
-        "media_type",
-        "name",
-        "output",
-        "referrer",
-        "remove",
-        "search",
-        "settle",
-        "since",
-        "status",
-        "tags",
-        "until",
-        "watch",
+        ("add", "failed"),
+        ("add", "from"),
+        ("add", "name"),
+        ("add", "referrer"),
+        ("add", "settle"),
+        ("add", "tags"),
+        ("add", "watch"),
+        ("export", "since"),
+        ("get", "output"),
+        ("ls", "host"),
+        ("ls", "media_type"),
+        ("ls", "search"),
+        ("ls", "since"),
+        ("ls", "status"),
+        ("ls", "tags"),
+        ("ls", "until"),
+        ("man", "dir"),
+        ("repack", "tags"),
+        ("retry", "referrer"),
+        ("similar", "limit"),
+        ("tag", "add"),
+        ("tag", "remove"),
+        ("tags", "complete"),
     ];
     let command = Cli::command();
-    let args = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
-    let with_value = args.filter(|arg| arg.get_long().is_some() && arg.get_action().takes_values());
-    let found: BTreeSet<&str> =
-        with_value.filter(|arg| arg.get_env().is_none()).map(|arg| arg.get_id().as_str()).collect();
+    let verbs = command.get_subcommands().flat_map(|verb| verb.get_arguments().map(|arg| (verb.get_name(), arg)));
+    let all = verbs.chain(command.get_arguments().map(|arg| ("", arg)));
+    let with_value = all.filter(|(_, arg)| arg.get_long().is_some() && arg.get_action().takes_values());
+    let found: BTreeSet<_> = with_value
+        .filter(|(_, arg)| arg.get_env().is_none())
+        .map(|(verb, arg)| (verb, arg.get_id().as_str()))
+        .collect();
     assert_eq!(found, BTreeSet::from(single));
 }
 

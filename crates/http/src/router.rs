@@ -132,6 +132,7 @@ impl<P: Ports> Service<P> {
             (Route::RenameTag, _) => self.rename_tag(body).await,
             (Route::TagLinks(tag), _) => self.share(head, &tag, body).await,
             (Route::Feed, _) => self.feed(head).await,
+            // Content has conditions of its own, and an entity tag for an archive would be that of its first piece.
             (Route::Shared(link, what @ (Shared::Archive | Shared::Content(_))), _) => {
                 return self.shared(head, &link, what).await;
             }

@@ -205,7 +205,7 @@ async fn an_instance_answers_while_it_packs() {
     for _ in 0..3 {
         most = most.max(answered_while_packing(8_000_000).await);
     }
-    // 8 MB are 123 steps of packing, each followed by a yield, and 33 blocks.
+    // 8 MB are 126 steps of packing, each followed by a yield, and 32 blocks.
     assert!(most >= 50, "{most}");
 }
 

@@ -21,7 +21,8 @@ impl<P: Ports> Service<P> {
             "picgo.json" => picgo,
             _ => return Err(Problem::nothing_there()),
         };
-        let address = address(head.headers).ok_or_else(|| Problem::malformed("the request does not name its host"))?;
+        let address = address(head.headers)
+            .ok_or_else(|| Problem::malformed("the request names no host that can be written into a file"))?;
         Ok(file(name, &make(&address, !self.settings.write_tokens.is_empty())).into())
     }
 }

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, header};
 /// Set by proxies that take TLS off.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Scheme and host, such as `https://images.example`; `None` if the request does not name its host.
+/// Scheme and host, such as `https://images.example`; `None` if the request names no host, or one with characters that
+/// neither names nor addresses have.
 ///
 /// A request does not say its scheme. A browser that comes from a page of this host says it there, and proxies say it.
 pub(crate) fn address(headers: &HeaderMap) -> Option<String> {
@@ -68,7 +69,7 @@ mod tests {
         ] {
             assert_eq!(of(&[&[host], others].concat()).as_deref(), Some(expected), "{others:?}");
         }
-        for host in ["", "a b", "u@images.example", "images.example/path", "\"><script>"] {
+        for host in ["", "a b", "u@images.example", "images.example/path", "\"><script>", "a&b", "a'b", "a%2db"] {
             let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_str(host).unwrap())]);
             assert_eq!(address(&headers), None, "{host}");
         }

@@ -46,7 +46,6 @@ async fn a_slow_service_is_waited_for() {
     is_whole(&store, blob(1), 40).await;
 }
 
-/// An answer whose body breaks off is asked for again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_is_taken_under_the_wrong_status() {
     let place = Place::new().await;
@@ -55,6 +54,7 @@ async fn a_range_is_taken_under_the_wrong_status() {
     assert!(read(&store).await.unwrap() == Some(chunk(1, FULL)));
 }
 
+/// An answer whose body breaks off is asked for again.
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_answer_is_none() {
     let place = Place::new().await;
