@@ -28,7 +28,7 @@ use crate::parts::Parts;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// One sentence on Burrow, for the packages that have room for one.
-const SUMMARY: &str = "Keeps images: downloads them, compresses without loss, and serves the same bytes";
+const SUMMARY: &str = "Keeps images: downloads them, makes them smaller without loss, and serves the same bytes";
 
 const USAGE: &str = "\
 usage: dist PROGRAM COMPONENT CHECKOUT SECONDS DIRECTORY
