@@ -11,7 +11,7 @@ use crate::{host, trial};
 /// Linux on x86-64 with a C library that is linked into the program.
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
-/// The C compiler for the target, for SQLite, zstd and ring.
+/// The C compiler for the target, for SQLite, zstd, ring and mimalloc.
 const PACKAGES: [&str; 1] = ["musl-tools"];
 
 /// Packs a release. With `--test`, tries each thing that was made, too.
