@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_does_not_become_smaller_stays_as_it_is() {
-        for original in [b"".as_slice(), b"no picture", &JPEG[..500], b"\x89PNG\r\n\x1a\n"] {
+        for original in [b"".as_slice(), b"no picture", &JPEG[..40], b"\x89PNG\r\n\x1a\n"] {
             let (codec, packed) = pack(original, Effort::Small, MEMORY).unwrap();
             assert_eq!((codec, packed.len()), (Codec::Raw, original.len() + Header::LEN));
             assert_eq!(unpack(&packed, original.len() as u64).unwrap(), original);

@@ -49,8 +49,9 @@ impl Compression {
             Choice { codec, unpack_limit: Duration::from_millis(millis) }
         }
         match (self, media_type) {
-            (Self::Balanced, "image/jpeg") => &const { [within(Codec::Lepton, 4000)] },
-            (Self::Small, "image/jpeg") => &const { [within(Codec::Lepton, 30_000)] },
+            // LZMA for JPEGs that take Lepton too much memory: the large flat ones, of which it saves most.
+            (Self::Balanced, "image/jpeg") => &const { [within(Codec::Lepton, 4000), within(Codec::Lzma, 4000)] },
+            (Self::Small, "image/jpeg") => &const { [within(Codec::Lepton, 30_000), within(Codec::Lzma, 30_000)] },
             (Self::Balanced, "image/png") => &const { [within(Codec::Pixels, 500), within(Codec::PixelsFast, 2000)] },
             (Self::Small, "image/png") => &const { [within(Codec::Pixels, 30_000), within(Codec::PixelsFast, 30_000)] },
             (Self::Balanced, "image/bmp") => {
