@@ -66,7 +66,10 @@ pub async fn a_new_component_is_taken_up() {
     assert_eq!(says().await, NEW);
     put(&file, &old);
     while says().await != OLD {}
+    // The line follows the first answer of the component.
     while served.process.stderr().matches("requests go to the new component now").count() < 2 {
         tokio::task::yield_now().await;
     }
+    let log = served.process.stderr();
+    assert_eq!(log.matches("requests go to the new component now").count(), 2, "{log}");
 }

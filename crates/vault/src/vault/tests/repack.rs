@@ -1,10 +1,11 @@
 //! Tests of repacking.
 
 use burrow_model::error::Error;
-use burrow_model::key::{BlobId, Key};
+use burrow_model::key::Key;
 use burrow_model::lease::Lease;
 use burrow_model::record::{Attempt, Codec, ImageRecord, Repacking};
 
+use crate::codec::whole;
 use crate::compression::Compression;
 use crate::store::blob::Form;
 use crate::testing::{Whole, World};
@@ -228,16 +229,24 @@ fn a_codec_that_kills_its_instances_does_not_get_the_blob_again() {
         let vault = world.vault();
         let image = put(&vault, &original).await;
         let blob = image.content().unwrap().blob;
-        for _ in 0..2 {
-            // An instance that dies while it packs: it is dropped at its first wait after the record was written.
-            die(&vault, &image, blob).await;
-            assert_eq!(vault.repack(image.id).await.unwrap(), Outcome::Busy);
-            world.pass(31 * 60_000);
-        }
+        die_of(&world, &vault, &image, Codec::Lepton).await;
         // The next codec gets it.
         vault.repack(image.id).await.unwrap();
         let with = vault.store.repacking(blob).await.unwrap().unwrap().with;
-        assert_eq!(with, (Codec::Lzma, crate::codec::lzma::VERSION));
+        assert_eq!(with, (Codec::Lzma, whole::version(Codec::Lzma)));
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(_))));
+        assert!(read(&vault, &image, 0..original.len() as u64).await.unwrap() == original);
+    });
+}
+
+#[test]
+fn a_blob_that_kills_the_instances_of_its_only_codec_is_left_alone() {
+    let (world, original) = (World::default(), [&b"II*\0\x08\0\0\0"[..], &photo(4)].concat());
+    world.run(async {
+        let vault = world.vault();
+        let image = put(&vault, &original).await;
+        die_of(&world, &vault, &image, Codec::Lzma).await;
+        assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(why)) if why.contains("failed on it 2 times")));
         assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Kept(_))));
         assert!(read(&vault, &image, 0..original.len() as u64).await.unwrap() == original);
     });
@@ -254,14 +263,25 @@ fn a_process_that_was_stopped_says_nothing_of_the_codec() {
         // The process of generation 1 was stopped while it packed; an instance of it had died of it before.
         let lease = Lease { until: vault.now() + 15 * 60_000, generation: Some(1) };
         let last = Attempt::Begun { lease, died: 1, writes: None };
-        let with = (Codec::Lepton, crate::codec::lepton::VERSION);
+        let with = (Codec::Lepton, whole::version(Codec::Lepton));
         vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, better: None, form: None }).await.unwrap();
         assert!(matches!(vault.repack(image.id).await, Ok(Outcome::Smaller { .. })));
     });
 }
 
-/// Leaves what an instance leaves that dies while it packs.
-async fn die(vault: &Vault<World>, image: &ImageRecord, blob: BlobId) {
+/// Two instances, one after the other, die while they pack with this codec: each is dropped at its first wait after the
+/// record was written.
+async fn die_of(world: &World, vault: &Vault<World>, image: &ImageRecord, codec: Codec) {
+    for _ in 0..2 {
+        die(vault, image, codec).await;
+        assert_eq!(vault.repack(image.id).await.unwrap(), Outcome::Busy);
+        world.pass(31 * 60_000);
+    }
+}
+
+/// Leaves what an instance leaves that dies while it packs with this codec.
+async fn die(vault: &Vault<World>, image: &ImageRecord, codec: Codec) {
+    let blob = image.content().unwrap().blob;
     let (before, now) = (vault.store.repacking(blob).await.unwrap(), vault.now());
     assert!(vault.store.claim_repacking(blob, 0).await.unwrap(), "{}", image.id);
     let died = match before {
@@ -270,7 +290,7 @@ async fn die(vault: &Vault<World>, image: &ImageRecord, blob: BlobId) {
     };
     let lease = Lease { until: now + 15 * 60_000, generation: None };
     let last = Attempt::Begun { lease, died, writes: None };
-    let with = (Codec::Lepton, crate::codec::lepton::VERSION);
+    let with = (codec, whole::version(codec));
     vault.store.save_repacking(blob, &Repacking { ended: 0, with, last, better: None, form: None }).await.unwrap();
 }
 
