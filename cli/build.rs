@@ -1,11 +1,13 @@
 //! Tells `burrow version` the versions of rustc and wasmtime, by environment variables.
+//!
+//! Cargo sets these variables for the tests that it runs, too. So their names are none that the tests read.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rustc-env=BURROW_RUSTC={}", rustc().unwrap_or_else(|| "of unknown version".into()));
-    println!("cargo::rustc-env=BURROW_WASMTIME={}", wasmtime().unwrap_or_else(|| "of unknown version".into()));
+    println!("cargo::rustc-env=BUILT_WITH_RUSTC={}", rustc().unwrap_or_else(|| "of unknown version".into()));
+    println!("cargo::rustc-env=BUILT_WITH_WASMTIME={}", wasmtime().unwrap_or_else(|| "of unknown version".into()));
 }
 
 fn rustc() -> Option<String> {

@@ -28,6 +28,17 @@ pub enum Host {
 const WASMTIME_FLAGS: [&str; 6] =
     ["-W", "component-model-async", "-S", "cli,p3", "--max-instance-concurrent-reuse-count", "1"];
 
+/// The program that this variable names, if it is set.
+///
+/// # Panics
+///
+/// If the variable names no file: its tests would all fail for a reason that they cannot tell.
+fn program_in(variable: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(std::env::var_os(variable)?);
+    assert!(path.is_file(), "{variable} is {}, which is no file: name a program, or unset it", path.display());
+    Some(path)
+}
+
 /// A running Burrow with its own store. Dropping it kills it.
 pub struct Burrow {
     pub client: Client,
@@ -41,12 +52,12 @@ pub struct Burrow {
 impl Host {
     /// Spin, if `BURROW_SPIN` names it.
     pub fn spin() -> Option<Self> {
-        std::env::var_os("BURROW_SPIN").map(|path| Self::Spin(path.into()))
+        program_in("BURROW_SPIN").map(Self::Spin)
     }
 
     /// `wasmtime serve`, if `BURROW_WASMTIME` names a wasmtime.
     pub fn wasmtime() -> Option<Self> {
-        std::env::var_os("BURROW_WASMTIME").map(|path| Self::Wasmtime(path.into()))
+        program_in("BURROW_WASMTIME").map(Self::Wasmtime)
     }
 
     /// This Spin, with the shipped runtime config.

@@ -16,8 +16,8 @@ impl Version {
         let digest = output::hex(&Sha256::digest(component.bytes()?));
         output::line(&format!("burrow     {}", env!("CARGO_PKG_VERSION")))?;
         output::line(&format!("component  sha256:{digest} ({component})"))?;
-        output::line(&format!("wasmtime   {}", env!("BURROW_WASMTIME")))?;
-        output::line(&format!("rustc      {}", env!("BURROW_RUSTC")))?;
+        output::line(&format!("wasmtime   {}", env!("BUILT_WITH_WASMTIME")))?;
+        output::line(&format!("rustc      {}", env!("BUILT_WITH_RUSTC")))?;
         Ok(ExitCode::SUCCESS)
     }
 }
