@@ -113,6 +113,12 @@ impl OriginPolicy {
         if matches!(host, Host::Domain(name) if name.trim_end_matches('.') == HELPERS) {
             return Err(format!("{HELPERS} is no origin: it is a part of Burrow"));
         }
+        // The parser of URLs lets pass what no name of a server has, and no client sends.
+        if let Host::Domain(name) = host
+            && let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_'))
+        {
+            return Err(format!("{name} is no name of a host: it has the character {odd}"));
+        }
         if url.port() == Some(0) {
             return Err("no server is on port 0".into());
         }
@@ -209,6 +215,8 @@ mod tests {
             "http://example.com:22/",
             "http://u:p@example.com/",
             "http://u@example.com/",
+            "http://example.c`om/",
+            "http://{.example.com/",
             "file:///etc/passwd",
             "ftp://example.com/",
             "data:image/png;base64,AA==",
@@ -229,6 +237,8 @@ mod tests {
         assert!(OPEN.parse("http://u:p@127.0.0.1/").is_err());
         assert!(OPEN.parse("file:///etc/passwd").is_err());
         assert!(OPEN.parse("http://127.0.0.1:0/").is_err());
+        let error = OPEN.parse("http://exam`ple/").unwrap_err().to_string();
+        assert!(error.contains("it has the character `"), "{error}");
         for url in ["http://packers.burrow.internal/", "https://PACKERS.Burrow.internal.:80/thumbnails/x/160"] {
             assert!(OPEN.parse(url).unwrap_err().to_string().contains("a part of Burrow"), "{url}");
         }
