@@ -66,6 +66,9 @@ pub async fn photos_become_smaller_and_stay_the_same(host: Host) {
     assert!(is < was * 9 / 10, "{is} of {was}");
     let stats = client.get("/stats").await.json();
     assert_eq!((&stats["repacked"], &stats["saved_bytes"]), (&json!(1), &json!(was - is)));
+    let of_type = |kind: &Value| kind["media_type"] == "image/jpeg";
+    let photos = stats["formats"].as_array().unwrap().iter().find(|kind| of_type(kind)).unwrap();
+    assert_eq!((&photos["images"], &photos["stored_bytes"]), (&json!(2), &json!(was + is)), "saved once: {stats}");
 
     let after = client.get(path).await;
     assert!(after.body == photo());

@@ -251,6 +251,10 @@ pub struct Repacked {
     pub unpack_ms: u64,
     /// Bytes of the packed form before the first repacking.
     pub stored_before: u64,
+    /// The terms of the index under which the saved bytes are counted: so they can be counted out again when the blob
+    /// goes. Blobs that an earlier version repacked have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<String>,
 }
 
 impl Manifest {

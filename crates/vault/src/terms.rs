@@ -8,7 +8,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use burrow_model::name::normal;
-use burrow_model::record::{Content, Counts, ImageRecord, LogEntry, State};
+use burrow_model::record::{Content, Counts, ImageRecord, LogEntry, Manifest, State};
 use burrow_model::time::instant;
 use jiff::tz::TimeZone;
 use url::Url;
@@ -93,18 +93,34 @@ pub fn terms_of(image: &ImageRecord) -> BTreeSet<String> {
 /// The prefix of terms under which counts are kept, and not images.
 pub const COUNTED: &str = "#";
 
-/// What an image counts as: its tags, and, once it is ready, its media type and the day of its acceptance.
+/// The terms under which a ready image and its bytes are counted: its media type, and the day of its acceptance.
+pub fn kinds_of(image: &ImageRecord) -> Vec<String> {
+    let State::Ready(content) = &image.state else { return Vec::new() };
+    let day = instant(image.created).map(|day| day.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string());
+    let media_type = format!("{COUNTED}m:{}", content.media_type);
+    std::iter::once(media_type).chain(day.map(|day| format!("{COUNTED}d:{day}"))).collect()
+}
+
+/// What an image counts as: its tags, and, once it is ready, its kinds.
 fn counts_of(image: &ImageRecord) -> Vec<(String, Counts)> {
     let mut counts: Vec<_> = image.tags.iter().map(|tag| (format!("{COUNTED}t:{}", normal(tag)), [1, 0, 0])).collect();
     if let State::Ready(content) = &image.state {
         let [size, stored] = [content.size, content.stored_size].map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-        counts.push((format!("{COUNTED}m:{}", content.media_type), [1, size, stored]));
-        if let Some(day) = instant(image.created) {
-            let day = day.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d");
-            counts.push((format!("{COUNTED}d:{day}"), [1, size, stored]));
-        }
+        counts.extend(kinds_of(image).into_iter().map(|kind| (kind, [1, size, stored])));
     }
     counts
+}
+
+/// What repacking a blob takes from the counts of stored bytes.
+pub fn saved_by(manifest: &Manifest) -> Vec<(String, Counts)> {
+    let saved = i64::try_from(manifest.saved()).unwrap_or(i64::MAX);
+    let kinds = manifest.repacked.iter().flat_map(|repacked| &repacked.counted);
+    kinds.map(|kind| (kind.clone(), [0, 0, -saved])).collect()
+}
+
+/// The log entry that only adds to counts.
+pub fn only(counts: Vec<(String, Counts)>) -> LogEntry {
+    LogEntry { counts, ..LogEntry::default() }
 }
 
 /// What is added to the counts when `before` becomes `after`; `None` is no image.
@@ -130,7 +146,7 @@ pub fn change(before: Option<&ImageRecord>, after: &ImageRecord) -> LogEntry {
 
 /// The log entry that only counts a change from `before` to `after`.
 pub fn count(before: Option<&ImageRecord>, after: Option<&ImageRecord>) -> LogEntry {
-    LogEntry { counts: counted(before, after), ..LogEntry::default() }
+    only(counted(before, after))
 }
 
 /// The log entry that no image has this feed number any more.

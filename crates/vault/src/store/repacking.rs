@@ -9,6 +9,7 @@ use burrow_model::record::{Attempt, Manifest, Repacking, Rubbish, Writes};
 
 use super::{LEASE, Store};
 use crate::ports::Ports;
+use crate::terms;
 
 impl<P: Ports> Store<P> {
     /// Returns what is known of a blob's repacking. A damaged record is `None`.
@@ -46,8 +47,8 @@ impl<P: Ports> Store<P> {
             self.save_manifest(blob, after).await?;
             let grown = i128::from(after.stored_size()) - i128::from(before.stored_size());
             self.add(Vaultwide::StoredBytes, i64::try_from(grown).unwrap_or(0)).await?;
-            self.count_repacked(after, 1).await?;
-            self.count_repacked(before, -1).await
+            self.count_repacked(after, true).await?;
+            self.count_repacked(before, false).await
         };
         let switched = switched.await;
         self.leave(blob).await?;
@@ -56,14 +57,22 @@ impl<P: Ports> Store<P> {
         Ok(true)
     }
 
-    /// Counts a repacked blob in (1) or out (-1).
-    pub(super) async fn count_repacked(&self, manifest: &Manifest, sign: i64) -> Result<(), Error> {
-        if manifest.repacked.is_some() {
-            self.add(Vaultwide::Repacked, sign).await?;
-            let saved = i64::try_from(manifest.saved()).unwrap_or(i64::MAX);
-            self.add(Vaultwide::SavedBytes, sign * saved).await?;
+    /// Counts a blob in or out, if it is repacked.
+    pub(super) async fn count_repacked(&self, manifest: &Manifest, is_in: bool) -> Result<(), Error> {
+        if manifest.repacked.is_none() {
+            return Ok(());
         }
-        Ok(())
+        let sign = if is_in { 1 } else { -1 };
+        self.add(Vaultwide::Repacked, sign).await?;
+        let saved = i64::try_from(manifest.saved()).unwrap_or(i64::MAX);
+        self.add(Vaultwide::SavedBytes, sign * saved).await?;
+        let kinds =
+            terms::saved_by(manifest).into_iter().map(|(kind, counts)| (kind, counts.map(|bytes| sign * bytes)));
+        match kinds.collect::<Vec<_>>() {
+            // An earlier version repacked it.
+            kinds if kinds.is_empty() => Ok(()),
+            kinds => self.log(&terms::only(kinds)).await,
+        }
     }
 
     /// Clears away what an attempt left that did not end: the new chunks, or, if the manifest leads to them already, the

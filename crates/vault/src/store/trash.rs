@@ -26,7 +26,7 @@ impl<P: Ports> Store<P> {
             }
             // Counted here, because this is done once; two sweeps may delete the blob at once.
             self.add(Vaultwide::StoredBytes, 0_i64.saturating_sub_unsigned(manifest.stored_size())).await?;
-            self.count_repacked(&manifest, -1).await?;
+            self.count_repacked(&manifest, false).await?;
         }
         self.discard(Rubbish::Blob(blob)).await
     }

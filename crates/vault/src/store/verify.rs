@@ -125,7 +125,7 @@ impl<P: Ports> Store<P> {
         verifier.feed(&survey, indexes.feed, &found).await?;
         verifier.names(&survey, indexes.names, &found).await?;
         let blobs = verifier.blobs(&survey, &found, &trash).await?;
-        verifier.terms(&survey, &found, &trash).await?;
+        verifier.terms(&survey, &found, &blobs, &trash).await?;
         if verifier.is_alone() {
             verifier.sources(indexes.sources, &found).await?;
             verifier.digests(&survey, &blobs).await?;

@@ -101,7 +101,7 @@ impl<P: Ports> Vault<P> {
         }
         // Read after the claim: no other instance switches it now.
         let manifest = self.store.open_blob(id, content).await?.manifest();
-        let old = Old { image: id, content, manifest: &manifest };
+        let old = Old { image: &record, content, manifest: &manifest };
         let mut died = None;
         if let Some(Repacking { with, last: last @ Attempt::Begun { lease, died: earlier, .. }, .. }) = &known {
             self.store.clear_attempt(old.blob(), &manifest, last).await?;

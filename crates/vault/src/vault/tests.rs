@@ -7,7 +7,7 @@ use burrow_model::lease::Lease;
 use burrow_model::record::{ImageRecord, Pointer, State};
 use burrow_model::status::Status;
 
-use super::{Archived, ArchivedState, Discovery, FaultKind, Jobs, Label, Plan, Restored, Worker};
+use super::{Archived, ArchivedState, Discovery, FaultKind, Jobs, Label, Plan, Restored, Vault, Worker};
 use crate::referrer::Referrer;
 use crate::testing::{Answer, IMAGE, Whole, World};
 
@@ -20,6 +20,18 @@ mod similar;
 mod thumbnails;
 
 const MINUTE: u64 = 60_000;
+
+/// What `verify` finds.
+async fn faults(vault: &Vault<World>, repair: bool) -> Vec<String> {
+    let (mut faults, plan) = (Vec::new(), Plan { repair, alone: true });
+    let out = async |discovery| {
+        if let Discovery::Fault(fault) = discovery {
+            faults.push(format!("{:?} {} {}", fault.kind, fault.key, fault.detail));
+        }
+    };
+    vault.verify(plan, out).await.unwrap();
+    faults
+}
 
 impl World {
     fn submit(&self, path: &str) -> ImageRecord {

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use burrow_model::envelope::decode_with;
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{BlobId, ImageId, Key, Sha256Hex};
-use burrow_model::record::{Manifest, Picture, Pointer, Preview, Rubbish};
+use burrow_model::record::{Counts, Manifest, Picture, Pointer, Preview, Rubbish};
 
 use super::super::Store;
+use super::super::index::add;
 use super::claims::Trashed;
 use super::found::Found;
 use super::survey::{BlobKeys, Survey};
 use super::{Discovery, FaultKind, Verifier};
 use crate::ports::Ports;
+use crate::terms;
 use crate::thumbnail::WIDTHS;
 
 /// Manifests held in memory at once.
@@ -32,6 +34,8 @@ pub(super) struct Blobs {
     /// How many of the blobs in use were repacked, and the bytes that this saves.
     pub(super) repacked: u64,
     pub(super) saved_bytes: u64,
+    /// What that takes from the counts of the index.
+    pub(super) counts: BTreeMap<String, Counts>,
     /// Whether the manifest of some blob in use cannot be read, so that its packed bytes are not known.
     pub(super) damaged: bool,
     /// The ids under which chunks of repacked blobs lie.
@@ -105,6 +109,9 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                 blobs.used_bytes += manifest.stored_size();
                 blobs.repacked += u64::from(manifest.repacked.is_some());
                 blobs.saved_bytes += manifest.saved();
+                for (kind, counts) in terms::saved_by(&manifest) {
+                    add(blobs.counts.entry(kind).or_default(), counts);
+                }
                 let count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
                 let place = manifest.place(id);
                 if place != id {

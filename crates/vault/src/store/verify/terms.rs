@@ -7,7 +7,8 @@ use burrow_model::key::{ImageId, Key, SegmentId, Vaultwide};
 use burrow_model::record::{ImageRecord, LogEntry, Rubbish, Segment, State};
 
 use super::super::Store;
-use super::super::index::{SEALED, sum_of};
+use super::super::index::{SEALED, add, sum_of};
+use super::blobs::Blobs;
 use super::claims::Trashed;
 use super::found::Found;
 use super::survey::Survey;
@@ -17,7 +18,13 @@ use crate::terms::{self, LIKENESS};
 
 impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     /// Compares the index with the images. If it lacks something, it is made anew.
-    pub(super) async fn terms(&mut self, survey: &Survey, found: &Found, trashed: &Trashed) -> Result<(), Error> {
+    pub(super) async fn terms(
+        &mut self,
+        survey: &Survey,
+        found: &Found,
+        blobs: &Blobs,
+        trashed: &Trashed,
+    ) -> Result<(), Error> {
         let (store, key) = (self.store, Key::vaultwide(Vaultwide::Indexed));
         let (len, top) = (store.shape.range, store.shape.top);
         let last_segment = survey
@@ -29,7 +36,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let highest = last_segment.chain(last_trashed).chain(survey.log.last().copied()).max().unwrap_or(0);
         self.reaches(&Key::vaultwide(Vaultwide::Log), true, highest).await?;
         let is_usable = match passing_over(store.is_indexed().await.map(Some))? {
-            Some(true) => self.compare(found).await?,
+            Some(true) => self.compare(found, blobs).await?,
             _ if !self.plan.repair || store.count(Vaultwide::Feed).await? == 0 => return Ok(()),
             _ => {
                 let detail = "this vault is older than its index; now it has one".into();
@@ -38,7 +45,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             }
         };
         if self.plan.repair && !is_usable {
-            self.rebuild(survey).await
+            self.rebuild(survey, blobs).await
         } else if self.is_alone() && is_usable {
             self.unsearched(survey, trashed).await
         } else {
@@ -47,7 +54,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     }
 
     /// Whether the index is as the images say.
-    async fn compare(&mut self, found: &Found) -> Result<bool, Error> {
+    async fn compare(&mut self, found: &Found, blobs: &Blobs) -> Result<bool, Error> {
         let (store, key) = (self.store, Key::vaultwide(Vaultwide::Indexed));
         let read = async {
             let Some(index) = store.index().await? else { return Ok(None) };
@@ -93,7 +100,14 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             is_right = false;
             self.tell(FaultKind::Stale, key.as_str(), None, detail, self.plan.repair).await;
         }
+        // What was saved by a blob whose manifest cannot be read is not known.
+        if blobs.damaged {
+            return Ok(is_right);
+        }
         let mut right = found.counts.clone();
+        for (kind, counts) in &blobs.counts {
+            add(right.entry(kind.clone()).or_default(), *counts);
+        }
         right.retain(|_, counts| *counts != [0; 3]);
         if said.counts != right {
             is_right = false;
@@ -122,11 +136,13 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
     }
 
     /// Makes the index anew, and deletes the old one.
-    async fn rebuild(&mut self, survey: &Survey) -> Result<(), Error> {
+    async fn rebuild(&mut self, survey: &Survey, blobs: &Blobs) -> Result<(), Error> {
         let (store, mut images) = (self.store, survey.images.as_slice());
         let this = &*self;
+        let mut saved = Some(blobs.counts.clone()).filter(|counts| !counts.is_empty());
         let more = async |most: usize| {
             let mut entries: Vec<LogEntry> = Vec::new();
+            entries.extend(saved.take().map(|counts| terms::only(counts.into_iter().collect())));
             while entries.is_empty() && !images.is_empty() {
                 let (some, rest) = images.split_at(images.len().min((most / 2).max(1)));
                 images = rest;

@@ -6,9 +6,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use burrow_model::error::Error;
-use burrow_model::key::{BlobId, ImageId, Sha256Hex};
+use burrow_model::key::{BlobId, Sha256Hex};
 use burrow_model::lease::Lease;
-use burrow_model::record::{Attempt, Codec, Content, Manifest, Needs, Repacked, Repacking, StoredForm, Writes};
+use burrow_model::record::{
+    Attempt, Codec, Content, ImageRecord, Manifest, Needs, Repacked, Repacking, StoredForm, Writes,
+};
 use burrow_model::status::Status;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,6 +22,7 @@ use crate::compression::Choice;
 use crate::ports::Ports;
 use crate::store::LEASE;
 use crate::store::blob::Form;
+use crate::terms;
 use crate::vault::Vault;
 
 /// After this many instances died of repacking one blob with one codec, no other tries that.
@@ -62,7 +65,8 @@ pub(super) struct Tried {
 
 /// A blob, and its form before.
 pub(super) struct Old<'a> {
-    pub(super) image: ImageId,
+    /// One of the images that share it.
+    pub(super) image: &'a ImageRecord,
     pub(super) content: &'a Content,
     pub(super) manifest: &'a Manifest,
 }
@@ -173,7 +177,8 @@ impl<P: Ports> Vault<P> {
         }
         let stored_before = old.manifest.repacked.as_ref().map_or(before as u64, |how| how.stored_before);
         let (codec, codec_version) = with;
-        let how = Repacked { place, codec_version, memory: packed.memory, unpack_ms: 0, stored_before };
+        let counted = terms::kinds_of(old.image);
+        let how = Repacked { place, codec_version, memory: packed.memory, unpack_ms: 0, stored_before, counted };
         let mut after = Manifest { codec, chunks, repacked: Some(how), ..old.manifest.clone() };
         let refused = match self.check_unpacking(old, &mut after, limit).await {
             Ok(Ok(())) if !begun.lease.is_mine(self.ports.now(), self.settings.host.generation, LEASE) => {
@@ -192,7 +197,8 @@ impl<P: Ports> Vault<P> {
     /// Reads an original, and checks its SHA-256.
     async fn original_to_pack(&self, old: &Old<'_>) -> Result<Vec<u8>, Error> {
         let mut original = Vec::with_capacity(usize::try_from(old.manifest.size).unwrap_or_default());
-        let mut reader = self.store.open_blob(old.image, old.content).await?.read(Form::Original, 0..old.manifest.size);
+        let mut reader =
+            self.store.open_blob(old.image.id, old.content).await?.read(Form::Original, 0..old.manifest.size);
         let mut sha256 = Sha256::new();
         while let Some(piece) = reader.next().await? {
             sha256.update(&piece);
@@ -202,7 +208,7 @@ impl<P: Ports> Vault<P> {
         if Sha256Hex::from_digest(&sha256.finalize()) == old.manifest.sha256 {
             return Ok(original);
         }
-        Err(Error::Corrupt(format!("the content of image {}: its SHA-256 differs from the manifest's", old.image)))
+        Err(Error::Corrupt(format!("the content of image {}: its SHA-256 differs from the manifest's", old.image.id)))
     }
 
     /// Reads the stored packed form back, unpacks it, compares it with the original's SHA-256, and notes how long that
@@ -214,7 +220,7 @@ impl<P: Ports> Vault<P> {
         limit: Duration,
     ) -> Result<Result<(), Kept>, Error> {
         let began = self.ports.now();
-        let blob = self.store.blob_of_manifest(old.image, old.blob(), after.clone());
+        let blob = self.store.blob_of_manifest(old.image.id, old.blob(), after.clone());
         match self.within(BUSY * limit, blob.verify()).await {
             Ok(Ok(_)) => {}
             Ok(Err(Error::Corrupt(_))) => {

@@ -1,12 +1,14 @@
 //! Tests of repacking.
 
 use burrow_model::error::Error;
-use burrow_model::key::Key;
+use burrow_model::key::{Key, Vaultwide};
 use burrow_model::lease::Lease;
 use burrow_model::record::{Attempt, Codec, ImageRecord, Repacking};
 
+use super::faults;
 use crate::codec::whole;
 use crate::compression::Compression;
+use crate::ports::Kv as _;
 use crate::store::blob::Form;
 use crate::testing::{Whole, World};
 use crate::vault::{Filter, HostFacts, Label, Order, Outcome, Vault, VaultSettings};
@@ -80,6 +82,10 @@ fn a_photo_becomes_smaller_and_stays_the_same() {
         assert!(after < was * 85 / 100, "{after} of {was}");
         let now = vault.statistics().await.unwrap();
         assert_eq!((now.stored_bytes, now.repacked, now.saved_bytes), (after, 1, was - after));
+        let numbers = vault.numbers().await.unwrap().unwrap();
+        let (format, day) = (&numbers.formats[0], &numbers.days[0]);
+        assert_eq!((format.images, format.stored_bytes), (2, was + after), "what is saved counts once");
+        assert_eq!((day.images, day.stored_bytes), (2, was + after));
         for image in [&one, &twin] {
             let shown = vault.get(image.id).await.unwrap();
             assert_eq!((shown.content().unwrap().codec, shown.content().unwrap().stored_size), (Codec::Lepton, after));
@@ -97,6 +103,7 @@ fn a_photo_becomes_smaller_and_stays_the_same() {
         let third = put(&vault, &original).await;
         assert_eq!(third.content().unwrap().blob, one.content().unwrap().blob);
         assert_eq!(vault.verify_content(third.id).await.unwrap(), original.len() as u64);
+        assert!(faults(&vault, false).await.is_empty(), "{:?}", faults(&vault, false).await);
         // An hour later the old chunks are gone; when the last image is, so is everything.
         world.pass(61 * 60_000);
         vault.sweep().await.unwrap();
@@ -112,6 +119,22 @@ fn a_photo_becomes_smaller_and_stays_the_same() {
         }
         let end = vault.statistics().await.unwrap();
         assert_eq!((end.stored_bytes, end.repacked, end.saved_bytes), (0, 0, 0));
+        assert!(faults(&vault, false).await.is_empty(), "{:?}", faults(&vault, false).await);
+    });
+}
+
+#[test]
+fn an_index_made_anew_counts_what_repacking_saved() {
+    let world = World::default();
+    world.run(async {
+        let vault = world.vault();
+        let photo = put(&vault, &photo(1)).await;
+        vault.repack(photo.id).await.unwrap();
+        let right = vault.numbers().await.unwrap();
+        world.delete(&Key::vaultwide(Vaultwide::Indexed)).await.unwrap();
+        assert!(!faults(&vault, true).await.is_empty());
+        assert_eq!(vault.numbers().await.unwrap(), right);
+        assert!(faults(&vault, false).await.is_empty(), "{:?}", faults(&vault, false).await);
     });
 }
 

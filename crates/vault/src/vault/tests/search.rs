@@ -6,11 +6,10 @@ use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::faults;
 use crate::terms::{Phrase, host_of, words_of};
 use crate::testing::{BEGINNING, Whole, World};
-use crate::vault::{
-    Discovery, Edit, Estimate, Filter, Label, Order, Plan, Shape, TagCount, Vault, VaultSettings, Worker,
-};
+use crate::vault::{Edit, Estimate, Filter, Label, Order, Shape, TagCount, Vault, VaultSettings, Worker};
 
 /// A small index, so that few images make segments of every level.
 const SMALL: Shape = Shape { range: 4, fan: 2, top: 3 };
@@ -167,18 +166,6 @@ fn meets(filter: &Filter, image: &ImageRecord) -> bool {
         && filter.media_type.as_ref().is_none_or(is_type)
         && filter.since.is_none_or(|since| since <= image.created)
         && filter.until.is_none_or(|until| image.created < until)
-}
-
-/// What `verify` finds.
-async fn faults(vault: &Vault<World>, repair: bool) -> Vec<String> {
-    let (mut faults, plan) = (Vec::new(), Plan { repair, alone: true });
-    let out = async |discovery| {
-        if let Discovery::Fault(fault) = discovery {
-            faults.push(format!("{:?} {} {}", fault.kind, fault.key, fault.detail));
-        }
-    };
-    vault.verify(plan, out).await.unwrap();
-    faults
 }
 
 /// Compares searches and counts with the records.

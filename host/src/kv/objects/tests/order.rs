@@ -79,7 +79,8 @@ async fn object_then_record_then_manifest_and_back_again() {
 async fn a_manifest_waits_for_the_chunks_in_its_place() {
     let (server, below, store) = witnessed().await;
     write(&store, blob(9), 2).await;
-    let repacked = Repacked { place: blob(9), codec_version: 1, memory: 1, unpack_ms: 1, stored_before: 1 };
+    let repacked =
+        Repacked { place: blob(9), codec_version: 1, memory: 1, unpack_ms: 1, stored_before: 1, counted: Vec::new() };
     let (sha256, chunks) = (Sha256Hex::of(b"x"), vec![(1, 1), (1, 1)]);
     let manifest = Manifest { codec: Codec::Lepton, size: 2, sha256, crc32: 0, chunks, repacked: Some(repacked) };
     let key = Key::manifest(blob(1));
