@@ -1,11 +1,12 @@
 //! Tests the directories of examples/: clients over HTTP, programs and a page with Burrow inside, and a Spin app.
 
 mod embedded;
+mod generated;
 mod spin;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::component::install;
@@ -23,6 +24,7 @@ pub(crate) fn test(burrow: &Path, args: &[String]) -> Result<(), String> {
         return Err("examples takes no arguments".into());
     }
     test_clients(burrow)?;
+    generated::test(burrow)?;
     embedded::test()?;
     spin::test()
 }
@@ -45,27 +47,54 @@ pub(crate) fn test_clients(burrow: &Path) -> Result<(), String> {
     if nothing.is_ok_and(|nothing| nothing.status.success()) {
         return Err("keep.sh says that it kept an image that is not there".into());
     }
-    python_client(&venv.join("bin/python"), &urls, &server.url)?;
+    let list = root().join("target/examples/list.txt");
+    fs::write(&list, urls.join("\n")).map_err(|error| format!("{}: {error}", list.display()))?;
+    let mut client = Command::new(venv.join("bin/python"));
+    client.arg(examples.join("python-requests/keep.py")).arg(&list);
+    keeps(client, &[], urls.len(), &server.url)?;
+    long_list(burrow, &list, urls.len())?;
     server.check()
 }
 
-/// Runs the Python client, and compares the files that it wrote with the pictures.
-fn python_client(python: &Path, urls: &[String], server: &str) -> Result<(), String> {
-    let failed = |path: &Path, error: &std::io::Error| format!("{}: {error}", path.display());
-    let (list, pictures) = (root().join("target/examples/list.txt"), root().join("target/examples/pictures"));
-    fs::write(&list, urls.join("\n")).map_err(|error| failed(&list, &error))?;
-    if pictures.exists() {
-        fs::remove_dir_all(&pictures).map_err(|error| failed(&pictures, &error))?;
+/// Has `burrow` keep the pictures of a list, and compares those in the archive that it writes.
+fn long_list(burrow: &Path, list: &Path, count: usize) -> Result<(), String> {
+    let folder = empty(&root().join("target/examples/long-list"))?;
+    let programs = burrow.parent().map(|parent| parent.display().to_string()).unwrap_or_default();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut keep = Command::new(root().join("examples/long-list/keep.sh"));
+    keep.arg(list).env("PATH", format!("{programs}:{path}")).env("BURROW_ALLOW_PRIVATE_NETWORK", "true");
+    run(keep.env_remove("BURROW_STORE").current_dir(&folder))?;
+    run(Command::new("tar").args(["-xf", "vault.tar"]).current_dir(&folder))?;
+    are_pictures(&folder.join("content"), count)
+}
+
+/// Runs a client with a directory and these URLs as its last arguments, and compares the pictures that it wrote there.
+fn keeps(mut client: Command, urls: &[String], count: usize, server: &str) -> Result<(), String> {
+    let pictures = empty(&root().join("target/examples/pictures"))?;
+    client.arg(&pictures).args(urls).env("BURROW_URL", server).env("PYTHONDONTWRITEBYTECODE", "1");
+    run(&mut client)?;
+    are_pictures(&pictures, count)
+}
+
+/// An empty directory.
+fn empty(directory: &Path) -> Result<PathBuf, String> {
+    let failed = |error: std::io::Error| format!("cannot empty {}: {error}", directory.display());
+    if directory.exists() {
+        fs::remove_dir_all(directory).map_err(failed)?;
     }
-    let mut client = Command::new(python);
-    client.arg(root().join("examples/python-requests/keep.py")).arg(&list).arg(&pictures);
-    run(client.env("BURROW_URL", server).env("PYTHONDONTWRITEBYTECODE", "1"))?;
-    let written = contents(&pictures).map_err(|error| failed(&pictures, &error))?;
-    let originals = contents(&root().join("docs/screenshots")).map_err(|error| failed(&pictures, &error))?;
-    if written.len() == urls.len() && written.iter().all(|bytes| originals.contains(bytes)) {
+    fs::create_dir_all(directory).map_err(failed)?;
+    Ok(directory.to_owned())
+}
+
+/// Checks that a directory has so many files, each of which is a picture of the origin.
+fn are_pictures(directory: &Path, count: usize) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", directory.display());
+    let written = contents(directory).map_err(failed)?;
+    let originals = contents(&root().join("docs/screenshots")).map_err(failed)?;
+    if written.len() == count && written.iter().all(|bytes| originals.contains(bytes)) {
         Ok(())
     } else {
-        Err(format!("keep.py wrote {} files for {} images, or other bytes", written.len(), urls.len()))
+        Err(format!("{} has {} files for {count} images, or other bytes", directory.display(), written.len()))
     }
 }
 

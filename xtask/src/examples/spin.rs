@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use super::Origin;
+use super::{Origin, empty};
 use crate::component;
 use crate::run::{output, root, run, say};
 
@@ -16,10 +16,7 @@ pub(super) fn test() -> Result<(), String> {
         return Ok(());
     };
     let origin = Origin::start()?;
-    let state = root().join("target/examples/spin-dependency");
-    if state.exists() {
-        fs::remove_dir_all(&state).map_err(|error| format!("cannot empty {}: {error}", state.display()))?;
-    }
+    let state = empty(&root().join("target/examples/spin-dependency"))?;
     let mut command = Command::new(spin);
     command.args(["up", "--listen", "127.0.0.1:0", "--variable", "allow_private_network=true", "--state-dir"]);
     command.arg(&state).current_dir(root().join("examples/spin-dependency"));
