@@ -127,7 +127,7 @@ fn latest(directory: &Path) -> io::Result<Option<Raised>> {
 
 /// The numbers in the directory; none if it is not there.
 fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
-    let entries = match fs::read_dir(directory) {
+    let entries = match directory::entries(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -48,7 +48,7 @@ impl Directory {
     fn prepare(&self) -> io::Result<()> {
         make(&self.keys)?;
         make(&self.temporary)?;
-        for entry in fs::read_dir(&self.temporary)? {
+        for entry in entries(&self.temporary)? {
             let path = entry?.path();
             // Another instance may be faster to remove it.
             let age = fs::metadata(&path)
@@ -165,7 +165,7 @@ impl Directory {
     pub fn keys(&self, shard: u8) -> Result<Vec<String>, Error> {
         let shard = self.shard(shard);
         let list = || {
-            let entries = match fs::read_dir(&shard) {
+            let entries = match entries(&shard) {
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
                 entries => entries?,
             };
@@ -223,6 +223,13 @@ pub(crate) fn make(directory: &Path) -> io::Result<()> {
         }
         made => made.and_then(|()| sync(&parent(directory))),
     }
+}
+
+/// What is in a directory. wasmtime looks at each file when it lists them, and reports those that are gone by then as
+/// errors: these are left out.
+pub(crate) fn entries(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
+    let is_there = |entry: &io::Result<_>| !matches!(entry, Err(error) if error.kind() == ErrorKind::NotFound);
+    Ok(fs::read_dir(directory)?.filter(is_there))
 }
 
 /// Makes the names in a directory durable.
