@@ -237,6 +237,12 @@ fn main() -> ExitCode {
             continue;
         };
         let may = |test: &str| name != "wasmtime" || !NEED_THE_HOST_HEADER.contains(&test);
+        if name == "wasmtime" {
+            let skipped = NEED_THE_HOST_HEADER.len();
+            let notice =
+                format!("SKIPPED: {skipped} tests on {name}, for it keeps the header Host from the component\n");
+            std::io::stderr().write_all(notice.as_bytes()).unwrap();
+        }
         let tests = on_every_host.iter().filter(|(test, _)| may(test)).map(|test| (test, host.clone()));
         for (&(test_name, test), host) in tests.chain(configured.iter().map(|test| (test, host.configured()))) {
             trials.push(Trial::test(format!("{name}::{test_name}"), move || {
