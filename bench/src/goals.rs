@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::{compression, ingest, lists, memory, packing, serving, start};
+use crate::measure::{compression, ingest, lists, memory, packing, search, serving, start};
 use crate::results::Results;
 use crate::server::Target;
 
@@ -40,7 +40,7 @@ const fn goal(table: &'static str, row: &'static str, unit: &'static str, agains
 const RATE: &str = "requests/s";
 const PEAK: &str = "peak memory";
 
-const GOALS: [Goal; 34] = [
+const GOALS: [Goal; 40] = [
     goal(ingest::MIXED, "speed", "MB/s", Peer(Target::Go), AtLeast(1.5)),
     goal(ingest::MIXED, "CPU, user and system", "s", Peer(Target::Go), AtMost(0.7)),
     goal(ingest::MIXED, "blocks on disk / packed bytes", "", Nothing, AtMost(1.03)),
@@ -50,6 +50,12 @@ const GOALS: [Goal; 34] = [
     goal(ingest::MIXED, PEAK, "MB", Peer(Target::Go), AtMost(1.5)),
     goal(lists::TABLE, "10000 images: stored", "images/s", Peer(Target::Go), AtLeast(1.0)),
     goal(lists::TABLE, "10000 images: disk beyond the image, each", "bytes", Nothing, AtMost(1500.0)),
+    goal(search::TABLE, search::RARE[1], "ms", Nothing, AtMost(50.0)),
+    goal(search::TABLE, search::FEW[1], "ms", Nothing, AtMost(50.0)),
+    goal(search::TABLE, search::MEET[1], "ms", Nothing, AtMost(50.0)),
+    goal(search::TABLE, search::RARE[1], "ms", Against::Row(search::TABLE, search::RARE[0], "ms"), AtMost(3.0)),
+    goal(search::TABLE, search::FEW[1], "ms", Against::Row(search::TABLE, search::FEW[0], "ms"), AtMost(3.0)),
+    goal(search::TABLE, search::MEET[1], "ms", Against::Row(search::TABLE, search::MEET[0], "ms"), AtMost(3.0)),
     goal(serving::TABLE, serving::SMALL, RATE, Peer(Target::Nginx), AtLeast(0.5)),
     goal(serving::TABLE, serving::PHOTO, RATE, Peer(Target::Nginx), AtLeast(0.8)),
     goal(serving::TABLE, serving::PHOTO, RATE, Peer(Target::Go), AtLeast(10.0)),

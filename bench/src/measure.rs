@@ -5,6 +5,7 @@ pub(crate) mod ingest;
 pub(crate) mod lists;
 pub(crate) mod memory;
 pub(crate) mod packing;
+pub(crate) mod search;
 pub(crate) mod serving;
 pub(crate) mod start;
 
@@ -27,6 +28,8 @@ pub(crate) enum Measure {
     Memory,
     /// Many tiny images, and then lists and counts
     Lists,
+    /// Searches in a vault with many names and tags
+    Search,
     /// One core beside all, and beside Burrow's core without a sandbox
     Packing,
     /// From the start of the process to its first answer
@@ -54,6 +57,7 @@ impl Measure {
             Self::Serving => serving::take(bench).await,
             Self::Memory => memory::take(bench).await,
             Self::Lists => lists::take(bench).await,
+            Self::Search => search::take(bench).await,
             Self::Packing => packing::take(bench).await,
             Self::Start => start::take(bench).await,
             Self::Compression => compression::take(bench).await,

@@ -73,7 +73,7 @@ async fn once(bench: &mut Bench, target: Target, origin: &Origin, images: &[Imag
 }
 
 /// How long each answer to a path takes, in milliseconds.
-async fn times(server: &Server, path: &str) -> Result<Vec<f64>> {
+pub(crate) async fn times(server: &Server, path: &str) -> Result<Vec<f64>> {
     let mut times = Vec::new();
     for _ in 0..REQUESTS {
         let asked = Instant::now();

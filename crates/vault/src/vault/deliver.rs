@@ -87,16 +87,15 @@ impl<P: Ports> Vault<P> {
     pub async fn deliver(&self) -> Result<Delivered, Error> {
         let Some(webhook) = &self.settings.webhook else { return Ok(Delivered::default()) };
         let newest = self.store.count(Vaultwide::Feed).await?;
-        let mut record = match self.store.job::<Deliveries>().await? {
-            Some(record) => record,
-            None => {
-                let since = self.ports.now().saturating_sub(BEFORE);
-                let mut first = Deliveries { since, upto: newest.saturating_sub(NEWEST), ..Deliveries::default() };
-                if !self.store.claim_and_save_job(&mut first, SENDING).await? {
-                    return Ok(Delivered::default());
-                }
-                first
+        let mut record = if let Some(record) = self.store.job::<Deliveries>().await? {
+            record
+        } else {
+            let since = self.ports.now().saturating_sub(BEFORE);
+            let mut first = Deliveries { since, upto: newest.saturating_sub(NEWEST), ..Deliveries::default() };
+            if !self.store.claim_and_save_job(&mut first, SENDING).await? {
+                return Ok(Delivered::default());
             }
+            first
         };
         let now = self.ports.now();
         if record.lease.is_held(now, self.settings.host.generation, SENDING) || self.pauses(&record) {
