@@ -10,26 +10,12 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
 
+import { stripes } from '../../adapters/js/tests/pictures.mjs';
+
 const site = fileURLToPath(new URL('site/', import.meta.url));
 const picture = fileURLToPath(new URL('../../docs/screenshots/gallery.webp', import.meta.url));
 const bitmap = { name: 'stripes.bmp', mimeType: 'image/bmp', buffer: stripes(200, 150) };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
-
-/** A bitmap of 24 bits. */
-function stripes(width, height) {
-  const row = Math.ceil((width * 3) / 4) * 4;
-  const bytes = Buffer.alloc(54 + row * height);
-  bytes.write('BM');
-  bytes.writeUInt32LE(bytes.length, 2);
-  bytes.writeUInt32LE(54, 10);
-  bytes.writeUInt32LE(40, 14);
-  bytes.writeInt32LE(width, 18);
-  bytes.writeInt32LE(height, 22);
-  bytes.writeUInt16LE(1, 26);
-  bytes.writeUInt16LE(24, 28);
-  for (let at = 54; at < bytes.length; at++) bytes[at] = (at * at) >> 7;
-  return bytes;
-}
 
 async function serve() {
   const server = createServer((request, response) => {
