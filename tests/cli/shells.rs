@@ -115,7 +115,11 @@ pub async fn shells_complete_tags() {
         assert_eq!(words, offered, "{typed}");
     }
     install(home.path(), "zsh", "_burrow").await;
-    for (typed, offered) in [("ls --tag rive", ["river\\ bank", "rivet"])] {
+    for (typed, offered) in [
+        ("ls --tag rive", ["river\\ bank", "rivet"].as_slice()),
+        ("tag photo.png --add rive", &["river\\ bank", "rivet"]),
+        ("tag photo.png --rem", &["photo.png --remove"]),
+    ] {
         let drive = format!(
             "zmodload zsh/zpty; zpty inner zsh -f -i\n\
              zpty -w inner 'fpath=({} $fpath); autoload -Uz compinit; compinit -D -u; PS1=REA\\DY'\n\

@@ -71,6 +71,8 @@ impl Shell {
             }
             Self::Zsh => {
                 let (first, rest) = script.split_once('\n').unwrap_or((script, ""));
+                // clap writes that an argument which may be repeated takes the rest of the line, flags included.
+                let rest = rest.replace("\n'*::", "\n'*:");
                 // The first line names the command.
                 format!(
                     "{first}\n\n{ZSH}{}",
