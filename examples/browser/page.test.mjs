@@ -38,7 +38,8 @@ test('pictures are kept in the page, and come back after a reload', { timeout: 1
   const server = await serve();
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
   t.after(() => Promise.all([browser.close(), new Promise((closed) => server.close(closed))]));
-  const page = await browser.newPage();
+  const context = await browser.newContext();
+  const page = await context.newPage();
   page.setDefaultTimeout(120_000);
   page.on('pageerror', (error) => t.diagnostic(String(error)));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
@@ -57,7 +58,7 @@ test('pictures are kept in the page, and come back after a reload', { timeout: 1
   assert.deepEqual(await download(page, 'gallery.webp'), await readFile(picture));
   assert.deepEqual(await download(page, 'stripes.bmp'), bitmap.buffer);
 
-  const second = await page.context().newPage();
+  const second = await context.newPage();
   await second.goto(page.url());
   await second.getByText('Another page has the store open.').waitFor();
 

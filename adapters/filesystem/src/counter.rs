@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::directory;
 
 /// How many of the last values stay. A caller that is overtaken so often between two of its steps gives up: of 50 uploads at
-/// once on two cores some were, when 16 stayed.
+/// once on two cores some were, when 16 stayed. It must be the same in ../../js/counter.mjs.
 const KEPT: u64 = 64;
 
 /// How often a caller that comes too late begins again.

@@ -1,4 +1,4 @@
-//! Tests the examples with Burrow inside: the codecs in Python and in Node.js, and the whole of it in a page.
+//! Tests the examples with Burrow inside: the codecs in Python and in Node.js, and the whole of it in Node.js and in a page.
 
 use std::process::Command;
 
@@ -15,13 +15,15 @@ pub(super) fn test() -> Result<(), String> {
     run(tests.args(["-m", "unittest"]).current_dir(python).env("PYTHONDONTWRITEBYTECODE", "1"))?;
     say("testing the codecs in Node.js");
     in_javascript("examples/embed-javascript", "transpile")?;
+    say("testing the vault in Node.js");
+    in_javascript("adapters/js", "build")?;
     say("testing the page of examples/browser");
     in_javascript("examples/browser", "build")
 }
 
-/// Installs the packages of an example, runs its script that builds it, and tests it.
-fn in_javascript(example: &str, build: &str) -> Result<(), String> {
-    let folder = root().join(example);
+/// Installs the packages of a directory, runs its script that builds it, and tests it.
+fn in_javascript(directory: &str, build: &str) -> Result<(), String> {
+    let folder = root().join(directory);
     node::packages(&folder)?;
     for verb in [["run", "--silent", build].as_slice(), &["test", "--silent"]] {
         run(Command::new("npm").args(verb).current_dir(&folder))?;
