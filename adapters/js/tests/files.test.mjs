@@ -57,16 +57,16 @@ test('counters keep their last values, and whoever comes too late begins again o
     writeFileSync(path, value);
     return path;
   };
-  for (let n = 1n; n <= 100n; n++) assert.equal(raise(counter, 2n, write), 2n * n);
-  assert.ok(readdirSync(counter).length <= 32);
+  for (let n = 1n; n <= 200n; n++) assert.equal(raise(counter, 2n, write), 2n * n);
+  assert.ok(readdirSync(counter).length <= 2 * 64);
   const overtaken = (times) => (value) => {
     for (; times > 0; times--) raise(counter, 10n, write);
     return write(value);
   };
-  assert.equal(raise(counter, 1n, overtaken(1)), 211n);
-  assert.throws(() => raise(counter, 1n, overtaken(33)), /while this caller was stopped/);
+  assert.equal(raise(counter, 1n, overtaken(1)), 411n);
+  assert.throws(() => raise(counter, 1n, overtaken(129)), /while this caller was stopped/);
   assert.throws(() => raise(counter, 2n ** 63n - 1n, write), /out of range/);
-  assert.equal(read(counter), 541n);
+  assert.equal(read(counter), 1701n);
   assert.deepEqual(readdirSync(root), ['counter'], 'temporary files are left');
 });
 
