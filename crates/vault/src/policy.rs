@@ -113,7 +113,7 @@ impl OriginPolicy {
         if matches!(host, Host::Domain(name) if name.trim_end_matches('.') == HELPERS) {
             return Err(format!("{HELPERS} is no origin: it is a part of Burrow"));
         }
-        // The parser of URLs lets pass what no name of a server has, and no client sends.
+        // The parser of URLs lets pass what no name of a server has.
         if let Host::Domain(name) = host
             && let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_'))
         {

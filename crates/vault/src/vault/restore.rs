@@ -219,7 +219,10 @@ impl<P: Ports> Vault<P> {
         if !self.store.share(blob).await? {
             return Ok(None);
         }
-        let (size, stored_size, codec) = (manifest.size, manifest.stored_size(), manifest.codec);
+        // As if it had come before the blob was repacked: what that saves is counted apart.
+        let before = manifest.repacked.as_ref().filter(|how| !how.counted.is_empty()).map(|how| how.stored_before);
+        let stored_size = before.unwrap_or_else(|| manifest.stored_size());
+        let (size, codec) = (manifest.size, manifest.codec);
         let content = |media_type: &str, appearance| {
             let (sha256, media_type) = (sha256.clone(), media_type.to_owned());
             Content { blob, sha256, size, stored_size, codec, media_type, appearance, repacking: Told::default() }

@@ -1,10 +1,10 @@
 //! Verifies the index: whether every image is found by its terms, and whether all of the index is used.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use burrow_model::error::{Error, passing_over};
 use burrow_model::key::{ImageId, Key, SegmentId, Vaultwide};
-use burrow_model::record::{ImageRecord, LogEntry, Rubbish, Segment, State};
+use burrow_model::record::{Counts, ImageRecord, LogEntry, Rubbish, Segment, State};
 
 use super::super::Store;
 use super::super::index::{SEALED, add, sum_of};
@@ -100,20 +100,22 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
             is_right = false;
             self.tell(FaultKind::Stale, key.as_str(), None, detail, self.plan.repair).await;
         }
-        // What was saved by a blob whose manifest cannot be read is not known.
-        if blobs.damaged {
-            return Ok(is_right);
-        }
         let mut right = found.counts.clone();
         for (kind, counts) in &blobs.counts {
             add(right.entry(kind.clone()).or_default(), *counts);
         }
-        right.retain(|_, counts| *counts != [0; 3]);
-        if said.counts != right {
+        let known = |mut all: BTreeMap<String, Counts>| {
+            // What was saved by a blob whose manifest cannot be read is not known, so nor are stored bytes.
+            all.values_mut().filter(|_| blobs.damaged).for_each(|[.., stored]| *stored = 0);
+            all.retain(|_, counts| *counts != [0; 3]);
+            all
+        };
+        let [said, right] = [said.counts, right].map(known);
+        if said != right {
             is_right = false;
-            let wrong = |term: &&String| said.counts.get(*term) != right.get(*term);
-            let term = said.counts.keys().chain(right.keys()).find(wrong).cloned().unwrap_or_default();
-            let [is, should] = [&said.counts, &right].map(|counts| counts.get(&term).copied().unwrap_or_default());
+            let wrong = |term: &&String| said.get(*term) != right.get(*term);
+            let term = said.keys().chain(right.keys()).find(wrong).cloned().unwrap_or_default();
+            let [is, should] = [&said, &right].map(|counts| counts.get(&term).copied().unwrap_or_default());
             let detail = format!("the counts of {term} are {is:?}, and should be {should:?}");
             self.tell(FaultKind::WrongCount, key.as_str(), None, detail, self.plan.repair).await;
         }
@@ -142,7 +144,6 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
         let mut saved = Some(blobs.counts.clone()).filter(|counts| !counts.is_empty());
         let more = async |most: usize| {
             let mut entries: Vec<LogEntry> = Vec::new();
-            entries.extend(saved.take().map(|counts| terms::only(counts.into_iter().collect())));
             while entries.is_empty() && !images.is_empty() {
                 let (some, rest) = images.split_at(images.len().min((most / 2).max(1)));
                 images = rest;
@@ -155,6 +156,9 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                         entries.push(terms::of_likeness(record.seq, bits));
                     }
                 }
+            }
+            if !entries.is_empty() {
+                entries.extend(saved.take().map(|counts| terms::only(counts.into_iter().collect())));
             }
             Ok(entries)
         };

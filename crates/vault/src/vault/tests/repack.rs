@@ -1,7 +1,7 @@
 //! Tests of repacking.
 
 use burrow_model::error::Error;
-use burrow_model::key::{Key, Vaultwide};
+use burrow_model::key::{ImageId, Key, Vaultwide};
 use burrow_model::lease::Lease;
 use burrow_model::record::{Attempt, Codec, ImageRecord, Repacking};
 
@@ -11,7 +11,7 @@ use crate::compression::Compression;
 use crate::ports::Kv as _;
 use crate::store::blob::Form;
 use crate::testing::{Whole, World};
-use crate::vault::{Filter, HostFacts, Label, Order, Outcome, Vault, VaultSettings};
+use crate::vault::{Archived, ArchivedState, Filter, HostFacts, Label, Order, Outcome, Vault, VaultSettings};
 
 /// A JPEG of some 60 KB.
 fn photo(seed: u32) -> Vec<u8> {
@@ -119,6 +119,32 @@ fn a_photo_becomes_smaller_and_stays_the_same() {
         }
         let end = vault.statistics().await.unwrap();
         assert_eq!((end.stored_bytes, end.repacked, end.saved_bytes), (0, 0, 0));
+        assert!(faults(&vault, false).await.is_empty(), "{:?}", faults(&vault, false).await);
+    });
+}
+
+/// An image that comes back from an archive and shares the repacked blob counts as its twin does.
+#[test]
+fn what_is_restored_counts_as_what_was_there() {
+    let world = World::default();
+    world.run(async {
+        let vault = world.vault();
+        let photo = put(&vault, &photo(1)).await;
+        let Outcome::Smaller { before, after } = vault.repack(photo.id).await.unwrap() else { panic!("not smaller") };
+        let content = vault.get(photo.id).await.unwrap().content().unwrap().clone();
+        let archived = Archived {
+            id: ImageId::new(1, &[9; 10]),
+            label: Label::new(Some("again"), &[]).unwrap(),
+            source: None,
+            referrer: None,
+            created: photo.created,
+            updated: photo.updated,
+            attempts: 1,
+            state: ArchivedState::Ready(content.sha256),
+        };
+        vault.restore(archived, None::<&mut Whole>).await.unwrap();
+        let numbers = vault.numbers().await.unwrap().unwrap();
+        assert_eq!((numbers.formats[0].images, numbers.formats[0].stored_bytes), (2, before + after));
         assert!(faults(&vault, false).await.is_empty(), "{:?}", faults(&vault, false).await);
     });
 }
