@@ -132,8 +132,7 @@ fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
-    entries.filter_map(|entry| entry.map(number).transpose()).collect()
+    Ok(entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 fn unless_gone(removed: io::Result<()>) -> io::Result<()> {

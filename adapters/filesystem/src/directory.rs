@@ -20,6 +20,9 @@ use crate::{counter, name};
 /// After this time a temporary file is what a process left that died.
 const ABANDONED: Duration = Duration::from_hours(1);
 
+/// How often a directory is listed before its listing fails.
+const LISTINGS: u32 = 1000;
+
 /// Why the store failed, for people.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Error(pub String);
@@ -48,8 +51,9 @@ impl Directory {
     fn prepare(&self) -> io::Result<()> {
         make(&self.keys)?;
         make(&self.temporary)?;
-        for entry in entries(&self.temporary)? {
-            let path = entry?.path();
+        // The list may end early, at a file that is gone by now. The next opening sees the rest.
+        for entry in fs::read_dir(&self.temporary)?.map_while(Result::ok) {
+            let path = entry.path();
             // Another instance may be faster to remove it.
             let age = fs::metadata(&path)
                 .and_then(|metadata| metadata.modified())
@@ -171,7 +175,6 @@ impl Directory {
             };
             let mut keys = Vec::new();
             for entry in entries {
-                let entry = entry?;
                 // A crash may leave a counter that was never raised.
                 let is_there = !entry.file_type()?.is_dir() || counter::read(&entry.path())?.is_some();
                 keys.extend(entry.file_name().to_str().and_then(name::to_key).filter(|_| is_there));
@@ -225,11 +228,16 @@ pub(crate) fn make(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// What is in a directory. wasmtime looks at each file when it lists them, and reports those that are gone by then as
-/// errors: these are left out.
-pub(crate) fn entries(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
-    let is_there = |entry: &io::Result<_>| !matches!(entry, Err(error) if error.kind() == ErrorKind::NotFound);
-    Ok(fs::read_dir(directory)?.filter(is_there))
+/// What is in a directory. wasmtime looks at each file when it lists them, and a file that is gone by then ends the list
+/// with an error: then it is listed again.
+pub(crate) fn entries(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    for _ in 0..LISTINGS {
+        match fs::read_dir(directory)?.collect::<io::Result<_>>() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            entries => return entries,
+        }
+    }
+    Err(io::Error::other("files in it go all the time"))
 }
 
 /// Makes the names in a directory durable.
