@@ -81,7 +81,7 @@ export interface Filter {
   /** They have all these tags. */
   tags?: readonly string[] | undefined;
   status?: Status | undefined;
-  /** Their names have all these words; the last may be the beginning of a word. */
+  /** Their names, or the paths of their URLs, have all these words; the last may be the beginning of a word. */
   words?: string | undefined;
   /** Their URLs have this host. */
   host?: string | undefined;
@@ -140,7 +140,10 @@ export class BurrowError extends Error {
   readonly code: Code;
 }
 
-/** A vault. All calls may run at once; they reject with a `BurrowError`. */
+/**
+ * A vault. All calls may run at once. A call that Burrow refuses or cannot do rejects with a `BurrowError`; one with an
+ * argument of a wrong type, with a stream that fails, or whose instance dies, with another error.
+ */
 export interface Vault {
   /**
    * Stores an image. If a stream fails, `put` rejects with its error. Whenever it rejects, nothing is stored.

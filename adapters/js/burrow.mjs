@@ -10,7 +10,12 @@ const modules = new Map();
 
 /** A core module of the component; all instances share it. */
 function coreModule(name) {
-  if (!modules.has(name)) modules.set(name, compile(new URL(`./component/${name}`, import.meta.url)));
+  if (!modules.has(name)) {
+    const compiled = compile(new URL(`./component/${name}`, import.meta.url));
+    modules.set(name, compiled);
+    // The next one tries again.
+    compiled.catch(() => modules.delete(name));
+  }
   return modules.get(name);
 }
 

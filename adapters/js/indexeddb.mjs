@@ -9,21 +9,26 @@ const SCOPE = ['values', 'counters'];
 
 /** Opens a store, and makes it if it is not there. */
 export async function openIndexedDB(name = 'burrow') {
-  if (!(await hold(`${name}-store`))) throw new Error('Another page has the store open.');
-  const opening = indexedDB.open(name, 1);
-  opening.onupgradeneeded = () => SCOPE.forEach((store) => opening.result.createObjectStore(store));
-  const store = new IndexedDBStore(await done(opening));
-  await store.begin();
-  return store;
+  const release = await hold(`${name}-store`);
+  if (!release) throw new Error('Another page has the store open.');
+  try {
+    const opening = indexedDB.open(name, 1);
+    opening.onupgradeneeded = () => SCOPE.forEach((store) => opening.result.createObjectStore(store));
+    const store = new IndexedDBStore(await done(opening));
+    await store.begin();
+    return store;
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
-/** Holds a lock until the page ends. */
+/** Holds a lock until the page ends. Returns what releases it earlier; `undefined` if another page has it. */
 function hold(name) {
-  return new Promise((held) => {
-    navigator.locks.request(name, { ifAvailable: true }, (lock) => {
-      held(lock !== null);
-      return lock && new Promise(() => {});
-    });
+  return new Promise((held, refused) => {
+    const wait = (lock) => lock && new Promise((release) => held(release));
+    const asked = navigator.locks.request(name, { ifAvailable: true }, (lock) => wait(lock) ?? held(undefined));
+    asked.catch(refused);
   });
 }
 
@@ -39,6 +44,8 @@ const failed = (error) => new Error(`IndexedDB: ${error?.message}`);
 class IndexedDBStore {
   #database;
   #counters = new Map();
+  /** Why a counter is not on disk as it is in memory. */
+  #broken;
 
   constructor(database) {
     this.#database = database;
@@ -73,8 +80,8 @@ class IndexedDBStore {
     const sum = add(this.#counters.get(key) ?? 0n, delta);
     if (delta !== 0n) {
       this.#counters.set(key, sum);
-      // A later write that somebody waits for is on disk only after this one. If this one fails, so does that one.
-      this.#write((_, counters) => counters.put(sum, key)).catch((error) => console.error(error.message));
+      // A later write that somebody waits for is on disk only after this one. If this one fails, so do all later ones.
+      this.#write((_, counters) => counters.put(sum, key)).catch((error) => (this.#broken ??= error));
     }
     return sum;
   }
@@ -83,7 +90,7 @@ class IndexedDBStore {
   #write(act) {
     return new Promise((resolve, reject) => {
       const transaction = this.#database.transaction(SCOPE, 'readwrite', { durability: 'strict' });
-      transaction.oncomplete = () => resolve();
+      transaction.oncomplete = () => (this.#broken ? reject(this.#broken) : resolve());
       transaction.onabort = () => reject(failed(transaction.error));
       act(transaction.objectStore('values'), transaction.objectStore('counters'));
     });
