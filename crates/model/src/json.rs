@@ -110,8 +110,8 @@ pub struct MonthCount {
     pub sum: Sum,
 }
 
-/// A number of images, and their bytes: content that several images share counts for each, and
-/// what repacking saves of it counts once.
+/// A number of images, and their bytes: content that several images share counts for each, and what repacking saves of it
+/// counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "as above")]
 pub struct Sum {

@@ -168,8 +168,8 @@ impl<P: Ports> Store<P> {
         Ok(())
     }
 
-    /// Makes the index anew from entries, each of another image or only of counts; `more` returns some, and none after the last. Nobody
-    /// else may use the vault. The old index counts until the new one is complete.
+    /// Makes the index anew from entries, each of another image or only of counts; `more` returns some, and none after
+    /// the last. Nobody else may use the vault. The old index counts until the new one is complete.
     pub async fn rebuild_index(
         &self,
         mut more: impl AsyncFnMut(usize) -> Result<Vec<LogEntry>, Error>,
