@@ -82,6 +82,8 @@ pub struct Told {
     pub removal: Removal,
     /// How many users are renaming it, or failed to. While this is not 0, it may have either name.
     pub renaming: u32,
+    /// When it got its tags, in milliseconds. `None` while a user gives it others, or failed to.
+    pub labelled: Option<u64>,
 }
 
 impl Told {
@@ -116,8 +118,7 @@ pub struct Journal {
     pub images: BTreeMap<ImageId, Told>,
     /// Requests with an idempotency key, and the ids of the images in their answers.
     pub requests: BTreeMap<&'static str, (Request, BTreeSet<Vec<ImageId>>)>,
-    /// Tags that a user began to rename, and whether a user was told that it is done. No operation that uses the old tag
-    /// begins later.
+    /// Tags that a user began to rename, and whether a user was told that it is done.
     pub tag_renames: BTreeMap<&'static str, bool>,
     /// What the webhook's receiver got: images, and what they were said to be.
     pub posted: BTreeSet<(ImageId, String)>,
@@ -152,6 +153,7 @@ impl Journal {
             ready: false,
             removal: Removal::None,
             renaming: 0,
+            labelled: Some(record.created),
         })
     }
 
@@ -164,6 +166,13 @@ impl Journal {
         answers.insert(records.iter().map(|record| record.id).collect());
         if answers.len() > 1 {
             self.problem(Class::Duplicate, format_args!("the request {key} was done twice"));
+        }
+    }
+
+    /// Records when an image got its tags.
+    pub fn labelled(&mut self, id: ImageId, at: Option<u64>) {
+        if let Some(told) = self.images.get_mut(&id) {
+            told.labelled = at;
         }
     }
 
@@ -222,10 +231,11 @@ impl Journal {
         let renames: usize = self.tag_renames.values().map(|done| 1 + usize::from(*done)).sum();
         let start = (self.problems.len() * 100 + answers + 10_000 * renames + 1_000_000 * self.posted.len()) as u64;
         self.images.values().fold(start, |sum, told| {
-            let Told { record, ready, removal, renaming } = told;
+            let Told { record, ready, removal, renaming, labelled } = told;
             let ImageRecord { id, name, .. } = record;
             let tags = record.tags.join(" ");
-            let known = format!("{id} {name} {tags} {} {ready} {removal:?} {renaming}", record.status().as_str());
+            let status = record.status().as_str();
+            let known = format!("{id} {name} {tags} {status} {ready} {removal:?} {renaming} {labelled:?}");
             xxh3_64_with_seed(known.as_bytes(), sum)
         })
     }

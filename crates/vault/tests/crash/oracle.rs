@@ -133,7 +133,8 @@ async fn mend(stop: &Stop<'_>, world: &World, problems: &mut Vec<Problem>) -> Re
     look(&vault, stop.journal, Stage::Swept, problems).await
 }
 
-/// Goes on with the renaming of a tag until it is done. Then no image that a user was told of has the old tag.
+/// Goes on with the renaming of a tag until it is done. Then no image that a user was told of has the old tag, unless it
+/// got that tag later.
 async fn go_on_renaming(
     vault: &Vault<World>,
     world: &World,
@@ -167,7 +168,8 @@ async fn go_on_renaming(
     for rename in &renames.renames {
         for told in journal.kept() {
             let record = vault.get(told.record.id).await?;
-            if record.tags.contains(&rename.from) {
+            let is_earlier = told.labelled.is_some_and(|at| rename.ended.is_none_or(|ended| at <= ended));
+            if record.tags.contains(&rename.from) && is_earlier {
                 let text = format_args!("{} has the tag {} and not {}", record.name, rename.from, rename.to);
                 problems.push(Problem::new(Class::Wrong, text));
             }
