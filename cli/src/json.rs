@@ -31,6 +31,8 @@ pub(crate) fn image(image: &burrow_host::Image) -> Image<'_> {
         referrer: image.source.as_ref().and_then(|source| source.referrer.as_deref()),
         status: image.status.as_str(),
         attempts: image.attempts,
+        received_bytes: None,
+        expected_bytes: None,
         error: image.error.as_deref(),
         created: timestamp(image.created),
         updated: timestamp(image.updated),

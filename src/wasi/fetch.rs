@@ -38,6 +38,11 @@ impl Fetch for Wasi {
             status: response.get_status_code(),
             location: headers.get("location").into_iter().next(),
             content_encoding: Some(codings.join(", ")).filter(|codings| !codings.is_empty()),
+            content_length: headers
+                .get("content-length")
+                .into_iter()
+                .next()
+                .and_then(|length| text(length).parse().ok()),
             retry_after: headers.get("retry-after").into_iter().next().map(text),
             body: HttpBody::new(response, |code| Error::Fetch(broken(code))).answering(sent),
         })

@@ -46,7 +46,7 @@ pub async fn a_job_of_a_killed_server_whose_clock_was_wrong() {
         }
         server.kill().await;
         change(store.path(), &id, |record| {
-            let State::Storing { lease } = &mut record.state else { panic!("{record:?}") };
+            let State::Storing { lease, .. } = &mut record.state else { panic!("{record:?}") };
             assert_eq!(lease.generation, Some(1));
             // A Burrow that knew no generations wrote none.
             *lease = Lease { until: lease.until + ahead, generation: lease.generation.filter(|_| has_generation) };

@@ -159,11 +159,12 @@ fn answer(behaviour: Option<Behaviour>, headers: &HeaderMap) -> Response<Body> {
             Ok(())
         }),
         Some(Behaviour::Dribbling(bytes)) => {
+            let length = bytes.len();
             let pieces = futures::stream::iter(bytes).then(async |byte| {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Ok(Frame::data(Bytes::from(vec![byte])))
             });
-            Response::new(StreamBody::new(pieces).boxed_unsync())
+            Response::builder().header("content-length", length).body(StreamBody::new(pieces).boxed_unsync()).unwrap()
         }
         Some(Behaviour::AtFirst(now, _)) => answer(Some(*now), headers),
     }

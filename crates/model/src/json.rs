@@ -24,6 +24,10 @@ pub struct Image<'a> {
     pub status: &'static str,
     pub attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
     pub created: String,
     pub updated: String,
@@ -149,6 +153,8 @@ impl<'a> From<&'a ImageRecord> for Image<'a> {
             referrer: record.referrer.as_deref(),
             status: record.status().as_str(),
             attempts: record.attempts,
+            received_bytes: record.progress().received,
+            expected_bytes: record.progress().expected,
             error: record.failure(),
             created: timestamp(record.created),
             updated: timestamp(record.updated),

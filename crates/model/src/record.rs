@@ -129,6 +129,9 @@ pub enum State {
         /// The worker's lease.
         #[serde(flatten)]
         lease: Lease,
+        /// How far it has come.
+        #[serde(flatten)]
+        progress: Progress,
     },
     /// Stored completely.
     Ready(Content),
@@ -137,6 +140,17 @@ pub enum State {
         /// The reason: one sentence for people.
         error: String,
     },
+}
+
+/// How far a download has come; nothing before it has taken a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Bytes that came; `None` before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+    /// Bytes that the origin announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
 }
 
 /// What is known of a ready image's content.
@@ -182,8 +196,16 @@ impl ImageRecord {
     /// The lease of its worker, if it is an unfinished job.
     pub fn lease(&self) -> Option<Lease> {
         match self.state {
-            State::Pending { lease } | State::Storing { lease } => Some(lease),
+            State::Pending { lease } | State::Storing { lease, .. } => Some(lease),
             State::Ready(_) | State::Failed { .. } => None,
+        }
+    }
+
+    /// How far the download of an unfinished job has come.
+    pub fn progress(&self) -> Progress {
+        match self.state {
+            State::Storing { progress, .. } => progress,
+            State::Pending { .. } | State::Ready(_) | State::Failed { .. } => Progress::default(),
         }
     }
 

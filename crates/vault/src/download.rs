@@ -53,6 +53,8 @@ impl Default for DownloadRules {
 #[derive(Debug)]
 pub struct Download<P: Ports> {
     body: Decoded<P::Body>,
+    /// Bytes that the origin announced.
+    expected: Option<u64>,
     ports: P,
     total_time: Duration,
     deadline: u64,
@@ -97,12 +99,15 @@ pub async fn open<P: Ports>(
         origins.check(&url).map_err(FetchError::Refused)?;
         let headers = headers.of_request(&url, referrer);
         let answer = ports.fetch(Get { url: &url, headers: &headers, timeouts: *timeouts }).await?;
-        let Fetched { status, location, content_encoding, retry_after: asked, body } = answer;
+        let Fetched { status, location, content_encoding, content_length, retry_after: asked, body } = answer;
         match status {
             200 => {
                 let body = Decoded::of(body, &content_encoding.unwrap_or_default())?;
+                // The length of a coded body is not that of the image.
+                let expected = content_length.filter(|_| matches!(body, Decoded::Plain(_)));
                 let speed = Speed { least: *least_speed, waited: 0, came: 0 };
-                return Ok(Download { body, ports: ports.clone(), total_time: *total_time, deadline, speed });
+                let (ports, total_time) = (ports.clone(), *total_time);
+                return Ok(Download { body, expected, ports, total_time, deadline, speed });
             }
             301 | 302 | 303 | 307 | 308 => {
                 let next = location.and_then(|location| leads_to(&url, &location));
@@ -130,6 +135,13 @@ pub async fn open<P: Ports>(
 /// set, as browsers do.
 fn leads_to(from: &Url, location: &[u8]) -> Option<Url> {
     from.join(&percent_encode(location, CONTROLS).to_string()).ok()
+}
+
+impl<P: Ports> Download<P> {
+    /// How many bytes the origin announced, if it did.
+    pub fn expected(&self) -> Option<u64> {
+        self.expected
+    }
 }
 
 impl<P: Ports> ByteSource for Download<P> {

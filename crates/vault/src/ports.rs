@@ -44,6 +44,8 @@ pub struct Fetched<B> {
     pub location: Option<Vec<u8>>,
     /// The `Content-Encoding` headers, if there are any, joined with commas.
     pub content_encoding: Option<String>,
+    /// The `Content-Length` header, if there is one.
+    pub content_length: Option<u64>,
     /// The `Retry-After` header, if there is one.
     pub retry_after: Option<String>,
     /// The body, unread.

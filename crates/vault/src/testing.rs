@@ -305,7 +305,14 @@ impl Fetch for World {
         self.0.asked.borrow_mut().push(self.0.passed.get());
         let (status, retry_after, body) = self.0.answers.borrow_mut().pop_front().unwrap_or(IMAGE);
         let retry_after = retry_after.map(str::to_owned);
-        Ok(Fetched { status, location: None, content_encoding: None, retry_after, body: Whole::new(body) })
+        Ok(Fetched {
+            status,
+            location: None,
+            content_encoding: None,
+            content_length: None,
+            retry_after,
+            body: Whole::new(body),
+        })
     }
 
     async fn post(

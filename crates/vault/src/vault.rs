@@ -12,6 +12,7 @@ mod label;
 mod lease;
 mod measure;
 mod pack;
+mod progress;
 mod quotas;
 mod read;
 mod remove;

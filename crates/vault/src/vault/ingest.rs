@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use burrow_model::error::Error;
 use burrow_model::key::{BlobId, Vaultwide};
-use burrow_model::record::{Content, ImageRecord, Manifest, State};
+use burrow_model::record::{Content, ImageRecord, Manifest, Progress, State};
 use url::Url;
 
 use super::lease::Committed;
@@ -45,12 +45,14 @@ impl<P: Ports> Vault<P> {
             } else {
                 self.check_still(&record).await?;
             }
-            self.change(&mut record, State::Storing { lease: self.new_lease(LEASE) });
+            let lease = self.new_lease(LEASE);
+            self.change(&mut record, State::Storing { lease, progress: Progress::default() });
             if let Committed::Removed { .. } = self.commit_or_undo(&record).await? {
                 return Err(Error::Removed);
             }
             let error = match self.attempt(&record).await {
                 Ok(content) => return self.complete(record, content).await,
+                Err(Error::Removed) => return Err(Error::Removed),
                 Err(error) => error,
             };
             let Some(wait) = waits.next().and_then(|&wait| self.wait_after(&error, wait)) else {
@@ -93,9 +95,9 @@ impl<P: Ports> Vault<P> {
         let source = record.source.as_deref().unwrap_or_default();
         let url = Url::parse(source).map_err(|error| Error::Invalid { field: "url", reason: error.to_string() })?;
         let referrer = record.referrer.as_deref().map(Referrer::new).transpose()?;
-        let mut body = download::open(&self.ports, &self.settings.downloads, url, referrer.as_ref()).await?;
+        let body = download::open(&self.ports, &self.settings.downloads, url, referrer.as_ref()).await?;
         self.check_bytes().await?;
-        let packed = self.pack_content(&mut body).await?;
+        let packed = self.pack_content(&mut self.telling(record, body)).await?;
         self.share_or_complete(packed).await
     }
 

@@ -2,7 +2,7 @@
 
 use burrow_model::error::Error;
 use burrow_model::lease::Lease;
-use burrow_model::record::{ImageRecord, State};
+use burrow_model::record::{ImageRecord, Progress, State};
 
 use super::Vault;
 use crate::ports::Ports;
@@ -79,7 +79,7 @@ impl<P: Ports> Vault<P> {
         }
         let is_mine = left == Some(record.updated) || (!self.is_held(&record) && self.store.claim_job(&record).await?);
         // The first attempt writes this lease.
-        record.state = State::Storing { lease: self.new_lease(LEASE) };
+        record.state = State::Storing { lease: self.new_lease(LEASE), progress: Progress::default() };
         Ok(is_mine.then_some(record))
     }
 

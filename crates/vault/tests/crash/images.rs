@@ -23,6 +23,8 @@ pub enum Origin {
     Flaky(&'static [u8]),
     /// Cannot be reached before [`LATE`], then serves an image.
     Late(&'static [u8]),
+    /// Takes seconds for each piece of an image.
+    Slow(&'static [u8]),
     /// Breaks off in the middle of an image.
     Cut(&'static [u8]),
     /// Serves bytes that are no image.
@@ -32,13 +34,14 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The origin of a path such as `/red/1`, `/flaky-red/1` or `/page/1`.
+    /// The origin of a path such as `/red/1`, `/slow-red/1` or `/page/1`.
     pub fn of(path: &str) -> Self {
         let what = path.split('/').nth(1).unwrap_or_default();
         match what.split_once('-') {
             _ if what == "page" => Self::Page,
             Some(("flaky", image)) => Self::Flaky(original(image)),
             Some(("late", image)) => Self::Late(original(image)),
+            Some(("slow", image)) => Self::Slow(original(image)),
             Some(("cut", image)) => Self::Cut(original(image)),
             _ => originals().get(what).map_or(Self::Missing, |image| Self::Good(image)),
         }
@@ -47,7 +50,7 @@ impl Origin {
     /// The bytes of an image from this origin in the end; `None` if its job must fail.
     pub fn gives(self) -> Option<&'static [u8]> {
         match self {
-            Self::Good(image) | Self::Flaky(image) | Self::Late(image) => Some(image),
+            Self::Good(image) | Self::Flaky(image) | Self::Late(image) | Self::Slow(image) => Some(image),
             Self::Cut(_) | Self::Page | Self::Missing => None,
         }
     }

@@ -382,21 +382,29 @@ impl Random for World {
     }
 }
 
+/// How long a slow origin takes for each piece: longer than a worker waits before it tells how far it has come.
+const SLOW: Duration = Duration::from_secs(3);
+
 /// A body in pieces.
 #[derive(Debug)]
 pub struct Body {
     bytes: &'static [u8],
     breaks_off: bool,
+    /// The world whose time passes before each piece, if it does.
+    slow: Option<World>,
 }
 
 impl Body {
     pub fn whole(bytes: &'static [u8]) -> Self {
-        Self { bytes, breaks_off: false }
+        Self { bytes, breaks_off: false, slow: None }
     }
 }
 
 impl ByteSource for Body {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if let Some(world) = &self.slow {
+            world.sleep(SLOW).await;
+        }
         let (piece, rest) = self.bytes.split_at(self.bytes.len().min(100_000));
         self.bytes = rest;
         match piece {
@@ -432,11 +440,12 @@ impl Fetch for World {
             Origin::Flaky(_) if times == 1 => return Err(FetchError::Unreachable("told to be flaky".into())),
             Origin::Late(_) if self.now() < LATE => return Err(FetchError::Unreachable("told to be late".into())),
             Origin::Good(image) | Origin::Flaky(image) | Origin::Late(image) => (200, Body::whole(image)),
-            Origin::Cut(image) => (200, Body { bytes: &image[..image.len() / 2], breaks_off: true }),
+            Origin::Slow(image) => (200, Body { slow: Some(self.clone()), ..Body::whole(image) }),
+            Origin::Cut(image) => (200, Body { breaks_off: true, ..Body::whole(&image[..image.len() / 2]) }),
             Origin::Page => (200, Body::whole(b"<!doctype html><title>no image</title>")),
             Origin::Missing => (404, Body::whole(b"")),
         };
-        Ok(Fetched { status, location: None, content_encoding: None, retry_after: None, body })
+        Ok(Fetched { status, location: None, content_encoding: None, content_length: None, retry_after: None, body })
     }
 
     async fn post(

@@ -90,7 +90,7 @@ impl<P: Ports, O: AsyncFnMut(Discovery)> Verifier<'_, P, O> {
                     found.unnamed.push(id);
                 }
             }
-            State::Pending { lease } | State::Storing { lease } => {
+            State::Pending { lease } | State::Storing { lease, .. } => {
                 found.pending += 1;
                 found.generation = found.generation.max(lease.generation.unwrap_or(0));
                 found.unfinished = Some(found.unfinished.map_or(record.seq, |lowest| lowest.min(record.seq)));

@@ -58,6 +58,20 @@ pub const SCENARIOS: &[Scenario] = &[
         ..EVERY
     },
     Scenario {
+        name: "ingest from a slow origin, of which the worker tells",
+        prepare: |_| vec![Ingest("/slow-red/1", "a")],
+        ..EVERY
+    },
+    Scenario {
+        name: "delete during the work on a slow job",
+        prepare: |bench| {
+            let record = bench.accept("/slow-red/1", "a");
+            vec![Work(Box::new(record.clone())), Remove(record.id)]
+        },
+        orders: Orders::Switches(2),
+        ..EVERY
+    },
+    Scenario {
         name: "resume of a job whose worker stalls and lives",
         prepare: |bench| {
             let record = bench.accept("/flaky-red/1", "a");
