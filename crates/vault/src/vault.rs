@@ -41,7 +41,7 @@ pub use pack::Packed;
 pub use quotas::Quotas;
 pub use read::{MAX_PAGE, Page, Statistics};
 pub use rename::Renaming;
-pub use repack::{Outcome, Repackable, RepackedSome};
+pub use repack::{Left, Outcome, Repackable, RepackedSome};
 pub use restore::{Archived, ArchivedState, Restored};
 pub use resume::Resumed;
 pub use search::{DayCount, Estimate, Filter, FormatCount, Numbers, TagCount, Tags};

@@ -8,6 +8,7 @@
 //! is by that version of the codec.
 
 mod attempt;
+mod left;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use burrow_model::status::Status;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use self::attempt::{Kept, Old, Tried};
+pub use self::left::Left;
 use super::Vault;
 use super::read::{AT_ONCE, MAX_SCAN, check_limit};
 use super::search::Filter;

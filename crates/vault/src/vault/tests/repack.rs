@@ -11,7 +11,7 @@ use crate::compression::Compression;
 use crate::ports::Kv as _;
 use crate::store::blob::Form;
 use crate::testing::{Whole, World};
-use crate::vault::{Archived, ArchivedState, Filter, HostFacts, Label, Order, Outcome, Vault, VaultSettings};
+use crate::vault::{Archived, ArchivedState, Filter, HostFacts, Label, Left, Order, Outcome, Vault, VaultSettings};
 
 /// A JPEG of some 60 KB.
 fn photo(seed: u32) -> Vec<u8> {
@@ -181,9 +181,18 @@ fn what_the_policy_or_a_limit_forbids_stays_and_is_tried_when_allowed() {
         let balanced = world.vault();
         assert_eq!(listed(&balanced).await, [image.id]);
         assert!(matches!(balanced.repack(gif.id).await, Ok(Outcome::Kept(_))));
+        // The attempt that a limit forbade is no experience of what this saves.
+        let left = async |vault: &Vault<World>| vault.left_to_repack().await.unwrap();
+        assert_eq!(left(&fast).await, Left { images: 0, saves: None, is_exact: true });
+        assert_eq!(left(&balanced).await, Left { images: 1, saves: None, is_exact: true });
         let done = balanced.repack_for(std::time::Duration::from_secs(9)).await.unwrap();
         assert_eq!((done.repacked, done.kept, done.busy, done.is_done), (1, 0, 0, true));
         assert!(listed(&balanced).await.is_empty());
+        assert_eq!(left(&balanced).await, Left { images: 0, saves: None, is_exact: true });
+        let other = put(&balanced, &photo(3)).await;
+        let now = left(&balanced).await;
+        let stored = other.content().unwrap().stored_size;
+        assert!(now.images == 1 && now.saves.is_some_and(|saves| saves > stored / 20 && saves < stored), "{now:?}");
     });
 }
 
