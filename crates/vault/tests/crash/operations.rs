@@ -10,7 +10,6 @@ use burrow_model::error::Error;
 use burrow_model::key::{ImageId, Sha256Hex};
 use burrow_model::record::ImageRecord;
 use burrow_model::status::Status;
-use burrow_vault::ports::Clock as _;
 use burrow_vault::store::blob::Form;
 use burrow_vault::terms::{Phrase, words_of};
 use burrow_vault::vault::{
@@ -209,7 +208,7 @@ pub async fn perform(operation: Operation, world: World, book: Book) {
             put(&vault, image, name, Some(tag)).await.map(|record| book.borrow_mut().told(&record))
         }
         Operation::Deliver => vault.deliver().await.map(drop),
-        Operation::Label(id, tags) => label(&vault, id, tags, world.now(), &book).await,
+        Operation::Label(id, tags) => label(&vault, id, tags, &book).await,
         Operation::RenameTag(from, to) => rename_tag(&vault, from, to, &book).await,
         Operation::Work(record) => work(&vault, *record, &book).await,
         Operation::WorkOn(id) => worked(vault.work_on(id, None).await, id, &book),
@@ -282,14 +281,14 @@ async fn retry(vault: &Vault<World>, id: ImageId, worker: Worker, book: &Book) -
     }
 }
 
-async fn label(vault: &Vault<World>, id: ImageId, tags: &[&str], now: u64, book: &Book) -> Result<(), Error> {
+async fn label(vault: &Vault<World>, id: ImageId, tags: &[&str], book: &Book) -> Result<(), Error> {
     let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
     book.borrow_mut().renaming(id);
     book.borrow_mut().labelled(id, None);
     match vault.edit(id, &Edit::new(None, Some(&tags))?, |_| Ok::<_, Error>(())).await {
         Ok(record) => {
             book.borrow_mut().renamed(&record);
-            book.borrow_mut().labelled(id, Some(now));
+            book.borrow_mut().labelled(id, Some(record.updated));
         }
         Err(Error::Changed) => {}
         Err(error) => return Err(error),
