@@ -75,7 +75,9 @@ fn media_type(headers: &HeaderMap) -> &str {
 
 /// Says in `Vary` that a response depends on `Accept-Encoding`, if it may be sent compressed.
 pub(crate) fn vary<P>(response: &mut Response<Body<P>>) {
-    let vary = response.headers().get(header::VARY).and_then(|vary| vary.to_str().ok()).unwrap_or_default();
+    // There may be several: an answer to another site's page has one of its own.
+    let all = response.headers().get_all(header::VARY).iter().filter_map(|vary| vary.to_str().ok());
+    let vary = all.collect::<Vec<_>>().join(", ");
     if !is_compressible(response.headers()) || vary.contains("accept-encoding") {
         return;
     }
@@ -144,6 +146,18 @@ mod tests {
 
     fn headers(name: HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn every_vary_is_kept() {
+        let mut response = Response::new(Body::<()>::from(Vec::new()));
+        set(response.headers_mut(), header::CONTENT_TYPE, "application/json");
+        for name in ["accept", "origin"] {
+            response.headers_mut().append(header::VARY, name.parse().unwrap());
+        }
+        vary(&mut response);
+        let all: Vec<_> = response.headers().get_all(header::VARY).iter().collect();
+        assert_eq!(all, ["accept, origin, accept-encoding"]);
     }
 
     #[test]
