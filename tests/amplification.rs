@@ -153,6 +153,8 @@ fn largest(full: &Full) -> Vec<Asked> {
     ask("/gallery", post, "/gallery".into(), FORM, delete.into_bytes(), MIB);
     let wrong = format!("token={}&back=/{}", "t".repeat(30_000), "b".repeat(30_000));
     ask("/session", post, "/session".into(), FORM, wrong.into_bytes(), 128 * KIB);
+    let unknown = format!("language={}&back=/{}", "x".repeat(30_000), "b".repeat(30_000));
+    ask("/language", post, "/language".into(), FORM, unknown.into_bytes(), 128 * KIB);
     all
 }
 

@@ -172,8 +172,8 @@ pub async fn forms_do_what_they_say(host: Host) {
     let text = reply.text();
     assert!(
         text.contains("Downloading 1 image")
-            && text.contains("nonsense</bdi>: not a URL")
-            && text.contains("ftp://x/y</bdi>: "),
+            && text.contains("nonsense</bdi>: <span lang=\"en\" dir=\"auto\">not a URL")
+            && text.contains("ftp://x/y</bdi>: <span"),
         "{text}"
     );
     let a = client.get("/images").await.json()["images"][0]["id"].as_str().unwrap().to_owned();
@@ -360,6 +360,43 @@ pub async fn an_image_has_a_page(host: Host) {
         burrow.client.send(Method::POST, "/images", &[("content-type", "image/tiff")], fixture("photo.tiff")).await;
     let shown = page(&burrow.client, tiff.header("location")).await;
     assert!(shown.contains("/thumbnail?w=1280"), "{shown}");
+}
+
+pub async fn pages_speak_the_reader_s_language(host: Host) {
+    let burrow = host.start_with(&[("write_token", "the-write-token")]).await;
+    let client = &burrow.client;
+    let page = async |headers: &[(&str, &str)]| {
+        let reply = client.send(Method::GET, "/tags", &[&[BROWSER], headers].concat(), "").await;
+        assert_eq!(reply.header("vary"), "accept, accept-language, cookie, accept-encoding");
+        (reply.text(), reply.header("etag").to_owned())
+    };
+    let (english, tag) = page(&[("accept-language", "fr, en;q=0.5")]).await;
+    assert!(
+        english.contains("<html lang=\"en\" dir=\"ltr\"") && english.contains("No image has a tag yet."),
+        "{english}"
+    );
+    let (german, other) = page(&[("accept-language", "de-CH, en;q=0.5")]).await;
+    assert!(german.contains("<html lang=\"de\"") && german.contains("Noch hat kein Bild ein Schlagwort."), "{german}");
+    assert_ne!(tag, other);
+    // It is chosen without a token, and outweighs what the browser accepts.
+    let reply = submit(client, "/language", &[("language", "ar"), ("back", "/tags")]).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/tags"));
+    let cookie = reply.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert_eq!(cookie, "burrow_language=ar");
+    let (arabic, _) = page(&[("accept-language", "de"), ("cookie", &cookie)]).await;
+    assert!(arabic.contains("<html lang=\"ar\" dir=\"rtl\""), "{arabic}");
+    let reply = submit(client, "/language", &[("back", "//elsewhere.example")]).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/"));
+    assert!(reply.header("set-cookie").starts_with("burrow_language=; Path=/; Max-Age=0"));
+    let reply = submit(client, "/language", &[("language", "de; Path=/x")]).await;
+    assert!(reply.status == 422 && reply.header("set-cookie").is_empty(), "{}", reply.text());
+    // Scripts have the same texts. Programs get English.
+    let texts = client.get("/assets/de.json").await;
+    assert_eq!((texts.status.as_u16(), texts.header("content-type")), (200, "application/json"));
+    assert_eq!(texts.json()["Images"], "Bilder");
+    assert_eq!(client.get("/assets/en.json").await.status, 404);
+    let missing = client.send(Method::GET, "/images/0", &[("accept-language", "de")], "").await;
+    assert_eq!(missing.json()["title"], "Not found");
 }
 
 pub async fn one_signs_in_to_change_something(host: Host) {

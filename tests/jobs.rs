@@ -214,6 +214,41 @@ pub async fn removing_an_image_that_is_being_stored(host: Host) {
     assert_eq!(burrow.client.get("/stats").await.json()["pending"], 0);
 }
 
+/// Only the embedded store has it: others may have several processes.
+pub async fn a_slow_download_tells_how_far_it_has_come() {
+    let burrow = Host::Native.start_with(&[("min_download_bytes_per_second", "0")]).await;
+    let origin = Origin::start().await;
+    let mut image = b"GIF89a\x01\0\x01\0\0\0\0;".to_vec();
+    image.resize(60, 0);
+    let url = origin.serve("/slow.gif", Behaviour::Dribbling(image.clone().into()));
+    let told = async || {
+        let id = burrow.client.add(&json!({ "url": url })).await;
+        let path = format!("/images/{id}");
+        loop {
+            let record = burrow.client.get(&path).await.json();
+            assert!(["pending", "storing"].contains(&record["status"].as_str().unwrap()), "{record}");
+            if let Some(received) = record["received_bytes"].as_u64() {
+                assert!((10..60).contains(&received) && record["expected_bytes"] == 60, "{record}");
+                return (id, path);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (id, path) = told().await;
+    let page = burrow.client.send(Method::GET, &path, &[("accept", "text/html")], "").await.text();
+    assert!(page.contains(" of 60 B") && page.contains("<progress max=\"60\""), "{page}");
+    let record = burrow.client.settled(&id).await;
+    assert!(record["status"] == "ready" && record.get("received_bytes").is_none(), "{record}");
+    assert!(burrow.client.content(&id).await == image);
+    // What is removed meanwhile stays away.
+    let (_, path) = told().await;
+    assert_eq!(burrow.client.send(Method::DELETE, &path, &[], "").await.status, 204);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(burrow.client.get(&path).await.status, 404);
+    let stats = burrow.client.get("/stats").await.json();
+    assert_eq!((&stats["images"], &stats["pending"], &stats["failed"]), (&json!(1), &json!(0), &json!(0)));
+}
+
 /// With `run_jobs` off, a server leaves jobs to others, but does them when it is asked to resume.
 pub async fn jobs_may_be_left_to_others(host: Host) {
     let (burrow, origin) = (host.start_with(&[("run_jobs", "false")]).await, Origin::start().await);

@@ -103,7 +103,7 @@ fn main() -> ExitCode {
         first_design: upload_answers_at_once, basic_stats_lists_images, image_by_name_is_a_page_or_the_bytes;
         gallery: the_page_shows_images_and_adds_some, names_are_shown_as_text, a_form_of_another_site_is_refused,
             forms_do_what_they_say, lists_are_searched_and_ordered, an_image_has_a_page,
-            one_signs_in_to_change_something, numbers_are_drawn, several_images_are_one_file,
+            pages_speak_the_reader_s_language, one_signs_in_to_change_something, numbers_are_drawn, several_images_are_one_file,
             failures_are_pages_for_browsers, pages_are_sent_compressed;
         hostile: hostile_requests_change_nothing, forged_links_and_tokens_open_nothing;
         http_api: unknown_routes_and_methods, malformed_json_names_the_place, invalid_input_names_the_field,
@@ -175,7 +175,7 @@ fn main() -> ExitCode {
         files_field: lists_of_every_program_are_read, lists_that_cannot_be_read_are_told_in_one_line,
             files_with_any_name_are_taken, directories_are_taken_as_they_are, a_picture_on_a_terminal_is_upright;
         images: a_job_being_retried_is_resumed_after_a_kill;
-        jobs: slow_origins_stop_nobody, a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
+        jobs: slow_origins_stop_nobody, a_slow_download_tells_how_far_it_has_come, a_killed_server_finishes_its_jobs, an_acknowledged_image_survives_a_kill;
         lists: bad_lines_are_told_by_number_and_the_rest_goes_on, a_second_run_fetches_only_what_is_missing,
             interrupted_it_ends_what_is_under_way_and_goes_on_the_next_time, files_and_directories,
             all_of_a_list_is_done_and_none_is_left, the_first_failure_may_end_it;

@@ -145,3 +145,34 @@ test("what could not be done is told once, with how many more; it stays selected
   await page.getByText("5 images selected").waitFor();
   assert.ok(!(await box(page, "find 30.bmp").isChecked()) && (await box(page, "no 5").isChecked()));
 });
+
+test("a mouse crosses the vault by the strip of months, which comes when one scrolls", async (t) => {
+  const context = await here.context(t, { viewport: { width: 1400, height: 600 } });
+  const page = await context.newPage();
+  const months = ["2024-02", "2025-11", "2026-01", "2026-10"].map((month, n) => ({ month, images: 10 ** n }));
+  await page.route("**/stats", (route) => route.fulfill({ json: { months } }));
+  await page.goto("/");
+  assert.equal(await page.locator("#scrubber").count(), 0);
+  await page.mouse.move(500, 300);
+  await page.mouse.wheel(0, 400);
+  const pieces = page.locator("#scrubber a");
+  await until(async () => (await pieces.count()) === 4, "the strip is there");
+  const heights = await pieces.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().height));
+  assert.ok(heights[0] > heights[1] && heights[1] > heights[3] && heights[3] >= 2, `${heights}`);
+  assert.deepEqual(await pieces.evaluateAll((all) => all.map((one) => one.dataset.year ?? "")), ["2026", "", "2025", "2024"]);
+  // What is pressed on one month and let go on another leads to the other.
+  const centre = async (n) => {
+    const { x, y, width, height } = await pieces.nth(n).boundingBox();
+    return [x + width / 2, y + height / 2];
+  };
+  await page.mouse.move(...(await centre(0)));
+  await page.mouse.down();
+  await page.mouse.move(...(await centre(2)));
+  await page.mouse.up();
+  await page.waitForURL("**/?until=2025-11-30");
+  await page.goto("/?order=oldest");
+  await page.mouse.wheel(0, 400);
+  await until(async () => (await pieces.count()) === 4, "the strip is there");
+  await pieces.last().click();
+  await page.waitForURL("**/?order=oldest&since=2026-10-01");
+});

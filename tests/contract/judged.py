@@ -19,6 +19,7 @@ FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures" / "images"
 EXPECTED = {
     "STORE_PUBLIC_UNNECESSARY": "it lets shared caches keep what was asked for with a token that it does not need",
     "FRESHNESS_NO_CACHE_NO_VALIDATOR": "an archive is made for its request",
+    "VARY_COMPLEX": "a page differs by form, language, reader and coding, and is made for each reader",
     "CONTENT_TYPE_MISMATCH": "REDbot takes a BMP for a GIF",
 }
 

@@ -260,7 +260,7 @@ fn wrong_page(reply: &Reply) -> Option<String> {
     if let Some(inside) = INSIDES.iter().find(|inside| page.contains(**inside)) {
         return Some(format!("the page shows {inside}"));
     }
-    let said = page.split_once("<p class=\"error\">").and_then(|(_, rest)| rest.split_once("</p>"));
+    let said = page.split_once("<p class=\"error\" lang=\"en\">").and_then(|(_, rest)| rest.split_once("</p>"));
     if said.is_none_or(|(said, _)| said.len() < 20) {
         return Some("the page says nothing of what is wrong".into());
     }

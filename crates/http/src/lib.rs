@@ -20,6 +20,7 @@ mod route;
 mod router;
 pub mod service;
 pub mod settings;
+mod texts;
 
 pub use message::{Answer, Body, Job, Request};
 pub use service::Service;

@@ -18,6 +18,7 @@ pub(crate) mod detail;
 pub(crate) mod form;
 pub(crate) mod frame;
 pub(crate) mod home;
+pub(crate) mod language;
 pub(crate) mod overview;
 pub(crate) mod search;
 pub(crate) mod session;

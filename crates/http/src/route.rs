@@ -18,6 +18,7 @@ pub(crate) enum Route {
     Asset(String),
     Form,
     Session,
+    Language,
     Archive,
     Health,
     Interface,
@@ -66,7 +67,7 @@ fn of_shared(text: &str, what: fn(ImageId) -> Shared) -> Option<Route> {
 /// A part in braces is one segment, percent-decoded; with a star, it is the rest of the path. Of two parts the text has
 /// both, with a slash in between.
 #[rustfmt::skip]
-pub(crate) const ROUTES: [(&str, Make, &[Method]); 36] = [
+pub(crate) const ROUTES: [(&str, Make, &[Method]); 37] = [
     ("/", |_| Some(Route::Home), &[Method::GET]),
     ("/images", |_| Some(Route::Images), &[Method::GET, Method::POST]),
     ("/images/by-name/{name}", |name| Some(Route::ByName(name)), &[Method::GET]),
@@ -99,6 +100,7 @@ pub(crate) const ROUTES: [(&str, Make, &[Method]); 36] = [
     ("/uploaders/{name}", |name| Some(Route::Uploader(name)), &[Method::GET]),
     ("/gallery", |_| Some(Route::Form), &[Method::POST]),
     ("/session", |_| Some(Route::Session), &[Method::POST]),
+    ("/language", |_| Some(Route::Language), &[Method::POST]),
     ("/upload", |_| Some(Route::Upload), &[Method::POST]),
     ("/process_image", |_| Some(Route::Upload), &[Method::POST]),
     ("/basic_stats", |_| Some(Route::BasicStats), &[Method::GET]),

@@ -85,6 +85,7 @@ impl<P: Ports> Service<P> {
             (Route::Asset(name), _) => Ok(assets::asset(&name)?.into()),
             (Route::Form, _) => self.act(head, body).await,
             (Route::Session, _) => self.session(head, body).await,
+            (Route::Language, _) => self.choose_language(head, body).await,
             (Route::Archive, _) => return self.archive(head).await,
             (Route::Health, _) => Ok(json::response(StatusCode::OK, &serde_json::json!({"status": "ok"})).into()),
             (Route::Interface, _) => Ok(json::interface().into()),
@@ -157,7 +158,7 @@ impl<P: Ports> Service<P> {
             let site = cors_origins.check(headers)?;
             let admitted = write_tokens.is_empty()
                 || match site {
-                    Site::Ours => holds(write_tokens) || target.route == Route::Session,
+                    Site::Ours => holds(write_tokens) || matches!(target.route, Route::Session | Route::Language),
                     Site::Allowed => bearer(headers).is_some_and(|token| write_tokens.hold(token)),
                 };
             return if admitted { Ok(None) } else { Err(Problem::unauthorized(has_token)) };

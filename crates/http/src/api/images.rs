@@ -132,7 +132,7 @@ impl<P: Ports> Service<P> {
         let (path, expires) = self.signed_link(id, seconds).await?;
         if wants_html(head.headers) {
             let record = self.vault.get(id).await?;
-            return self.detail_with(head, &record, Some((path, expires.into()))).await;
+            return self.detail_with(head, &record, Some((path, expires))).await;
         }
         let body = json!({ "path": path, "expires": timestamp(expires) });
         Ok(response(StatusCode::CREATED, &body).into())

@@ -2,7 +2,7 @@
 
 use burrow_model::json::{self, Image, Stats, StatsByKind, Sum};
 use burrow_model::record::ImageRecord;
-use burrow_model::time::{instant, timestamp};
+use burrow_model::time::timestamp;
 use burrow_vault::ports::ByteSource;
 use burrow_vault::vault::{DayCount, FormatCount, Numbers, Renaming, Statistics, TagCount, Tags};
 use http::{Response, StatusCode};
@@ -222,11 +222,6 @@ pub(crate) fn counts(statistics: Statistics) -> Stats {
         statistics;
     let last_uploaded = last_uploaded.map(timestamp);
     Stats { images, pending, failed, original_bytes, stored_bytes, repacked, saved_bytes, last_uploaded }
-}
-
-/// A time in milliseconds since 1970, for people, to the minute; empty if it is out of range.
-pub(crate) fn readable(millis: u64) -> String {
-    instant(millis).map(|instant| instant.strftime("%-d %b %Y, %H:%M UTC").to_string()).unwrap_or_default()
 }
 
 /// A JSON response.

@@ -111,7 +111,7 @@ impl<P: Ports> Service<P> {
 
 /// Splits the tags of a form's field at commas.
 pub(crate) fn split_tags(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+    text.split([',', '،']).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
 fn boundary(headers: &HeaderMap) -> Result<Vec<u8>, Problem> {

@@ -5,6 +5,7 @@
 
 use crate::api::selection::MAX_MANY;
 use crate::route::Query;
+use crate::texts::Language;
 
 /// The action that a form carried out.
 #[derive(Clone, Copy)]
@@ -45,20 +46,21 @@ impl Notice {
     }
 
     /// The sentence, with the number of images in it.
-    pub(crate) fn sentence(self, count: usize) -> String {
-        let images = images(count as u64);
-        match (self, count) {
-            (Self::Added, _) => format!("Downloading {images}"),
-            (Self::Stored, _) => format!("{images} stored"),
-            (Self::Taken, _) => format!("{images} added"),
-            (Self::Tagged, 0) => "The tags were there already".into(),
-            (Self::Tagged, _) => format!("{images} tagged"),
-            (Self::Untagged, 0) => "No tag to remove: no selected image has it".into(),
-            (Self::Untagged, _) => format!("Tags removed from {images}"),
-            (Self::Renamed, _) => format!("{images} renamed"),
-            (Self::Retried, _) => format!("Retrying {images}"),
-            (Self::Deleted, _) => format!("{images} deleted"),
-        }
+    pub(crate) fn sentence(self, language: Language, count: usize) -> String {
+        let n = count as u64;
+        let text = match (self, count) {
+            (Self::Added, _) => language.count("Downloading {n} image", "Downloading {n} images", n),
+            (Self::Stored, _) => language.count("{n} image stored", "{n} images stored", n),
+            (Self::Taken, _) => language.count("{n} image added", "{n} images added", n),
+            (Self::Tagged, 0) => language.say("The tags were there already"),
+            (Self::Tagged, _) => language.count("{n} image tagged", "{n} images tagged", n),
+            (Self::Untagged, 0) => language.say("No tag to remove: no selected image has it"),
+            (Self::Untagged, _) => language.count("Tags removed from {n} image", "Tags removed from {n} images", n),
+            (Self::Renamed, _) => language.count("{n} image renamed", "{n} images renamed", n),
+            (Self::Retried, _) => language.count("Retrying {n} image", "Retrying {n} images", n),
+            (Self::Deleted, _) => language.count("{n} image deleted", "{n} images deleted", n),
+        };
+        text.into()
     }
 
     /// The path of a page, with this notice in its query in place of an earlier one.
@@ -73,28 +75,10 @@ impl Notice {
 }
 
 /// The notice in a page's query; `None` if the query has no valid one.
-pub(crate) fn read(query: &Query) -> Option<String> {
+pub(crate) fn read(query: &Query, language: Language) -> Option<String> {
     let word = query.get("told")?;
     let notice = Notice::ALL.into_iter().find(|notice| notice.word() == word)?;
-    Some(notice.sentence(query.get("count")?.parse().ok().filter(|count| *count <= MAX_MANY)?))
-}
-
-/// A number of images, for people.
-pub(crate) fn images(count: u64) -> String {
-    if count == 1 { "1 image".into() } else { format!("{} images", number(count)) }
-}
-
-/// A number, for people: its digits in groups of three.
-pub(crate) fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    Some(notice.sentence(language, query.get("count")?.parse().ok().filter(|count| *count <= MAX_MANY)?))
 }
 
 #[cfg(test)]
@@ -103,15 +87,11 @@ mod tests {
     use crate::route::Unchecked;
 
     #[test]
-    fn digits_are_grouped() {
-        let numbers = [0, 7, 999, 1000, 50_000, 1_234_567, u64::MAX];
-        let shown = ["0", "7", "999", "1,000", "50,000", "1,234,567", "18,446,744,073,709,551,615"];
-        assert_eq!(numbers.map(number), shown);
-    }
-
-    #[test]
     fn a_notice_is_one_of_a_few_sentences() {
-        let of = |query: &str| read(Unchecked::parse(query).unwrap().only(&["told", "count"], &[]).unwrap());
+        let of = |query: &str| {
+            let query = Unchecked::parse(query).unwrap();
+            read(query.only(&["told", "count"], &[]).unwrap(), Language::default())
+        };
         assert_eq!(of("told=deleted&count=3").as_deref(), Some("3 images deleted"));
         assert_eq!(of("told=added&count=1").as_deref(), Some("Downloading 1 image"));
         assert_eq!(of("told=untagged&count=0").as_deref(), Some("No tag to remove: no selected image has it"));

@@ -3,7 +3,8 @@
 import "./elsewhere.js";
 import { lookSoon } from "./live.js";
 import { act } from "./server.js";
-import { images, listed, toast } from "./toast.js";
+import { count, say } from "./texts.js";
+import { listed, toast } from "./toast.js";
 import { alreadyHere, send } from "./tray.js";
 
 /** How many addresses one request sends. */
@@ -16,7 +17,9 @@ const form = document.getElementById("add");
 const panel = document.getElementById("adding");
 const field = form.elements.urls;
 
-const tags = () => form.elements.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+const tags = () => form.elements.tags.value.split(/[,،]/).map((tag) => tag.trim()).filter(Boolean);
+
+const downloading = (n) => count("Downloading {n} image.", "Downloading {n} images.", n);
 
 let isAdding = false;
 form.addEventListener("submit", async (event) => {
@@ -48,19 +51,19 @@ async function addLines(lines) {
       here.push(...result.here);
     } catch (error) {
       left.push(...some, ...lines.splice(0));
-      toast(`That could not be added: ${error.message}.`, LONG);
+      toast(say("That could not be added: {why}.", { why: error.message }), LONG);
     }
   }
   left.unshift(...failed.map(({ what }) => what));
   if (failed.length > 0) toast(listed(failed), LONG);
-  if (added > 0) toast(`Downloading ${images(added)}.`);
+  if (added > 0) toast(downloading(added));
   for (const image of here) alreadyHere(image, () => again(image.what));
   return left;
 }
 
 async function again(url) {
   await act([["action", "add"], ["urls", url], ["tags", form.elements.tags.value], ["again", "yes"]]);
-  toast("Downloading 1 image.");
+  toast(downloading(1));
   await lookSoon();
 }
 
@@ -88,25 +91,12 @@ form.elements.file.addEventListener("change", () => {
 });
 panel.addEventListener("toggle", () => panel.open && matchMedia("(hover: hover)").matches && field.focus());
 
-// Panels close on Escape and when something else is clicked.
-addEventListener("keydown", (event) => {
-  const open = event.key === "Escape" && event.target.closest?.("details.drop[open]");
-  if (!open) return;
-  open.open = false;
-  open.querySelector("summary").focus();
-  event.stopImmediatePropagation();
-}, true);
-addEventListener("pointerdown", (event) => {
-  for (const open of document.querySelectorAll("details.drop[open]")) {
-    if (!open.contains(event.target) && event.target.closest?.("body") && !isFilled(open)) open.open = false;
-  }
-});
-const isFilled = (open) => [...open.querySelectorAll("textarea, input:not([type=hidden], [type=file])")].some(({ value }) => value);
-
 // Images dragged from this page itself are stored already.
 let isOurs = false;
 addEventListener("dragstart", () => (isOurs = true));
 addEventListener("dragend", () => (isOurs = false));
+
+document.body.dataset.drop = say("Drop to add");
 
 const isForUs = (event) =>
   !isOurs && event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");

@@ -1,5 +1,7 @@
 // Headings of days between the cards. The server makes them of days in UTC; here they become the reader's days.
 
+import { locale, say } from "./texts.js";
+
 const DAY = 86_400_000;
 
 /** Puts a heading before the first card of each day, and takes away those that head nothing. */
@@ -36,7 +38,8 @@ function entitle(heading, date, day) {
   heading.dataset.is = day;
   const time = heading.querySelector("time");
   time.dateTime = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
-  const ago = { [new Date().toDateString()]: "Today", [new Date(Date.now() - DAY).toDateString()]: "Yesterday" }[day];
+  const [today, yesterday] = [new Date(), new Date(Date.now() - DAY)].map((one) => one.toDateString());
+  const ago = { [today]: say("Today"), [yesterday]: say("Yesterday") }[day];
   const whole = { weekday: "long", day: "numeric", month: "long", year: "numeric" };
-  time.textContent = ago ?? date.toLocaleDateString(undefined, whole);
+  time.textContent = ago ?? date.toLocaleDateString(locale, whole);
 }

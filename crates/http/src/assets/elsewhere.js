@@ -1,5 +1,6 @@
 // Texts for use elsewhere: copies them, and gives them the address under which the browser knows this site.
 
+import { say } from "./texts.js";
 import { toast } from "./toast.js";
 
 /** Corrects addresses within `part`: the server cannot always know whether the browser reaches it by https. */
@@ -16,7 +17,7 @@ correct(document);
 // On this page the bookmark would only open a form that is here already.
 document.getElementById("bookmarklet")?.addEventListener("click", (event) => {
   event.preventDefault();
-  toast("Drag it to your bookmarks, and use it on other pages.");
+  toast(say("Drag it to your bookmarks, and use it on other pages."));
 });
 
 document.addEventListener("click", async (event) => {
@@ -26,8 +27,8 @@ document.addEventListener("click", async (event) => {
   field.select();
   try {
     await navigator.clipboard.writeText(field.value);
-    toast("Copied.");
+    toast(say("Copied."));
   } catch {
-    toast("The text is selected: press Ctrl+C to copy it.");
+    toast(say("The text is selected: press Ctrl+C to copy it."));
   }
 });

@@ -4,16 +4,17 @@ import { check } from "./check.js";
 import { correct } from "./elsewhere.js";
 import "./known.js";
 import { act, link } from "./server.js";
+import { count, locale, say } from "./texts.js";
 import { listed, toast } from "./toast.js";
 
 /** Makes a link absolute, so that it can be sent to others. */
 const whole = (field) => (field.value = new URL(field.value, location.href).href);
 
 const DONE = {
-  rename: () => "Renamed.",
-  tag: (done) => (done > 0 ? "Tags added." : "The tags were there already."),
-  untag: (done) => (done > 0 ? "Tag removed." : "The image no longer had that tag."),
-  retry: () => "Retrying 1 image.",
+  rename: () => say("Renamed."),
+  tag: (done) => (done > 0 ? say("Tags added.") : say("The tags were there already.")),
+  untag: (done) => (done > 0 ? say("Tag removed.") : say("The image no longer had that tag.")),
+  retry: () => count("Retrying {n} image.", "Retrying {n} images.", 1),
 };
 
 /** Gives an article's facts their scripts; `changed` is called after a change, with the form's action. */
@@ -39,7 +40,7 @@ export function facts(article, changed) {
       toast(failures.length > 0 ? listed(failures) : DONE[action](done));
       if (failures.length === 0) await changed(action);
     } catch (error) {
-      toast(`That could not be done: ${error.message}.`);
+      toast(say("That could not be done: {why}.", { why: error.message }));
     }
   });
 }
@@ -52,11 +53,11 @@ async function sign(article) {
     const time = signed.querySelector("time");
     time.dateTime = expires;
     time.title = expires;
-    time.textContent = new Date(expires).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
+    time.textContent = new Date(expires).toLocaleString(locale, { dateStyle: "long", timeStyle: "short" });
     signed.querySelector("[data-link]").value = path;
     whole(signed.querySelector("[data-link]"));
     signed.hidden = false;
   } catch (error) {
-    toast(`The link could not be signed: ${error.message}.`);
+    toast(say("The link could not be signed: {why}.", { why: error.message }));
   }
 }

@@ -6,6 +6,7 @@ import "./live.js";
 import "./months.js";
 import "./pictures.js";
 import "./scroll.js";
+import "./scrubber.js";
 import "./search.js";
 import "./select.js";
 import "./side.js";

@@ -1,9 +1,13 @@
 // Moves through the grid with the keyboard: arrows, Home and End from card to card, x to select.
 
 import { cards, isSelected, isSettled, select, selected } from "./cards.js";
+import { isMirrored } from "./texts.js";
 import { fill } from "./thin.js";
 
 const grid = document.getElementById("grid");
+
+/** How many cards further the one at the right is. */
+const toRight = isMirrored ? -1 : 1;
 
 function focus(card) {
   if (!card) return;
@@ -38,8 +42,8 @@ grid.addEventListener("keydown", (event) => {
   const all = cards();
   const at = all.indexOf(from);
   const to = {
-    ArrowRight: () => all[at + 1],
-    ArrowLeft: () => all[at - 1],
+    ArrowRight: () => all[at + toRight],
+    ArrowLeft: () => all[at - toRight],
     ArrowDown: () => inNextRow(all, from, true),
     ArrowUp: () => inNextRow(all, from, false),
     Home: () => all[0],

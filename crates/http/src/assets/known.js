@@ -1,6 +1,7 @@
 // Completes tags from those that images have.
 
 import { tags } from "./server.js";
+import { images } from "./texts.js";
 
 const PAUSE = 150;
 
@@ -17,7 +18,7 @@ export function completions(field) {
 
 /** Offers tags that begin with the text after the last comma. */
 export function tagsOf(field) {
-  const [, before, start] = /^(.*,\s*)?([^,]*)$/s.exec(field.value);
+  const [, before, start] = /^(.*[,،]\s*)?([^,،]*)$/s.exec(field.value);
   offer(field, start.trim(), (tag) => `${before ?? ""}${tag}`);
 }
 
@@ -29,10 +30,10 @@ function offer(field, start, whole) {
   timer = setTimeout(async () => {
     const found = await tags(start).catch(() => []);
     if (mine !== turn) return;
-    const options = found.map(({ tag, images }) => {
+    const options = found.map(({ tag, images: n }) => {
       const option = document.createElement("option");
       option.value = whole(tag);
-      option.label = images === 1 ? "1 image" : `${images.toLocaleString()} images`;
+      option.label = images(n);
       return option;
     });
     field.list.replaceChildren(...options);

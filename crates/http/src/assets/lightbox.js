@@ -2,6 +2,7 @@
 
 import { card, drop, isSelected, isSettled, leave, select, selected, shown } from "./cards.js";
 import { lookSoon } from "./live.js";
+import { say } from "./texts.js";
 import { fill } from "./thin.js";
 
 const grid = document.getElementById("grid");
@@ -23,7 +24,7 @@ async function viewer() {
   place.hidden = true;
   place.setAttribute("role", "dialog");
   place.setAttribute("aria-modal", "true");
-  place.setAttribute("aria-label", "Image");
+  place.setAttribute("aria-label", say("Image"));
   document.body.insertBefore(place, document.getElementById("toasts"));
   looking = module.viewer(place, {
     shown: arrived,
@@ -60,8 +61,8 @@ function arrived(article) {
   if (location.pathname + location.search !== here) history.replaceState({ lightbox: true }, "", here);
   document.title = `${name} · Burrow`;
   const back = article.querySelector("#back");
-  back.setAttribute("aria-label", "Back to gallery");
-  back.title = "Back to gallery (Esc)";
+  back.setAttribute("aria-label", say("Back to gallery"));
+  back.title = say("Back to gallery (Esc)");
   const box = article.querySelector("[data-do=select]");
   box.hidden = !(card(id) && isSettled(card(id)));
   box.setAttribute("aria-pressed", isSelected(id));

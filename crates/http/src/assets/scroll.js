@@ -2,6 +2,7 @@
 
 import { append } from "./cards.js";
 import { page } from "./server.js";
+import { say } from "./texts.js";
 import { toast } from "./toast.js";
 
 const watcher = new IntersectionObserver(
@@ -11,7 +12,7 @@ const watcher = new IntersectionObserver(
 
 async function more(link) {
   watcher.disconnect();
-  link.textContent = "Loading…";
+  link.textContent = say("Loading…");
   try {
     const { page: next } = await page(link.href);
     // The user may have begun another search meanwhile.
@@ -20,8 +21,8 @@ async function more(link) {
     watch();
   } catch (error) {
     // The link stays, to be clicked or scrolled to again.
-    link.textContent = "More images";
-    if (navigator.onLine) toast(`More images could not be loaded: ${error.message}.`);
+    link.textContent = say("More images");
+    if (navigator.onLine) toast(say("More images could not be loaded: {why}.", { why: error.message }));
     setTimeout(watch, 10_000);
   }
 }

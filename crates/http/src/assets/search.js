@@ -4,6 +4,7 @@ import { show, shown } from "./cards.js";
 import { completions } from "./known.js";
 import { watch } from "./scroll.js";
 import { page } from "./server.js";
+import { say } from "./texts.js";
 import { toast } from "./toast.js";
 
 const form = document.getElementById("search");
@@ -32,7 +33,7 @@ async function find() {
     show(found);
     watch();
   } catch (error) {
-    if (mine === turn) toast(`The search failed: ${error.message}.`);
+    if (mine === turn) toast(say("The search failed: {why}.", { why: error.message }));
   }
 }
 

@@ -3,15 +3,23 @@
 import { card, cards, drop, isSelected, isSettled, leave, select, selected } from "./cards.js";
 import { lookSoon } from "./live.js";
 import { act, remove } from "./server.js";
-import { ask, images, listed, toast, unlessUndone } from "./toast.js";
+import { count, number, say } from "./texts.js";
+import { ask, listed, toast, unlessUndone } from "./toast.js";
 
 /** How toasts report each action on a number of images. */
 const DONE = {
-  tag: (count) => (count > 0 ? `${images(count)} tagged.` : "The tags were there already."),
-  untag: (count) => (count > 0 ? `Tags removed from ${images(count)}.` : "No tag to remove: no selected image has it."),
-  retry: (count) => `Retrying ${images(count)}.`,
-  delete: (count) => `${images(count)} deleted.`,
+  tag: (n) => (n > 0 ? count("{n} image tagged.", "{n} images tagged.", n) : say("The tags were there already.")),
+  untag: (n) =>
+    n > 0
+      ? count("Tags removed from {n} image.", "Tags removed from {n} images.", n)
+      : say("No tag to remove: no selected image has it."),
+  retry: (n) => count("Retrying {n} image.", "Retrying {n} images.", n),
+  delete: (n) => count("{n} image deleted.", "{n} images deleted.", n),
 };
+
+const allShown = (n) => count("{n} image selected", "{n} images selected", n);
+const partlyShown = (n, hidden) =>
+  count("{n} image selected, {hidden} not shown", "{n} images selected, {hidden} not shown", n, { hidden: number(hidden) });
 
 /** The most images in one archive: its address holds their ids, and has a limit. */
 const MAX_ARCHIVE = 300;
@@ -23,18 +31,19 @@ const form = document.getElementById("selection");
 const grid = document.getElementById("grid");
 let last = null;
 
-function count() {
+/** Says how many images are selected. */
+function tell() {
   const ids = selected();
   const hidden = ids.filter((id) => !card(id)).length;
-  form.querySelector(".count").textContent = `${images(ids.length)} selected${hidden > 0 ? `, ${hidden} not shown` : ""}`;
+  form.querySelector(".count").textContent = hidden > 0 ? partlyShown(ids.length, hidden) : allShown(ids.length);
   document.body.classList.toggle("selecting", ids.length > 0);
 }
 
-grid.addEventListener("selected", count);
+grid.addEventListener("selected", tell);
 form.addEventListener("change", ({ target }) => target.name === "id" && select([target.value], target.checked));
 form.addEventListener("reset", () => select(selected(), false));
-addEventListener("pageshow", count);
-new MutationObserver(count).observe(grid, { childList: true });
+addEventListener("pageshow", tell);
+new MutationObserver(tell).observe(grid, { childList: true });
 
 /** Selects, or takes out of the selection, all cards between two. */
 function between(one, other, are) {
@@ -93,15 +102,18 @@ form.addEventListener("submit", async (event) => {
     if (action === "delete") await removeSelected(ids);
     else report(await inParts(action, form.elements.tags?.value ?? "", ids), action);
   } catch (error) {
-    toast(`That could not be done: ${error.message}.`);
+    toast(say("That could not be done: {why}.", { why: error.message }));
   }
   await lookSoon();
 });
 
+const tooMany = (n) =>
+  count("At most {n} image is downloaded at once.", "At most {n} images are downloaded at once.", n);
+
 function download(ids) {
   const ready = ids.filter((id) => !card(id)?.matches(".failed"));
-  if (ready.length === 0) return toast("Nothing to download: these images failed.");
-  if (ready.length > MAX_ARCHIVE) return toast(`At most ${MAX_ARCHIVE} images are downloaded at once.`);
+  if (ready.length === 0) return toast(say("Nothing to download: these images failed."));
+  if (ready.length > MAX_ARCHIVE) return toast(tooMany(MAX_ARCHIVE));
   location.href = `/archive?${new URLSearchParams(ready.map((id) => ["id", id]))}`;
 }
 
@@ -128,7 +140,7 @@ function report({ done, failures, failed }, action) {
 }
 
 async function removeSelected(ids) {
-  if (!(await ask(`Delete ${images(ids.length)}?`, "Delete"))) return;
+  if (!(await ask(count("Delete {n} image?", "Delete {n} images?", ids.length), say("Delete")))) return;
   select(ids, false);
   leave(ids, true);
   try {
@@ -147,15 +159,15 @@ document.addEventListener("submit", async (event) => {
   if (event.target.id !== "failed") return;
   event.preventDefault();
   const action = event.submitter.value;
-  const count = cards().length;
-  if (action === "delete" && !(await ask("Delete all images that failed?", "Delete"))) return;
+  const all = cards().length;
+  if (action === "delete" && !(await ask(say("Delete all images that failed?"), say("Delete")))) return;
   try {
     const { done, failures } = await act([["action", action], ["all", "failed"], ["sure", "yes"]]);
-    toast(DONE[action](done || count));
+    toast(DONE[action](done || all));
     if (failures.length > 0) toast(listed(failures));
   } catch (error) {
-    toast(`That could not be done: ${error.message}.`);
+    toast(say("That could not be done: {why}.", { why: error.message }));
   }
   await lookSoon();
 });
-count();
+tell();

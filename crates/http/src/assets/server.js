@@ -1,6 +1,8 @@
 // All requests to the server.
 
-const UNREACHABLE = "Burrow cannot be reached; try again";
+import { say } from "./texts.js";
+
+const UNREACHABLE = say("Burrow cannot be reached; try again");
 
 /** Names over Burrow's limit of 255 bytes are shortened to this many characters. */
 const MAX_NAME = 60;
@@ -14,6 +16,8 @@ export async function page(path, etag) {
   const text = await response.text();
   const { pathname, search } = new URL(response.url);
   const page = new DOMParser().parseFromString(text, "text/html");
+  // The reader chose another language elsewhere.
+  if (page.documentElement.lang !== document.documentElement.lang) location.reload();
   return { etag: response.headers.get("etag"), page, path: pathname + search };
 }
 
@@ -108,10 +112,10 @@ function shortened(name) {
 }
 
 function sentence(status, text) {
-  if (status === 401) return "a token is needed for this: load the page again and sign in";
+  if (status === 401) return say("a token is needed for this: load the page again and sign in");
   try {
     return JSON.parse(text).detail;
   } catch {
-    return `the server answered ${status}`;
+    return say("the server answered {status}", { status });
   }
 }

@@ -3,8 +3,9 @@
 import { selected } from "./cards.js";
 import { lookSoon } from "./live.js";
 import { act, page } from "./server.js";
-import { images, listed, toast } from "./toast.js";
-import { prefer } from "./views.js";
+import { count, say } from "./texts.js";
+import { listed, toast } from "./toast.js";
+import { prefer } from "./preferences.js";
 
 /** The type of data of images that are dragged within the page. */
 const IDS = "application/x-burrow-ids";
@@ -20,26 +21,30 @@ async function fill(prefix = "") {
   try {
     const { page: found } = await page(`/tags${query}`);
     const list = found.getElementById("tags");
-    if (list.children.length === 0) list.append(prefix ? "No tag begins with that." : "No image has a tag yet.");
+    if (list.children.length === 0) list.append(prefix ? say("No tag begins with that.") : say("No image has a tag yet."));
     side.querySelector("ul").replaceWith(list);
   } catch (error) {
-    toast(`The tags could not be shown: ${error.message}.`);
+    toast(say("The tags could not be shown: {why}.", { why: error.message }));
   }
 }
 
 function build() {
   side = document.createElement("aside");
   side.id = "side";
-  side.setAttribute("aria-label", "Tags");
-  side.innerHTML = `<div class="row"><input type="search" aria-label="Find a tag" placeholder="Find a tag" maxlength="64">
-    <button type="button" class="quiet" aria-label="Close">×</button></div><ul class="tag-list"></ul>`;
+  side.setAttribute("aria-label", say("Tags"));
+  side.innerHTML = `<div class="row"><input type="search" maxlength="64">
+    <button type="button" class="quiet">×</button></div><ul class="tag-list"></ul>`;
+  const [field, close] = ["input", "button"].map((name) => side.querySelector(name));
+  field.placeholder = say("Find a tag");
+  field.setAttribute("aria-label", field.placeholder);
+  close.setAttribute("aria-label", say("Close"));
   document.querySelector("main").before(side);
   let timer;
-  side.querySelector("input").addEventListener("input", ({ target }) => {
+  field.addEventListener("input", ({ target }) => {
     clearTimeout(timer);
     timer = setTimeout(fill, 200, target.value.trim());
   });
-  side.querySelector("button").addEventListener("click", () => show(false));
+  close.addEventListener("click", () => show(false));
   side.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -87,9 +92,10 @@ async function drag(event) {
   try {
     const { done, failures } = await act([["action", "tag"], ["tag", tag], ...ids.map((id) => ["id", id])]);
     if (failures.length > 0) toast(listed(failures));
-    else toast(done > 0 ? `${images(done)} tagged ${tag}.` : `The tag ${tag} was there already.`);
+    else if (done > 0) toast(count("{n} image tagged {tag}.", "{n} images tagged {tag}.", done, { tag }));
+    else toast(say("The tag {tag} was there already.", { tag }));
   } catch (error) {
-    toast(`That could not be done: ${error.message}.`);
+    toast(say("That could not be done: {why}.", { why: error.message }));
   }
   await Promise.all([fill(side.querySelector("input").value.trim()), lookSoon()]);
 }

@@ -1,10 +1,9 @@
 // Toasts, questions, and actions that can be undone for some seconds.
 
+import { count, say } from "./texts.js";
+
 const TIME = 6000;
 const TIME_TO_UNDO = 8000;
-
-/** A number of images. */
-export const images = (count) => (count === 1 ? "1 image" : `${count.toLocaleString("en")} images`);
 
 /** How many failures a message names. */
 const NAMED = 3;
@@ -12,7 +11,8 @@ const NAMED = 3;
 /** The first failures, and how many more there are, as one text. */
 export function listed(failures) {
   const named = failures.slice(0, NAMED).map(({ what, why }) => `${short(what)}: ${why}`).join("; ");
-  return failures.length > NAMED ? `${named}; and ${failures.length - NAMED} more` : named;
+  const more = failures.length - NAMED;
+  return more > 0 ? count("{named}; and {n} more", "{named}; and {n} more", more, { named }) : named;
 }
 const short = (text) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
@@ -32,7 +32,7 @@ export function toast(text, { undo, time = undo ? TIME_TO_UNDO : TIME } = {}) {
     if (undo) {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = "Undo";
+      button.textContent = say("Undo");
       button.onclick = () => end(true);
       element.append(button);
     }
@@ -66,7 +66,7 @@ export function ask(question, yes) {
     const row = document.createElement("form");
     row.method = "dialog";
     row.className = "row";
-    for (const [label, value, style] of [[yes, "yes", "bad"], ["Keep", "no", ""]]) {
+    for (const [label, value, style] of [[yes, "yes", "bad"], [say("Keep"), "no", ""]]) {
       const button = document.createElement("button");
       button.textContent = label;
       button.value = value;

@@ -2,7 +2,8 @@
 
 import { lookSoon } from "./live.js";
 import { named, upload } from "./server.js";
-import { images, toast } from "./toast.js";
+import { count, numerals, number, say } from "./texts.js";
+import { toast } from "./toast.js";
 
 /** How many files are sent at once. */
 const AT_ONCE = 3;
@@ -13,12 +14,13 @@ const MAX_COMPARED = 64 * 1024 * 1024;
 const tray = document.createElement("section");
 tray.id = "tray";
 tray.hidden = true;
-tray.setAttribute("aria-label", "Uploads");
-tray.innerHTML = `<div class="row"><p role="status"></p><button type="button" class="quiet">Cancel</button></div>
-  <progress max="1" value="0" aria-label="All uploads"></progress><ul id="uploads"></ul>`;
+tray.setAttribute("aria-label", say("Uploads"));
+tray.innerHTML = `<div class="row"><p role="status"></p><button type="button" class="quiet"></button></div>
+  <progress max="1" value="0"></progress><ul id="uploads"></ul>`;
 document.body.append(tray);
 const [status, bar, list] = ["p", "progress", "ul"].map((name) => tray.querySelector(name));
 const stop = tray.querySelector("button");
+bar.setAttribute("aria-label", say("All uploads"));
 
 const waiting = [];
 const sending = new Set();
@@ -28,7 +30,8 @@ function none() {
   return { files: 0, ended: 0, stored: 0, bytes: 0, sent: 0, began: performance.now(), stop: new AbortController() };
 }
 
-const size = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+const size = (bytes) => `${(bytes / 1e6).toLocaleString(numerals, { maximumFractionDigits: 1 })} MB`;
+const speed = (rate) => `${rate.toLocaleString(numerals, { minimumFractionDigits: 1, maximumFractionDigits: 1 })} MB/s`;
 
 /** Sends files, each with these tags. */
 export function send(files, tags) {
@@ -45,7 +48,7 @@ function next() {
   while (sending.size < AT_ONCE && waiting.length > 0) begin(waiting.shift());
   show();
   if (sending.size > 0 || sum.files === 0) return;
-  if (sum.stored > 0) toast(`${images(sum.stored)} stored.`);
+  if (sum.stored > 0) toast(count("{n} image stored.", "{n} images stored.", sum.stored));
   sum = none();
   show();
 }
@@ -58,13 +61,13 @@ async function begin(one) {
     if (same) {
       alreadyHere({ ...same, what: name(one.file) }, () => again(one));
     } else if (!signal.aborted) {
-      await upload(one.file, one.tags, (sent) => count(one, sent), signal);
+      await upload(one.file, one.tags, (sent) => advance(one, sent), signal);
       sum.stored += 1;
     }
   } catch (error) {
-    if (error.name !== "AbortError") line(name(one.file), error.message, [["Retry", () => again(one)]]);
+    if (error.name !== "AbortError") line(name(one.file), error.message, [[say("Retry"), () => again(one)]]);
   }
-  count(one, one.file.size);
+  advance(one, one.file.size);
   sum.ended += 1;
   sending.delete(one);
   lookSoon();
@@ -89,9 +92,9 @@ async function isHere(file) {
 }
 
 const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const name = (file) => file.name || "a pasted image";
+const name = (file) => file.name || say("a pasted image");
 
-function count(one, sent) {
+function advance(one, sent) {
   sum.sent += sent - one.sent;
   one.sent = sent;
   show();
@@ -102,12 +105,13 @@ function show() {
   const rate = sum.sent / Math.max(performance.now() - sum.began, 1) / 1000;
   tray.hidden = !isBusy && list.children.length === 0;
   bar.hidden = !isBusy;
-  stop.textContent = isBusy ? "Cancel" : "Close";
+  stop.textContent = isBusy ? say("Cancel") : say("Close");
   bar.value = sum.sent / Math.max(sum.bytes, 1);
   // What a screen reader says is not every byte.
-  const text = isBusy ? `Uploading ${Math.min(sum.ended + 1, sum.files)} of ${sum.files}` : "Uploads";
+  const nth = Math.min(sum.ended + 1, sum.files);
+  const text = isBusy ? say("Uploading {nth} of {all}", { nth: number(nth), all: number(sum.files) }) : say("Uploads");
   if (status.textContent !== text) status.textContent = text;
-  bar.title = `${size(sum.sent)} of ${size(sum.bytes)}, ${rate.toFixed(1)} MB/s`;
+  bar.title = say("{sent} of {all}, {rate}", { sent: size(sum.sent), all: size(sum.bytes), rate: speed(rate) });
   bar.dataset.text = bar.title;
 }
 
@@ -127,7 +131,8 @@ export function alreadyHere({ what, id, name }, again) {
   const link = document.createElement("a");
   link.href = `/images/${id}`;
   link.textContent = name;
-  line(what, ["Already here: ", link], [["Add anyway", again]]);
+  const [before, after] = say("Already here: {image}").split("{image}");
+  line(what, [before, link, after], [[say("Add anyway"), again]]);
 }
 
 /** Adds a line to the tray, with actions that take the line away. */
@@ -140,7 +145,7 @@ function line(what, why, actions) {
   said.setAttribute("role", "alert");
   said.append(...[why].flat());
   one.append(title, said);
-  for (const [label, act] of [...actions, ["Dismiss", () => {}]]) {
+  for (const [label, act] of [...actions, [say("Dismiss"), () => {}]]) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = label;

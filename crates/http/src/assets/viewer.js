@@ -5,9 +5,10 @@
 
 import { facts } from "./facts.js";
 import { page, record, remove } from "./server.js";
+import { isMirrored, say } from "./texts.js";
 import { toast, unlessUndone } from "./toast.js";
 import { times } from "./times.js";
-import { prefer } from "./views.js";
+import { prefer } from "./preferences.js";
 import { zoom } from "./zoom.js";
 
 /** How many articles are kept. */
@@ -15,6 +16,9 @@ const KEPT = 8;
 
 /** Originals above this size are loaded only when somebody zooms in, in bytes. */
 const MAX_AT_ONCE = 8 * 1024 * 1024;
+
+/** Which image lies at which side. */
+const [atLeft, atRight] = isMirrored ? ["next", "previous"] : ["previous", "next"];
 
 /** Ids of images that are about to be deleted. */
 const leaving = new Set();
@@ -55,7 +59,7 @@ export function viewer(place, { shown, left, select, deleting = () => {}, delete
       articles.delete(path);
       return put(found, under);
     } catch (error) {
-      if (mine === turn) toast(`The image could not be shown: ${error.message}.`);
+      if (mine === turn) toast(say("The image could not be shown: {why}.", { why: error.message }));
       return undefined;
     } finally {
       if (mine === turn) place.removeAttribute("aria-busy");
@@ -91,7 +95,7 @@ export function viewer(place, { shown, left, select, deleting = () => {}, delete
     if (picture) {
       if (under) putUnder(picture, under);
       const original = () => load(picture);
-      pictures = zoom(stage, picture, { swiped: (by) => step(by > 0 ? "next" : "previous"), zoomed: original });
+      pictures = zoom(stage, picture, { swiped: (by) => step(by > 0 ? atRight : atLeft), zoomed: original });
       const bytes = Number(fresh.querySelector("[data-bytes]")?.dataset.bytes ?? 0);
       if (bytes <= MAX_AT_ONCE && !navigator.connection?.saveData) {
         if (picture.complete) original();
@@ -119,7 +123,9 @@ export function viewer(place, { shown, left, select, deleting = () => {}, delete
     timer = setTimeout(async () => {
       if (one !== article) return;
       try {
-        if ((await record(one.dataset.id)).status !== one.dataset.status) return go(one.dataset.here, { isFresh: true });
+        const { status, received_bytes: received } = await record(one.dataset.id);
+        const isSame = status === one.dataset.status && String(received ?? "") === one.dataset.received;
+        if (!isSame) return go(one.dataset.here, { isFresh: true });
       } catch (error) {
         // The image was deleted, or a token is needed: the reloaded page says so.
         if (error.status) return location.reload();
@@ -143,7 +149,7 @@ export function viewer(place, { shown, left, select, deleting = () => {}, delete
     if (after.startsWith("/images/")) go(after, { direction: article.querySelector("#next") ? "next" : "previous" });
     else left();
     try {
-      const removed = await unlessUndone(`Deleted ${name}.`, (options) => remove([id], options));
+      const removed = await unlessUndone(say("Deleted {name}.", { name }), (options) => remove([id], options));
       leaving.delete(id);
       articles.clear();
       deleting(id, false);
@@ -152,7 +158,7 @@ export function viewer(place, { shown, left, select, deleting = () => {}, delete
     } catch (error) {
       leaving.delete(id);
       deleting(id, false);
-      toast(`The image could not be deleted: ${error.message}.`);
+      toast(say("The image could not be deleted: {why}.", { why: error.message }));
     }
   }
 
@@ -177,8 +183,8 @@ export function viewer(place, { shown, left, select, deleting = () => {}, delete
   };
 
   const keys = {
-    ArrowLeft: () => step("previous"),
-    ArrowRight: () => step("next"),
+    ArrowLeft: () => step(atLeft),
+    ArrowRight: () => step(atRight),
     i: () => details(),
     t: () => edit("tag"),
     r: () => edit("rename"),

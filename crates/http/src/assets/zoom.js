@@ -4,7 +4,10 @@ const MOST = 12;
 /** How far a swipe goes, in pixels. */
 const SWIPE = 60;
 
-/** Makes a picture zoom; `swiped` is called with 1 or -1, `zoomed` when it becomes larger. Returns what keys may do. */
+/**
+ * Makes a picture zoom; `swiped` is called with 1 for what lies at the right, -1 for the left; `zoomed` when it
+ * becomes larger. Returns what keys may do.
+ */
 export function zoom(stage, picture, { swiped, zoomed }) {
   const pointers = new Map();
   let [scale, x, y] = [1, 0, 0];

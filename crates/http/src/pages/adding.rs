@@ -14,8 +14,10 @@ use crate::message::Job;
 use crate::pages::form::{Here, Outcome};
 use crate::problem::Problem;
 use crate::protocol::digest::Digested;
+use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
 use crate::service::{Head, Service};
+use crate::texts::Language;
 
 /// What became of an address.
 enum Added {
@@ -56,7 +58,10 @@ impl<P: Ports> Service<P> {
                 Err(problem) if count > 0 => {
                     let mut outcome = Outcome::new(Notice::Taken);
                     outcome.done = count;
-                    outcome.failed("The addresses".into(), None, problem)?;
+                    // Programs get it in English.
+                    let is_page = wants_html(head.headers);
+                    let language = if is_page { Language::of(head.headers) } else { Language::default() };
+                    outcome.failed(language.say("The addresses").into(), None, problem)?;
                     return Ok((form, outcome));
                 }
                 Err(problem) => return Err(problem),

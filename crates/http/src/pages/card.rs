@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use burrow_model::appearance::Appearance;
-use burrow_model::record::{Codec, Content, ImageRecord};
+use burrow_model::record::{Codec, Content, ImageRecord, Progress};
 use burrow_vault::thumbnail::placeholder;
-use bytesize::ByteSize;
 use jiff::civil::Date;
 
 use crate::pages::frame::Moment;
+use crate::texts::{Language, Text};
 
 /// An image in the grid of the gallery.
 pub(crate) struct Card {
@@ -17,15 +17,38 @@ pub(crate) struct Card {
     pub(crate) tags: Vec<String>,
     pub(crate) status: &'static str,
     pub(crate) error: Option<String>,
-    /// When the record last changed, in milliseconds since 1970. Scripts replace a card only if this differs.
-    pub(crate) version: u64,
+    /// How far its download has come, if that takes a while.
+    pub(crate) coming: Option<Coming>,
+    /// When the record last changed, in milliseconds since 1970, and how many bytes had come. Scripts replace a card only
+    /// if this differs.
+    pub(crate) version: String,
     pub(crate) size: String,
-    pub(crate) saved: u64,
+    /// How much smaller it is stored, if it is.
+    pub(crate) saved: Option<Text>,
     pub(crate) created: Moment,
     /// The heading before the card, if it is the first of its day.
     pub(crate) day: Option<Day>,
     pub(crate) look: Look,
     pub(crate) cells: Vec<Cell>,
+}
+
+/// How far a download has come.
+pub(crate) struct Coming {
+    pub(crate) text: Text,
+    pub(crate) received: u64,
+    pub(crate) expected: Option<u64>,
+}
+
+impl Coming {
+    pub(crate) fn new(progress: Progress, language: Language) -> Option<Self> {
+        let received = progress.received?;
+        let expected = progress.expected.filter(|expected| *expected >= received);
+        let text = match expected {
+            Some(expected) => language.say("{received} of {expected}").with("expected", language.bytes(expected)),
+            None => language.say("{received} so far"),
+        };
+        Some(Self { text: text.with("received", language.bytes(received)), received, expected })
+    }
 }
 
 /// A day in UTC.
@@ -57,7 +80,7 @@ const TAGS: usize = 3;
 
 impl Card {
     /// Makes the card of an image; `hash` is its placeholder in base64.
-    pub(crate) fn new(record: &ImageRecord, hash: Option<&str>) -> Self {
+    pub(crate) fn new(record: &ImageRecord, hash: Option<&str>, language: Language) -> Self {
         let content = record.content().ok();
         let look = content.map_or(Look::UNKNOWN, Look::new);
         Self {
@@ -66,10 +89,11 @@ impl Card {
             tags: record.tags.clone(),
             status: record.status().as_str(),
             error: record.failure().map(failure),
-            version: record.updated,
-            size: content.map_or_else(String::new, |content| bytes(content.size)),
-            saved: content.map_or(0, |content| saved(content.size, content.stored_size)),
-            created: record.created.into(),
+            coming: Coming::new(record.progress(), language),
+            version: format!("{}.{}", record.updated, record.progress().received.unwrap_or(0)),
+            size: content.map_or_else(String::new, |content| language.bytes(content.size)),
+            saved: content.and_then(|content| saving(content.size, content.stored_size, language)),
+            created: Moment::new(record.created, language),
             day: None,
             // What shows through a picture would look like a part of it.
             cells: hash.filter(|_| !look.may_be_clear).map(cells).unwrap_or_default(),
@@ -77,14 +101,16 @@ impl Card {
         }
     }
 
-    /// Gives the first card of each day the heading of that day.
-    pub(crate) fn head_days(cards: &mut [Self]) {
+    /// Gives the first card of each day the heading of that day. Only English has it in words: scripts have those of
+    /// all languages.
+    pub(crate) fn head_days(cards: &mut [Self], language: Language) {
+        let format = if language == Language::English { "%-d %B %Y" } else { "%Y-%m-%d" };
         let mut last = None;
         for card in cards {
             let day = card.created.stamp.get(..10).map(str::to_owned);
             if day != last {
                 let text = day.as_deref().and_then(|day| day.parse::<Date>().ok());
-                let text = text.map(|day| day.strftime("%-d %B %Y").to_string());
+                let text = text.map(|day| day.strftime(format).to_string());
                 card.day = day.clone().zip(text).map(|(stamp, text)| Day { stamp, text });
                 last = day;
             }
@@ -97,8 +123,8 @@ impl Card {
     }
 
     /// How many more there are.
-    pub(crate) fn more_tags(&self) -> usize {
-        self.tags.len().saturating_sub(TAGS)
+    pub(crate) fn more_tags(&self) -> u64 {
+        self.tags.len().saturating_sub(TAGS) as u64
     }
 
     /// Whether the image is ready, and so has a thumbnail to show.
@@ -159,26 +185,28 @@ pub(crate) fn failure(error: &str) -> String {
 }
 
 /// How the content of an image is stored, for people.
-pub(crate) fn stored(content: &Content) -> String {
-    let codec = match content.codec {
-        Codec::Raw => return "stored as is".into(),
-        Codec::Deflate => "Deflate",
-        Codec::Lepton => "Lepton",
-        Codec::Pixels => "pixel codec",
-        Codec::PixelsFast => "fast pixel codec",
-        Codec::Lzma => "LZMA",
+pub(crate) fn stored(content: &Content, language: Language) -> Text {
+    let codec: String = match content.codec {
+        Codec::Raw => return language.say("stored as is"),
+        Codec::Deflate => "Deflate".into(),
+        Codec::Lepton => "Lepton".into(),
+        Codec::Pixels => language.say("pixel codec").into(),
+        Codec::PixelsFast => language.say("fast pixel codec").into(),
+        Codec::Lzma => "LZMA".into(),
     };
-    format!("stored in {} ({codec})", bytes(content.stored_size))
-}
-
-/// A number of bytes, for people.
-pub(crate) fn bytes(count: u64) -> String {
-    ByteSize(count).display().si().to_string()
+    let size = language.bytes(content.stored_size);
+    language.say("stored in {size} ({codec})").with("size", size).with("codec", codec)
 }
 
 /// How much smaller the stored form is than the original, in per cent.
 pub(crate) fn saved(original: u64, stored: u64) -> u64 {
     100 * original.saturating_sub(stored) / original.max(1)
+}
+
+/// How much smaller the stored form is than the original, for people; none if it is not smaller by one per cent.
+pub(crate) fn saving(original: u64, stored: u64, language: Language) -> Option<Text> {
+    let percent = saved(original, stored);
+    (percent > 0).then(|| language.count("{n} % saved", "{n} % saved", percent))
 }
 
 /// The cells of a placeholder, four by four.

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Unit, Zoned};
 
 use crate::pages::search::path;
+use crate::texts::{Language, Text};
 
 /// A horizontal bar, with its name and its amount as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,12 +57,12 @@ pub(crate) fn bars(amounts: impl IntoIterator<Item = (String, u64, String)>) -> 
 }
 
 /// Adds up counts at times, in milliseconds since 1970, by hour, day, month or year of UTC: by the smallest of these
-/// that does not make too many columns; not by hour if the times are `whole_days`. Returns the name of that unit, too.
-pub(crate) fn over_time(counts: impl IntoIterator<Item = (u64, u64)>, whole_days: bool) -> (&'static str, Vec<Column>) {
+/// that does not make too many columns; not by hour if the times are `whole_days`. Returns that unit, too.
+pub(crate) fn over_time(counts: impl IntoIterator<Item = (u64, u64)>, whole_days: bool) -> (Step, Vec<Column>) {
     let read = |(millis, count)| Some((instant(millis)?.to_zoned(TimeZone::UTC), count));
     let mut times: Vec<(Zoned, u64)> = counts.into_iter().filter_map(read).collect();
     times.sort_unstable();
-    let (Some((first, _)), Some((last, _))) = (times.first(), times.last()) else { return ("", Vec::new()) };
+    let (Some((first, _)), Some((last, _))) = (times.first(), times.last()) else { return (Step::Hour, Vec::new()) };
     let days = first.until((Unit::Day, last)).map_or(0, |span| span.get_days());
     let unit = match days {
         ..=1 if !whole_days => Step::Hour,
@@ -97,12 +98,12 @@ pub(crate) fn over_time(counts: impl IntoIterator<Item = (u64, u64)>, whole_days
         x: n * width,
         width,
     };
-    (unit.word(), columns.into_iter().enumerate().map(column).collect())
+    (unit, columns.into_iter().enumerate().map(column).collect())
 }
 
 /// The span of time of one column.
-#[derive(Clone, Copy)]
-enum Step {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
     Hour,
     Day,
     Month,
@@ -110,12 +111,23 @@ enum Step {
 }
 
 impl Step {
-    fn word(self) -> &'static str {
+    /// Its name, above a column of a table.
+    pub(crate) fn heading(self, language: Language) -> Text {
         match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Month => "month",
-            Self::Year => "year",
+            Self::Hour => language.say("Hour"),
+            Self::Day => language.say("Day"),
+            Self::Month => language.say("Month"),
+            Self::Year => language.say("Year"),
+        }
+    }
+
+    /// That a chart is by it, as the end of a sentence; after hours follows the time zone.
+    pub(crate) fn by(self, language: Language) -> Text {
+        match self {
+            Self::Hour => language.say("by hour, in"),
+            Self::Day => language.say("by day of UTC"),
+            Self::Month => language.say("by month of UTC"),
+            Self::Year => language.say("by year of UTC"),
         }
     }
 
@@ -181,19 +193,20 @@ mod tests {
         let begin = 1_800_000_000_000;
         let once = |time| (time, 1);
         let (unit, columns) = over_time([begin, begin + 60_000, begin + 3 * HOUR].map(once), false);
-        assert_eq!((unit, columns.iter().map(|column| column.count).collect::<Vec<_>>()), ("hour", vec![2, 0, 0, 1]));
+        let counts: Vec<_> = columns.iter().map(|column| column.count).collect();
+        assert_eq!((unit, counts), (Step::Hour, vec![2, 0, 0, 1]));
         assert_eq!((columns[0].name.as_str(), columns[0].height, columns[3].height), ("2027-01-15 08:00", 100, 50));
         assert_eq!(columns[0].path, "/?since=2027-01-15T08%3A00%3A00Z&until=2027-01-15T09%3A00%3A00Z");
         let (unit, columns) = over_time([begin, begin + 5 * DAY].map(once), false);
-        assert_eq!((unit, columns.len(), columns[5].name.as_str()), ("day", 6, "2027-01-20"));
+        assert_eq!((unit, columns.len(), columns[5].name.as_str()), (Step::Day, 6, "2027-01-20"));
         let (unit, columns) = over_time([begin, begin + 100 * DAY].map(once), false);
-        assert_eq!((unit, columns.len(), columns[3].name.as_str()), ("month", 4, "2027-04"));
+        assert_eq!((unit, columns.len(), columns[3].name.as_str()), (Step::Month, 4, "2027-04"));
         assert_eq!(columns[1].path, "/?since=2027-02-01&until=2027-02-28");
         let (unit, columns) = over_time([0, begin].map(once), false);
-        assert_eq!((unit, columns.len()), ("year", 58));
-        assert_eq!(over_time([], false), ("", vec![]));
+        assert_eq!((unit, columns.len()), (Step::Year, 58));
+        assert_eq!(over_time([], false), (Step::Hour, vec![]));
         assert!(over_time([once(u64::MAX)], false).1.is_empty());
         let (unit, columns) = over_time([(begin, 3), (begin + HOUR, 4)], true);
-        assert_eq!((unit, columns[0].count, columns.len()), ("day", 7, 1));
+        assert_eq!((unit, columns[0].count, columns.len()), (Step::Day, 7, 1));
     }
 }

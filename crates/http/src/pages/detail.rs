@@ -1,7 +1,7 @@
 //! The page of one image.
 
 use askama::Template;
-use burrow_model::appearance::Appearance;
+use burrow_model::appearance::{Appearance, Orientation};
 use burrow_model::error::Error;
 use burrow_model::record::{Content, ImageRecord};
 use burrow_vault::ports::Ports;
@@ -12,13 +12,14 @@ use crate::api::images::{LISTING, filter, order};
 use crate::api::notice;
 use crate::api::thumbnail::has_few_pixels;
 use crate::message::Answer;
-use crate::pages::card::{Look, bytes, failure, saved, stored};
+use crate::pages::card::{Coming, Look, failure, saving, stored};
 use crate::pages::copy::{Copied, forms};
 use crate::pages::frame::{Frame, Moment, html};
 use crate::pages::search::Search;
 use crate::problem::Problem;
 use crate::protocol::address::address;
 use crate::service::{Head, Service};
+use crate::texts::{Language, Text};
 
 #[derive(Template)]
 #[template(path = "image.html")]
@@ -30,8 +31,11 @@ struct One {
     source: Option<String>,
     referrer: Option<String>,
     status: &'static str,
-    attempts: u32,
+    /// How often the image was downloaded, if it was.
+    attempts: Option<String>,
     error: Option<String>,
+    /// How far its download has come, if that takes a while.
+    coming: Option<Coming>,
     created: Moment,
     updated: Moment,
     facts: Option<Facts>,
@@ -70,8 +74,9 @@ struct Facts {
     shown: Option<(u32, u32)>,
     size: String,
     bytes: u64,
-    stored: String,
-    saved: u64,
+    stored: Text,
+    /// How much smaller it is stored, if it is.
+    saved: Option<Text>,
     /// Why it is not repacked; empty if it is, or nobody knows yet.
     kept: String,
     sha256: String,
@@ -80,6 +85,8 @@ struct Facts {
     is_shown: bool,
     /// Whether a part of the picture is missing.
     is_cut: bool,
+    /// How the stored picture is turned to be shown, if it is.
+    turned: Option<Text>,
 }
 
 /// The width of the thumbnail that the page shows.
@@ -105,7 +112,7 @@ pub(crate) fn is_shown(content: &Content) -> bool {
 }
 
 impl Facts {
-    fn new(content: &Content, is_cut: bool, kept: Option<String>) -> Self {
+    fn new(content: &Content, is_cut: bool, kept: Option<String>, language: Language) -> Self {
         let shrunk = |(width, height): (u32, u32)| {
             let shown = width.min(THUMBNAIL);
             let height = u64::from(height) * u64::from(shown) / u64::from(width.max(1));
@@ -115,15 +122,16 @@ impl Facts {
             media_type: content.media_type.clone(),
             appearance: content.appearance,
             shown: content.appearance.upright().map(shrunk),
-            size: bytes(content.size),
+            size: language.bytes(content.size),
             bytes: content.size,
-            stored: stored(content),
-            saved: saved(content.size, content.stored_size),
+            stored: stored(content, language),
+            saved: saving(content.size, content.stored_size, language),
             kept: kept.unwrap_or_default(),
             sha256: content.sha256.to_string(),
             look: Look::new(content),
             is_shown: is_shown(content),
             is_cut,
+            turned: content.appearance.orientation.and_then(|orientation| turned(orientation, language)),
         }
     }
 
@@ -131,6 +139,20 @@ impl Facts {
     fn is_moving(&self) -> bool {
         self.is_shown && self.appearance.is_animated == Some(true) && self.bytes <= MAX_MOVING
     }
+}
+
+/// How pixels are turned to be shown; `None` if they are shown as they are stored.
+fn turned(orientation: Orientation, language: Language) -> Option<Text> {
+    Some(match orientation.number() {
+        2 => language.say("mirrored"),
+        3 => language.say("turned by 180°"),
+        4 => language.say("mirrored, then turned by 180°"),
+        5 => language.say("mirrored, then turned by 270° clockwise"),
+        6 => language.say("turned by 90° clockwise"),
+        7 => language.say("mirrored, then turned by 90° clockwise"),
+        8 => language.say("turned by 270° clockwise"),
+        _ => return None,
+    })
 }
 
 impl<P: Ports> Service<P> {
@@ -144,7 +166,7 @@ impl<P: Ports> Service<P> {
         &self,
         head: Head<'_>,
         record: &ImageRecord,
-        link: Option<(String, Moment)>,
+        link: Option<(String, u64)>,
     ) -> Result<Answer<P>, Problem> {
         // The query is that of the search that led here. One that cannot be read leads through all images.
         let query = head.query.only(&[&["cursor", "told", "count"], &LISTING[..]].concat(), &["tag"]);
@@ -161,20 +183,23 @@ impl<P: Ports> Service<P> {
             told.kept.clone().or_else(|| self.vault.never_repacked(content).filter(|_| told.unpack_ms.is_none()))
         });
         let address = address(head.headers).unwrap_or_default();
+        let frame = self.frame(head.headers);
+        let language = frame.language;
         let page = One {
-            frame: self.frame(head.headers),
+            frame,
             name: record.name.clone(),
             tags: record.tags.clone(),
             source: record.source.clone(),
             referrer: record.referrer.clone(),
             status: record.status().as_str(),
-            attempts: record.attempts,
+            attempts: (record.attempts > 0).then(|| language.number(record.attempts.into())),
             error: record.failure().map(failure),
-            created: record.created.into(),
-            updated: record.updated.into(),
-            facts: record.content().ok().map(|content| Facts::new(content, is_cut, kept)),
+            coming: Coming::new(record.progress(), language),
+            created: Moment::new(record.created, language),
+            updated: Moment::new(record.updated, language),
+            facts: record.content().ok().map(|content| Facts::new(content, is_cut, kept, language)),
             has_links: self.settings.link_keys.can_sign(),
-            link,
+            link: link.map(|(path, expires)| (path, Moment::new(expires, language))),
             copies: forms(record, &address),
             address,
             similar: self.similar_shown(record).await,
@@ -184,7 +209,7 @@ impl<P: Ports> Service<P> {
             previous: previous.as_ref().map(page),
             next: next.as_ref().map(page),
             id,
-            told: notice::read(&query),
+            told: notice::read(&query, language),
         };
         Ok(html(StatusCode::OK, &page)?.into())
     }

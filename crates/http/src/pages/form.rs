@@ -25,12 +25,15 @@ use crate::protocol::body::{media_type, read_form};
 use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
 use crate::service::{Head, Service};
+use crate::texts::Text;
 
 /// A page that asks before images are deleted.
 #[derive(Template)]
 #[template(path = "question.html")]
 struct Question {
     frame: Frame,
+    /// What it asks.
+    text: Text,
     ids: Vec<String>,
     names: Vec<String>,
     back: String,
@@ -202,9 +205,10 @@ impl<P: Ports> Service<P> {
             see_other(&what.on(&back, done))
         } else {
             let given = |field: &str| form.get(field).unwrap_or_default().to_owned();
+            let frame = self.frame(head.headers);
             let page = Partly {
-                frame: self.frame(head.headers),
-                done: (done > 0).then(|| what.sentence(done)),
+                frame,
+                done: (done > 0).then(|| what.sentence(frame.language, done)),
                 failures,
                 here,
                 tags: given("tags"),
@@ -300,7 +304,8 @@ impl<P: Ports> Service<P> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Question { frame, ids: ids.iter().map(ToString::to_string).collect(), names, back })
+        let text = frame.count("Delete this image?", "Delete these {n} images?", names.len() as u64);
+        Ok(Question { frame, text, ids: ids.iter().map(ToString::to_string).collect(), names, back })
     }
 }
 

@@ -1,19 +1,20 @@
 //! What all pages share: who may change things, security headers, error pages.
 
 use askama::Template;
-use burrow_model::time::timestamp;
+use burrow_model::time::{instant, timestamp};
 use burrow_vault::ports::Ports;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::access::cookie;
 use crate::access::token::Tokens;
-use crate::api::json::{readable, response};
+use crate::api::json::response;
 use crate::message::{Answer, Body, respond, set, varying};
 use crate::problem::{self, Problem};
 use crate::protocol::negotiation::wants_html;
 use crate::route::Target;
 use crate::service::{Head, Service};
+use crate::texts::{Language, Text};
 
 /// Pages load everything from this site, have nothing inline, and may not be framed.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -29,6 +30,20 @@ pub(crate) struct Frame {
     pub(crate) may_change: bool,
     /// Whether the reader is signed in, and so can sign out.
     pub(crate) is_signed_in: bool,
+    /// The language of the page.
+    pub(crate) language: Language,
+}
+
+impl Frame {
+    /// A text in the language of the page.
+    pub(crate) fn say(self, english: &'static str) -> Text {
+        self.language.say(english)
+    }
+
+    /// A text with a number in it, in the language of the page.
+    pub(crate) fn count(self, one: &'static str, other: &'static str, n: u64) -> Text {
+        self.language.count(one, other, n)
+    }
 }
 
 /// The request whose failure a page reports.
@@ -46,10 +61,12 @@ pub(crate) struct Moment {
     pub(crate) text: String,
 }
 
-impl From<u64> for Moment {
-    /// Milliseconds since 1970.
-    fn from(millis: u64) -> Self {
-        Self { stamp: timestamp(millis), text: readable(millis) }
+impl Moment {
+    /// A time in milliseconds since 1970. Only English has it in words: scripts have those of all languages.
+    pub(crate) fn new(millis: u64, language: Language) -> Self {
+        let format = if language == Language::English { "%-d %b %Y, %H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
+        let text = instant(millis).map(|instant| instant.strftime(format).to_string()).unwrap_or_default();
+        Self { stamp: timestamp(millis), text }
     }
 }
 
@@ -85,7 +102,7 @@ impl<P: Ports> Service<P> {
         let now = self.vault.now() / 1000;
         let has = |tokens: &Tokens| cookie::holds_one_of(tokens, headers, now);
         let may_change = write.is_empty() || cookie::admits(write, headers, now);
-        Frame { may_change, is_signed_in: has(write) || has(read) }
+        Frame { may_change, is_signed_in: has(write) || has(read), language: Language::of(headers) }
     }
 
     /// `GET /problems/{kind}`.
@@ -106,8 +123,8 @@ pub(crate) fn html<P>(status: StatusCode, page: &impl Template) -> Result<Respon
     let mut response = respond(status, "text/html; charset=utf-8", body.into_bytes());
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
     set(response.headers_mut(), header::REFERRER_POLICY, "same-origin");
-    // Pages offer more to readers who are signed in.
-    set(response.headers_mut(), header::VARY, "accept, cookie");
+    // Pages offer more to readers who are signed in, and have several languages.
+    set(response.headers_mut(), header::VARY, "accept, accept-language, cookie");
     Ok(response)
 }
 

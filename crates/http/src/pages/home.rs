@@ -13,27 +13,33 @@ use crate::api::feed::path_of;
 use crate::api::images::{LISTING, filter};
 use crate::api::json::{List, counts, response};
 use crate::api::notice;
-use crate::api::notice::{images, number};
 use crate::message::{Answer, see_other, varying};
 use crate::pages::add::Bookmark;
-use crate::pages::card::{bytes, saved};
+use crate::pages::card::saving;
 use crate::pages::frame::{Frame, html};
-use crate::pages::search::{Search, spelled_out};
+use crate::pages::search::{Condition, Search, spelled_out};
 use crate::problem::Problem;
 use crate::protocol::negotiation::wants_json;
 use crate::service::{Head, Service};
+use crate::texts::{Language, Text};
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home<'a> {
     frame: Frame,
     statistics: Statistics,
-    /// Ready, unfinished and failed images.
-    counts: [String; 3],
-    /// Bytes of all originals, and how much smaller they are stored.
-    volume: (String, u64),
+    /// How many ready images there are, and the word for them.
+    images: (String, Text),
+    in_progress: Text,
+    failed: Text,
+    /// Bytes of all originals.
+    volume: String,
+    /// How much smaller they are stored, if they are.
+    saved: Option<Text>,
     cards: Vec<Card>,
     search: Search<'a>,
+    /// What holds for all images that are found.
+    conditions: Vec<Condition>,
     /// How many images the search finds; empty if it finds all.
     found: String,
     /// Tags that begin with the words that are searched for, and paths of their images.
@@ -90,44 +96,50 @@ impl<P: Ports> Service<P> {
             return Ok(varying(response(StatusCode::OK, &overview)).into());
         }
         let search = Search::new(query);
+        let frame = self.frame(headers);
+        let language = frame.language;
         let shown = fitting(&page.images, &search.here());
         if shown < page.images.len() {
             page.images.truncate(shown);
             page.next = page.images.last().map(|image| image.seq);
         }
-        let mut cards: Vec<Card> =
-            page.images.iter().zip(&placeholders).map(|(record, hash)| Card::new(record, hash.as_deref())).collect();
-        Card::head_days(&mut cards);
+        let card = |(record, hash): (&ImageRecord, &Option<String>)| Card::new(record, hash.as_deref(), language);
+        let mut cards: Vec<Card> = page.images.iter().zip(&placeholders).map(card).collect();
+        Card::head_days(&mut cards, language);
         let waits = cards.iter().any(|card| matches!(card.status, "pending" | "storing"));
         let is_whole = page.next.is_none() && !search.is_continued();
         let found = if !search.is_narrow() {
             String::new()
         } else if is_whole {
-            images(cards.len() as u64)
+            language.count("{n} image", "{n} images", cards.len() as u64).into()
         } else if search.is_continued() {
             // The page that it continues told it.
             String::new()
         } else {
-            about(self.vault.estimate(&filter(query)?, MAX_COUNTED).await?, cards.len() as u64)
+            about(language, self.vault.estimate(&filter(query)?, MAX_COUNTED).await?, cards.len() as u64)
         };
-        let hints = if search.q.is_empty() || search.is_continued() { Vec::new() } else { self.hints(&search).await? };
-        let frame = self.frame(headers);
+        let has_hints = !search.q.is_empty() && !search.is_continued();
+        let hints = if has_hints { self.hints(&search, language).await? } else { Vec::new() };
         let can_share = frame.may_change && self.settings.link_keys.can_sign();
         let home = Home {
             frame,
             feed: path_of(query, "/feed.atom"),
             share: search.tags.first().filter(|_| can_share && search.tags.len() == 1).map(|tag| (*tag).to_owned()),
-            counts: [statistics.images, statistics.pending, statistics.failed].map(number),
-            volume: (bytes(statistics.original_bytes), saved(statistics.original_bytes, statistics.stored_bytes)),
+            images: (language.number(statistics.images), language.count("image", "images", statistics.images)),
+            in_progress: language.count("{n} in progress", "{n} in progress", statistics.pending),
+            failed: language.count("{n} failed", "{n} failed", statistics.failed),
+            volume: language.bytes(statistics.original_bytes),
+            saved: saving(statistics.original_bytes, statistics.stored_bytes, language),
             statistics,
             hints,
             cards,
             next: page.next.map(|next| search.at(next)),
+            conditions: search.conditions(language),
             search,
             found,
             add: query.get("add").unwrap_or_default().to_owned(),
             bookmark: Bookmark::new(headers),
-            told: notice::read(query),
+            told: notice::read(query, language),
             unindexed: page.unindexed,
             waits,
         };
@@ -135,19 +147,21 @@ impl<P: Ports> Service<P> {
     }
 
     /// Tags that begin with what is searched for: who types a tag's word finds the tag.
-    async fn hints(&self, search: &Search<'_>) -> Result<Vec<(String, String)>, Problem> {
-        let hint = |tag: TagCount| (format!("{} ({})", tag.tag, number(tag.images)), search.with_tag_alone(&tag.tag));
+    async fn hints(&self, search: &Search<'_>, language: Language) -> Result<Vec<(String, String)>, Problem> {
+        let hint =
+            |tag: TagCount| (format!("{} ({})", tag.tag, language.number(tag.images)), search.with_tag_alone(&tag.tag));
         Ok(self.vault.tags(search.q, None, MAX_HINTS).await?.tags.into_iter().map(hint).collect())
     }
 }
 
 /// How many images a search finds, of which the first `shown` are on the page.
-fn about(estimate: Option<Estimate>, shown: u64) -> String {
-    match estimate {
-        Some(Estimate { images: count, is_all: true }) => format!("About {}", images(count.max(shown))),
-        Some(Estimate { images: count, .. }) => format!("More than {}", images(count.max(shown))),
-        None => format!("More than {}", images(shown)),
-    }
+fn about(language: Language, estimate: Option<Estimate>, shown: u64) -> String {
+    let n = estimate.map_or(shown, |estimate| estimate.images.max(shown));
+    let text = match estimate {
+        Some(Estimate { is_all: true, .. }) => language.count("About {n} image", "About {n} images", n),
+        _ => language.count("More than {n} image", "More than {n} images", n),
+    };
+    text.into()
 }
 
 /// How many of the images fit on one page of this search, at least one. `here` is the path of the search.

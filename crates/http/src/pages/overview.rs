@@ -8,17 +8,17 @@ use burrow_model::status::Status;
 use burrow_model::time::moment;
 use burrow_vault::ports::Ports;
 use burrow_vault::sniff::extension;
-use burrow_vault::vault::{DayCount, Filter, FormatCount, MAX_PAGE, Numbers, Order, Statistics};
+use burrow_vault::vault::{DayCount, Filter, FormatCount, Left, MAX_PAGE, Numbers, Order};
 use http::StatusCode;
 
-use crate::api::notice::{images, number};
 use crate::message::Answer;
-use crate::pages::card::{bytes, saved};
-use crate::pages::chart::{self, Bar, Column};
+use crate::pages::card::saved;
+use crate::pages::chart::{self, Bar, Column, Step};
 use crate::pages::frame::{Frame, Moment, html};
 use crate::pages::search::path;
 use crate::problem::Problem;
 use crate::service::{Head, Service};
+use crate::texts::{Language, Text};
 
 /// How many images the charts of times and formats look at: all of a small vault, to show hours; the newest of a vault
 /// without an index. In all other vaults the index has the counts.
@@ -28,26 +28,39 @@ const NEWEST: usize = 1000;
 #[template(path = "stats.html")]
 struct StatsPage {
     frame: Frame,
-    statistics: Statistics,
-    /// Ready, unfinished and failed images.
-    counts: [String; 3],
+    /// How many ready images there are, and the word for them; so for the others.
+    images: (String, Text),
+    in_progress: (String, Text),
+    failed: (String, Text),
     /// What repacking made of the contents, if it did anything.
-    repacked: Option<String>,
+    repacked: Option<Text>,
+    /// How many images are to be repacked, and what that should save.
+    left: Option<Text>,
+    saves: Option<Text>,
     last_uploaded: Option<Moment>,
     original: String,
     stored: String,
-    saved: u64,
+    /// Per cent of the original size.
+    saved: String,
     /// Original and stored bytes.
     bytes: Vec<Bar>,
     times: Vec<Column>,
-    /// The span of time of one column of `times`.
-    unit: &'static str,
+    /// The span of time of one column of `times`, as a heading and as a part of a sentence.
+    unit: Text,
+    by: Text,
+    is_hourly: bool,
     formats: Vec<Bar>,
     /// The count of the highest column.
-    most: String,
-    /// How many images the last two charts count.
-    looked_at: String,
-    is_all: bool,
+    most: Text,
+    /// Which images the last two charts count.
+    scope: Text,
+}
+
+impl StatsPage {
+    /// The count of a column, for people.
+    fn number(&self, column: &Column) -> String {
+        self.frame.language.number(column.count)
+    }
 }
 
 /// Images of one format.
@@ -58,10 +71,24 @@ struct Format {
     stored: u64,
 }
 
+impl Format {
+    fn text(&self, language: Language) -> String {
+        let text = language.count(
+            "{n} image, {original} stored in {stored}, {percent} % saved",
+            "{n} images, {original} stored in {stored}, {percent} % saved",
+            self.images,
+        );
+        let text = text.with("original", language.bytes(self.original)).with("stored", language.bytes(self.stored));
+        text.with("percent", language.number(saved(self.original, self.stored))).into()
+    }
+}
+
 impl<P: Ports> Service<P> {
     /// Answers with the page of statistics.
     pub(crate) async fn overview(&self, head: Head<'_>) -> Result<Answer<P>, Problem> {
         let statistics = self.vault.statistics().await?;
+        let frame = self.frame(head.headers);
+        let language = frame.language;
         let (mut times, mut formats) = (Vec::new(), BTreeMap::<String, Format>::new());
         let mut add = |media_type: &str, images, original, stored| {
             let format = formats.entry(extension(media_type).to_owned()).or_default();
@@ -88,39 +115,53 @@ impl<P: Ports> Service<P> {
         let (unit, times) = chart::over_time(times, whole_days);
         let mut formats: Vec<_> = formats.into_iter().collect();
         formats.sort_by(|(a, one), (b, other)| other.images.cmp(&one.images).then_with(|| a.cmp(b)));
-        let share = |(name, format): (String, Format)| {
-            let text = format!(
-                "{}, {} stored in {}, {} % saved",
-                images(format.images),
-                bytes(format.original),
-                bytes(format.stored),
-                saved(format.original, format.stored)
-            );
-            (name, format.images, text)
-        };
+        let share = |(name, format): (String, Format)| (name, format.images, format.text(language));
         let of_format = |bar: Bar| Bar { path: Some(path("/", [("type", bar.name.as_str())])), ..bar };
         let repacked = (statistics.repacked > 0).then(|| {
-            format!("{} made smaller later, which saves {}", number(statistics.repacked), bytes(statistics.saved_bytes))
+            let text = language.count(
+                "{n} made smaller later, which saves {size}",
+                "{n} made smaller later, which saves {size}",
+                statistics.repacked,
+            );
+            text.with("size", language.bytes(statistics.saved_bytes))
         });
+        // What is only an estimate must not hide the counts.
+        let left = self.vault.left_to_repack().await.unwrap_or_default();
+        let saves = left
+            .saves
+            .filter(|saves| *saves > 0)
+            .map(|saves| language.say("This should save about {size}").with("size", language.bytes(saves)));
+        let (images, pending, failed) = (statistics.images, statistics.pending, statistics.failed);
+        let (original, stored) = (statistics.original_bytes, statistics.stored_bytes);
+        let scope = if is_all {
+            language.say("All images")
+        } else {
+            language.count("The newest {n} image", "The newest {n} images", looked_at as u64)
+        };
+        let most = times.iter().map(|column| column.count).max().unwrap_or(0);
         let page = StatsPage {
-            counts: [statistics.images, statistics.pending, statistics.failed].map(number),
+            images: (language.number(images), language.count("image", "images", images)),
+            in_progress: (language.number(pending), language.count("in progress", "in progress", pending)),
+            failed: (language.number(failed), language.count("failed", "failed", failed)),
             repacked,
-            frame: self.frame(head.headers),
-            last_uploaded: statistics.last_uploaded.map(Moment::from),
-            original: bytes(statistics.original_bytes),
-            stored: bytes(statistics.stored_bytes),
-            saved: saved(statistics.original_bytes, statistics.stored_bytes),
+            left: to_repack(left, language),
+            saves,
+            frame,
+            last_uploaded: statistics.last_uploaded.map(|time| Moment::new(time, language)),
+            original: language.bytes(original),
+            stored: language.bytes(stored),
+            saved: language.number(saved(original, stored)),
             bytes: chart::bars([
-                ("original size".into(), statistics.original_bytes, bytes(statistics.original_bytes)),
-                ("stored".into(), statistics.stored_bytes, bytes(statistics.stored_bytes)),
+                (language.say("original size").into(), original, language.bytes(original)),
+                (language.say("stored").into(), stored, language.bytes(stored)),
             ]),
-            statistics,
-            most: number(times.iter().map(|column| column.count).max().unwrap_or(0)),
+            most: language.count("peak {n}", "peak {n}", most),
             times,
-            unit,
+            unit: unit.heading(language),
+            by: unit.by(language),
+            is_hourly: unit == Step::Hour,
             formats: chart::bars(formats.into_iter().map(share)).into_iter().map(of_format).collect(),
-            looked_at: number(looked_at as u64),
-            is_all,
+            scope,
         };
         Ok(html(StatusCode::OK, &page)?.into())
     }
@@ -144,4 +185,14 @@ impl<P: Ports> Service<P> {
             }
         }
     }
+}
+
+/// How many images are still to be repacked, if any are.
+fn to_repack(left: Left, language: Language) -> Option<Text> {
+    let n = Some(left.images).filter(|images| *images > 0)?;
+    Some(if left.is_exact {
+        language.count("{n} image is still to be repacked", "{n} images are still to be repacked", n)
+    } else {
+        language.count("About {n} image is still to be repacked", "About {n} images are still to be repacked", n)
+    })
 }

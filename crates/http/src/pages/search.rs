@@ -8,6 +8,7 @@ use url::form_urlencoded::Serializer;
 use crate::api::images::{LISTING, UNFINISHED};
 use crate::protocol::negotiation::wants_html;
 use crate::route::Query;
+use crate::texts::Language;
 
 /// The conditions that the search box takes as `name:value`, besides `tag:`.
 const OPERATORS: [&str; 5] = ["status", "type", "host", "since", "until"];
@@ -50,7 +51,7 @@ impl<'a> Search<'a> {
 
     /// Whether the search may leave images out.
     pub(crate) fn is_narrow(&self) -> bool {
-        !self.conditions().is_empty()
+        !self.conditions(Language::default()).is_empty()
     }
 
     /// Whether the page shows failed images alone.
@@ -64,12 +65,12 @@ impl<'a> Search<'a> {
     }
 
     /// What holds for all images that are found.
-    pub(crate) fn conditions(&self) -> Vec<Condition> {
+    pub(crate) fn conditions(&self, language: Language) -> Vec<Condition> {
         let words = Some(self.q).filter(|q| !q.is_empty());
         let words = words.map(|q| Condition { name: "", value: q.to_owned(), without: self.without("q") });
         let tag = |tag: &&str| Condition { name: "tag", value: (*tag).to_owned(), without: self.without_tag(tag) };
         let other = |name: &&'static str| {
-            let value = shown(name, self.query.get(name)?).to_owned();
+            let value = shown(name, self.query.get(name)?, language);
             Some(Condition { name, value, without: self.without(name) })
         };
         words.into_iter().chain(self.tags.iter().map(tag)).chain(OPERATORS.iter().filter_map(other)).collect()
@@ -143,11 +144,11 @@ pub(crate) fn path<'q>(page: &str, pairs: impl IntoIterator<Item = (&'q str, &'q
 }
 
 /// The text of a condition, for people.
-fn shown<'v>(name: &str, value: &'v str) -> &'v str {
+fn shown(name: &str, value: &str, language: Language) -> String {
     match (name, value) {
-        ("status", "ready") => "stored",
-        ("status", UNFINISHED) => "in progress",
-        _ => value,
+        ("status", "ready") => language.say("stored").into(),
+        ("status", UNFINISHED) => language.count("in progress", "in progress", 1).into(),
+        _ => value.to_owned(),
     }
 }
 
@@ -245,14 +246,20 @@ mod tests {
         let query = Unchecked::parse("q=a&tag=x&tag=y&type=png&status=unfinished&order=oldest&told=added").unwrap();
         let query = query.only(&[&["told"], &LISTING[..]].concat(), &["tag"]).unwrap();
         let search = Search::new(query);
-        let conditions: Vec<_> =
-            search.conditions().into_iter().map(|it| (it.name, it.value, it.without.contains("told"))).collect();
+        let conditions: Vec<_> = search
+            .conditions(Language::default())
+            .into_iter()
+            .map(|it| (it.name, it.value, it.without.contains("told")))
+            .collect();
         let is = |name, value: &str| (name, value.to_owned(), false);
         assert_eq!(
             conditions,
             [is("", "a"), is("tag", "x"), is("tag", "y"), is("status", "in progress"), is("type", "png")]
         );
-        assert_eq!(search.conditions()[1].without, "/?q=a&tag=y&type=png&status=unfinished&order=oldest");
+        assert_eq!(
+            search.conditions(Language::default())[1].without,
+            "/?q=a&tag=y&type=png&status=unfinished&order=oldest"
+        );
         assert_eq!(search.turned(), "/?q=a&tag=x&tag=y&type=png&status=unfinished");
     }
 }

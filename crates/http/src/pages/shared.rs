@@ -18,13 +18,14 @@ use crate::api::images::{cursor, seconds_of};
 use crate::api::json::response;
 use crate::api::selection::MAX_MANY;
 use crate::message::{Answer, RESOURCE_POLICY, SAME_SITE, set, varying};
-use crate::pages::card::{Card, bytes};
+use crate::pages::card::Card;
 use crate::pages::detail::is_shown;
 use crate::pages::frame::{Frame, Moment, html};
 use crate::problem::Problem;
 use crate::protocol::negotiation::wants_html;
 use crate::route::Shared;
 use crate::service::{Head, Service};
+use crate::texts::Language;
 
 #[derive(Template)]
 #[template(path = "share-link.html")]
@@ -38,6 +39,7 @@ struct Signed {
 #[derive(Template)]
 #[template(path = "shared.html")]
 struct List<'a> {
+    language: Language,
     prefix: &'a str,
     tag: &'a str,
     expires: Moment,
@@ -50,6 +52,7 @@ struct List<'a> {
 #[derive(Template)]
 #[template(path = "shared-image.html")]
 struct One<'a> {
+    language: Language,
     prefix: &'a str,
     tag: &'a str,
     id: String,
@@ -70,7 +73,8 @@ impl<P: Ports> Service<P> {
         let expires = self.vault.now() / 1000 + seconds;
         let path = self.settings.link_keys.sign_tag(tag, expires).ok_or_else(Problem::no_links)?;
         if wants_html(head.headers) {
-            let (frame, expires) = (self.frame(head.headers), Moment::from(expires * 1000));
+            let frame = self.frame(head.headers);
+            let expires = Moment::new(expires * 1000, frame.language);
             let page = Signed { frame, tag: tag.clone(), path, expires };
             return Ok(html(StatusCode::CREATED, &page)?.into());
         }
@@ -128,12 +132,14 @@ impl<P: Ports> Service<P> {
             let body = json!({ "tag": share.tag, "expires": timestamp(expires), "images": images, "next": next });
             return Ok(varying(response(StatusCode::OK, &body)).into());
         }
-        let card = |(image, hash): (&ImageRecord, &Option<String>)| Card::new(image, hash.as_deref());
+        let language = Language::of(head.headers);
+        let card = |(image, hash): (&ImageRecord, &Option<String>)| Card::new(image, hash.as_deref(), language);
         let at = query.get("cursor").map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
         let list = List {
+            language,
             prefix,
             tag: &share.tag,
-            expires: expires.into(),
+            expires: Moment::new(expires, language),
             cards: page.images.iter().zip(&placeholders).map(card).collect(),
             at,
             next: page.next,
@@ -169,16 +175,17 @@ impl<P: Ports> Service<P> {
         if !wants_html(head.headers) {
             return Ok(varying(response(StatusCode::OK, &json_of(&image, prefix, share))).into());
         }
-        let content = image.content()?;
+        let (content, language) = (image.content()?, Language::of(head.headers));
         let one = One {
+            language,
             prefix,
             tag: &share.tag,
             id: image.id.to_string(),
             name: &image.name,
             media_type: &content.media_type,
             dimensions: content.appearance.dimensions,
-            size: bytes(content.size),
-            created: image.created.into(),
+            size: language.bytes(content.size),
+            created: Moment::new(image.created, language),
             is_shown: is_shown(content),
         };
         Ok(html(StatusCode::OK, &one)?.into())

@@ -5,7 +5,6 @@ use burrow_vault::ports::Ports;
 use burrow_vault::vault::Tags;
 use http::StatusCode;
 
-use crate::api::notice::number;
 use crate::message::Answer;
 use crate::pages::frame::{Frame, html};
 use crate::pages::search::path;
@@ -37,18 +36,14 @@ impl<P: Ports> Service<P> {
             let prefix = Some(("prefix", prefix)).filter(|(_, prefix)| !prefix.is_empty());
             path("/tags", prefix.into_iter().chain([("cursor", next.as_str())]))
         });
+        let frame = self.frame(head.headers);
         let tag = |tag: burrow_vault::vault::TagCount| Tag {
             path: path("/", [("tag", tag.tag.as_str())]),
-            images: number(tag.images),
+            images: frame.language.number(tag.images),
             name: tag.tag,
         };
-        let page = TagsPage {
-            frame: self.frame(head.headers),
-            tags: tags.tags.into_iter().map(tag).collect(),
-            prefix,
-            next,
-            unindexed: tags.unindexed,
-        };
+        let page =
+            TagsPage { frame, tags: tags.tags.into_iter().map(tag).collect(), prefix, next, unindexed: tags.unindexed };
         Ok(html(StatusCode::OK, &page)?.into())
     }
 }

@@ -128,6 +128,14 @@ pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     html > 0 && html >= weight(&weights, &["application/json"]).unwrap_or(0)
 }
 
+/// The language ranges that the client accepts, in lower case, the most wanted first (RFC 9110 section 12.5.4).
+pub(crate) fn languages(headers: &HeaderMap) -> Vec<String> {
+    let mut ranges = weights(headers, &header::ACCEPT_LANGUAGE);
+    ranges.retain(|(_, weight)| *weight > 0);
+    ranges.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+    ranges.into_iter().map(|(range, _)| range).collect()
+}
+
 /// Whether the client names JSON, and does not ask for pages.
 pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
     !wants_html(headers) && weight(&weights(headers, &header::ACCEPT), &["application/json"]).is_some_and(|q| q > 0)
